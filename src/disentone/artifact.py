@@ -1,0 +1,295 @@
+"""A trained model on disk and in use: safetensors and JSON, never a pickle."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from pydantic import ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import Tensor
+
+from disentone import audio
+from disentone.errors import ArtifactError, DataError
+from disentone.facets import Facets
+from disentone.files import write_bytes, write_json
+from disentone.frontends.logmel import LogMel, LogMelConfig
+from disentone.models import ModelConfig, MultiView
+
+__all__ = ["Embedding", "Model", "load", "write_tensors"]
+
+FORMAT = 1
+BATCH = 256
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """Embeddings of clips, with facets reached by name.
+
+    Parameters
+    ----------
+    values : ndarray of float32, shape (clips, dim)
+    facets : Facets
+    ids : tuple of str
+        Path or number of every clip.
+    """
+
+    values: np.ndarray
+    facets: Facets
+    ids: tuple[str, ...]
+
+    def __getitem__(self, facet: str) -> np.ndarray:
+        """Columns of one facet, shape (clips, size)."""
+        return self.facets.take(self.values, facet)
+
+    def __len__(self) -> int:
+        """Count the clips."""
+        return len(self.values)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        """Give all columns, shape (clips, dim)."""
+        return np.array(self.values, dtype=dtype, copy=True if copy is None else copy)
+
+
+class Model:
+    """A trained model: waveforms in, named facets out.
+
+    Usually made by :func:`load`.
+
+    Parameters
+    ----------
+    network : MultiView
+    frontend : LogMel
+    mean, std : Tensor, shape (features,) or scalar
+        Statistics of the training split's features.
+    about : mapping, optional
+        Anything worth keeping with the model, such as the recipe's name; must be JSON.
+    """
+
+    def __init__(
+        self,
+        network: MultiView,
+        frontend: LogMel,
+        mean: Tensor,
+        std: Tensor,
+        *,
+        about: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.network, self.frontend = network, frontend
+        self.mean, self.std = mean, std
+        self.about = dict(about or {})
+
+    @property
+    def facets(self) -> Facets:
+        """Facets of the embedding."""
+        return self.network.facets
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network runs."""
+        return next(self.network.parameters()).device
+
+    def to(self, device: str | torch.device) -> Model:
+        """Move everything to a device, and give the model back."""
+        self.network.to(device)
+        self.frontend.to(device)
+        self.mean, self.std = self.mean.to(device), self.std.to(device)
+        return self
+
+    def standardise(self, features: Tensor) -> Tensor:
+        """Features as the network takes them."""
+        return (features - self.mean) / self.std
+
+    @torch.inference_mode()
+    def embed_features(self, features: np.ndarray | Tensor) -> np.ndarray:
+        """Embed features of the front-end, before standardisation.
+
+        Parameters
+        ----------
+        features : array, shape (clips, frames, features)
+
+        Returns
+        -------
+        ndarray of float32, shape (clips, dim)
+            Posterior means; the facets' columns are in ``model.facets`` order.
+        """
+        self.network.eval()
+        parts = [np.empty((0, self.facets.dim), dtype=np.float32)]
+        for start in range(0, len(features), BATCH):
+            batch = torch.as_tensor(features[start : start + BATCH])
+            x = self.standardise(batch.to(self.device).float())
+            parts.append(self.network.posterior(x)[0].cpu().numpy())
+        return np.concatenate(parts)
+
+    def embed(
+        self,
+        sounds: str | Path | np.ndarray | Sequence[str | Path],
+        *,
+        sample_rate: int | None = None,
+    ) -> Embedding:
+        """Embed audio: a file, several files, or waveforms.
+
+        A clip longer than the model's window is embedded window by window, without overlap,
+        and averaged; a rest shorter than half a window is left out; a shorter clip is padded
+        with silence.
+
+        Parameters
+        ----------
+        sounds : path, sequence of paths, or array
+            An array is (samples,) for one clip or (clips, samples), mono, and needs
+            ``sample_rate``.
+        sample_rate : int, optional
+            Of an array, in Hz.
+
+        Returns
+        -------
+        Embedding
+            One row a clip; ``embedding["shared"]`` is (clips, size of the facet).
+
+        Raises
+        ------
+        AudioError
+            If a file cannot be read.
+        DataError
+            If an array comes without its sample rate, has another shape, or is not finite.
+
+        Examples
+        --------
+        >>> model = disentone.load("runs/demo")                       # doctest: +SKIP
+        >>> model.embed("clip.wav")["shared"].shape                   # doctest: +SKIP
+        (1, 8)
+        """
+        if isinstance(sounds, np.ndarray):
+            waves = _as_waves(sounds, sample_rate, self.frontend.sample_rate)
+            ids: Iterable[str] = map(str, range(len(sounds) if sounds.ndim > 1 else 1))
+        else:
+            paths = [sounds] if isinstance(sounds, str | Path) else list(sounds)
+            waves = [audio.read(path, sample_rate=self.frontend.sample_rate) for path in paths]
+            ids = map(str, paths)
+        values = [self._embed_wave(wave) for wave in waves]
+        table = np.stack(values) if values else np.empty((0, self.facets.dim), np.float32)
+        return Embedding(table, self.facets, tuple(ids))
+
+    def transform(
+        self, sounds: str | Path | np.ndarray | Sequence[str | Path], **options: Any
+    ) -> np.ndarray:
+        """Embed as a plain array (clips, dim), as scikit-learn's transformers do."""
+        return self.embed(sounds, **options).values
+
+    def fit(self, *_: Any) -> Model:
+        """Do nothing, so that a trained model fits in a scikit-learn pipeline."""
+        return self
+
+    def _embed_wave(self, wave: np.ndarray) -> np.ndarray:
+        size = self.frontend.samples
+        windows = max(1, len(wave) // size + (len(wave) % size >= size / 2))
+        padded = np.zeros(windows * size, dtype=np.float32)
+        padded[: min(len(wave), len(padded))] = wave[: len(padded)]
+        batch = torch.from_numpy(padded.reshape(windows, size)).to(self.device)
+        with torch.inference_mode():
+            features = self.frontend(batch)
+        return self.embed_features(features).mean(axis=0)
+
+    @torch.inference_mode()
+    def decode(self, embedding: np.ndarray | Embedding) -> np.ndarray:
+        """Turn embeddings (clips, dim) into features (clips, frames, features), in dB."""
+        code = torch.as_tensor(np.asarray(embedding), dtype=torch.float32, device=self.device)
+        self.network.eval()
+        return (self.network.decode(code) * self.std + self.mean).cpu().numpy()
+
+    def save(self, folder: str | Path) -> None:
+        """Write ``model.safetensors`` and ``config.json`` into a folder, each atomically."""
+        folder = Path(folder)
+        tensors = {f"network.{name}": value for name, value in self.network.state_dict().items()}
+        tensors |= {"standardise.mean": self.mean, "standardise.std": self.std}
+        config = {
+            "format": FORMAT,
+            "facets": self.facets.to_json(),
+            "frontend": self.frontend.config.model_dump(mode="json"),
+            "model": self.network.config.model_dump(mode="json"),
+            "about": self.about,
+        }
+        write_json(folder / "config.json", config)
+        write_tensors(folder / "model.safetensors", tensors)
+
+
+def load(folder: str | Path, *, device: str | torch.device = "cpu") -> Model:
+    """Load a trained model from a run folder.
+
+    Parameters
+    ----------
+    folder : path
+        With ``config.json`` and ``model.safetensors``.
+    device : str or torch.device
+
+    Returns
+    -------
+    Model
+
+    Raises
+    ------
+    ArtifactError
+        If there is no model, it is damaged, or it is of another version.
+    """
+    folder = Path(folder)
+    config_file, tensor_file = folder / "config.json", folder / "model.safetensors"
+    for file in (config_file, tensor_file):
+        if not file.is_file():
+            raise ArtifactError(f"There is no model in {folder}: {file.name} is missing.")
+    try:
+        stored = json.loads(config_file.read_text(encoding="utf-8"))
+        if stored.get("format") != FORMAT:
+            raise ArtifactError(
+                f"{config_file} has format {stored.get('format')!r}, and this version of "
+                f"disentone reads format {FORMAT}: use the version that wrote it."
+            )
+        facets = Facets.from_json(stored["facets"])
+        frontend = LogMel(LogMelConfig(**stored["frontend"]))
+        network = MultiView(
+            ModelConfig(**stored["model"]),
+            facets,
+            frames=frontend.frames,
+            features=frontend.features,
+        )
+        tensors = load_file(tensor_file)
+        weights = {
+            name.removeprefix("network."): value
+            for name, value in tensors.items()
+            if name.startswith("network.")
+        }
+        network.load_state_dict(weights)
+        mean, std = tensors["standardise.mean"], tensors["standardise.std"]
+    except (KeyError, ValueError, ValidationError, SafetensorError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise ArtifactError(
+            f"The model in {folder} is damaged, or its two files do not belong together: {reason}"
+        ) from error
+    network.eval()
+    return Model(network, frontend, mean, std, about=stored["about"]).to(device)
+
+
+def _as_waves(array: np.ndarray, rate: int | None, wanted: int) -> list[np.ndarray]:
+    if rate is None:
+        raise DataError("Say the array's sample rate: embed(array, sample_rate=44100).")
+    if array.ndim not in (1, 2) or array.size == 0:
+        raise DataError(
+            f"Waveforms must be (samples,) or (clips, samples), not of shape {array.shape}."
+        )
+    if not np.isfinite(array).all():
+        raise DataError("The waveform has values that are not finite (NaN or infinity).")
+    waves = np.atleast_2d(array).astype(np.float32)
+    return [audio.resample(wave, rate, wanted) for wave in waves]
+
+
+def write_tensors(
+    file: str | Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None
+) -> None:
+    """Write tensors atomically as safetensors."""
+    ready = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    write_bytes(file, save(ready, metadata=dict(metadata) if metadata else None))

@@ -1,0 +1,94 @@
+"""Decoders: an embedding to the features of a clip, exchangeable by name.
+
+Every decoder maps (batch, dim) to (batch, frames, features).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor, nn
+
+__all__ = ["ConvDecoderConfig", "DecoderConfig", "DenseDecoderConfig", "build_decoder"]
+
+
+class DenseDecoderConfig(BaseModel):
+    """Dense layers from the embedding to the whole spectrogram."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["dense"] = "dense"
+    widths: tuple[int, ...] = Field((256, 512), min_length=1)
+
+
+class ConvDecoderConfig(BaseModel):
+    """Transposed convolutions, the mirror of the convolutional encoder."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["conv"] = "conv"
+    channels: tuple[int, ...] = Field((256, 128, 64, 32), min_length=1)
+    width: int = Field(256, ge=1, description="units of the dense layer")
+
+
+DecoderConfig = Annotated[DenseDecoderConfig | ConvDecoderConfig, Field(discriminator="kind")]
+
+
+def build_decoder(config: DecoderConfig, *, dim: int, frames: int, features: int) -> nn.Module:
+    """Build the decoder that a configuration names.
+
+    Parameters
+    ----------
+    config : DenseDecoderConfig or ConvDecoderConfig
+    dim : int
+        Length of the embedding.
+    frames, features : int
+        Shape of the output of one clip.
+    """
+    kind = ConvDecoder if isinstance(config, ConvDecoderConfig) else DenseDecoder
+    return kind(config, dim=dim, frames=frames, features=features)  # type: ignore[arg-type]
+
+
+class DenseDecoder(nn.Module):
+    """Dense layers with GELU, the last one linear."""
+
+    def __init__(self, config: DenseDecoderConfig, *, dim: int, frames: int, features: int) -> None:
+        super().__init__()
+        self.shape = (frames, features)
+        layers: list[nn.Module] = []
+        before = dim
+        for width in config.widths:
+            layers += [nn.Linear(before, width), nn.GELU()]
+            before = width
+        self.layers = nn.Sequential(*layers, nn.Linear(before, frames * features))
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Map (batch, dim) to (batch, frames, features)."""
+        return self.layers(z).unflatten(-1, self.shape)
+
+
+class ConvDecoder(nn.Module):
+    """A dense layer to a small map, doubled by transposed convolutions and cropped to size."""
+
+    def __init__(self, config: ConvDecoderConfig, *, dim: int, frames: int, features: int) -> None:
+        super().__init__()
+        self.shape = (frames, features)
+        scale = 2 ** len(config.channels)
+        self.small = (config.channels[0], math.ceil(frames / scale), math.ceil(features / scale))
+        self.dense = nn.Sequential(
+            nn.Linear(dim, config.width),
+            nn.GELU(),
+            nn.Linear(config.width, math.prod(self.small)),
+            nn.GELU(),
+        )
+        layers: list[nn.Module] = []
+        for before, after in zip(config.channels, (*config.channels[1:], 1)):
+            layers += [nn.ConvTranspose2d(before, after, 4, stride=2, padding=1), nn.GELU()]
+        self.convolutions = nn.Sequential(*layers[:-1])  # the output is linear
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Map (batch, dim) to (batch, frames, features)."""
+        picture = self.convolutions(self.dense(z).unflatten(-1, self.small)).squeeze(1)
+        return picture[:, : self.shape[0], : self.shape[1]]

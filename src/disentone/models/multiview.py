@@ -1,0 +1,165 @@
+"""The multi-view model: one encoder, facets fused over the views that agree in them, one decoder.
+
+After Wilkins, Ding, Fuentes and Bello, "Self-Supervised Multi-View Learning for Disentangled
+Music Audio Representations" (2024), for any number of views and facets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor, nn
+
+from disentone.facets import Facets
+from disentone.models.decoders import DecoderConfig, DenseDecoderConfig, build_decoder
+from disentone.models.encoders import EncoderConfig, PatchEncoderConfig, build_encoder
+from disentone.models.fusion import product_of_experts, with_prior
+
+__all__ = ["Groups", "ModelConfig", "MultiView", "Outputs"]
+
+Groups = Mapping[str, tuple[int, ...]]
+"""For each shared facet, the columns (views) that agree in it."""
+
+LOG_VARIANCE = 12.0
+"""Experts' log-variances are kept within plus and minus this, where float32 is exact enough."""
+
+
+class ModelConfig(BaseModel):
+    """Network of a multi-view model."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["multiview"] = "multiview"
+    encoder: EncoderConfig = Field(default_factory=PatchEncoderConfig)
+    decoder: DecoderConfig = Field(default_factory=DenseDecoderConfig)
+    fusion: Literal["poe", "mean", "swap"] = Field(
+        "poe",
+        description="product of experts over views; their mean; or decode each view with "
+        "another view's code",
+    )
+    stochastic: bool = Field(True, description="sample the code in training, or decode the mean")
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Everything that objectives look at; ``B`` clips, ``V`` views each, ``D`` dimensions.
+
+    ``mean`` and ``log_variance`` are the posteriors of each view alone, which is what an
+    embedding is made of; ``posterior_mean``, ``posterior_log_variance`` and ``z`` belong to the
+    views fused; ``code`` is what was decoded.
+    """
+
+    model: MultiView
+    facets: Facets
+    groups: Groups
+    x: Tensor  # (B, V, frames, features)
+    mean: Tensor  # (B, V, D)
+    log_variance: Tensor  # (B, V, D)
+    posterior_mean: Tensor  # (B, V, D)
+    posterior_log_variance: Tensor  # (B, V, D)
+    z: Tensor  # (B, V, D)
+    code: Tensor  # (B, V, D)
+    reconstruction: Tensor  # (B, V, frames, features)
+    dataset_size: int
+
+
+class MultiView(nn.Module):
+    """Encode views alike, fuse the facets in which they agree, decode every view.
+
+    Parameters
+    ----------
+    config : ModelConfig
+    facets : Facets
+    frames, features : int
+        Shape of a clip's features; they come in and go out standardised.
+    """
+
+    def __init__(self, config: ModelConfig, facets: Facets, *, frames: int, features: int) -> None:
+        super().__init__()
+        self.config = config
+        self.facets = facets
+        self.encoder = build_encoder(
+            config.encoder, frames=frames, features=features, out=2 * facets.dim
+        )
+        self.decoder = build_decoder(
+            config.decoder, dim=facets.dim, frames=frames, features=features
+        )
+
+    def experts(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Encoder's own mean and log-variance: (..., frames, features) to two (..., D)."""
+        flat = self.encoder(x.flatten(0, -3)).float()
+        mean, log_variance = flat.unflatten(0, x.shape[:-2]).chunk(2, dim=-1)
+        return mean, log_variance.clamp(-LOG_VARIANCE, LOG_VARIANCE)
+
+    def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Posterior of single views: (..., frames, features) to mean and log-variance (..., D)."""
+        return with_prior(*self.experts(x))
+
+    def decode(self, code: Tensor) -> Tensor:
+        """Features from codes: (..., D) to (..., frames, features)."""
+        return self.decoder(code.flatten(0, -2)).float().unflatten(0, code.shape[:-1])
+
+    def forward(self, x: Tensor, groups: Groups, *, dataset_size: int) -> Outputs:
+        """Run views (B, V, frames, features) through the whole model."""
+        expert = self.experts(x)
+        alone = with_prior(*expert)
+        mean, log_variance = self._fuse(expert, alone, groups)
+        z = mean
+        if self.config.stochastic and self.training:
+            noise = self._shared_noise(mean, groups)
+            z = mean + noise * torch.exp(0.5 * log_variance)
+        code = self._swap(z, groups) if self.config.fusion == "swap" else z
+        return Outputs(
+            model=self,
+            facets=self.facets,
+            groups=groups,
+            x=x,
+            mean=alone[0],
+            log_variance=alone[1],
+            posterior_mean=mean,
+            posterior_log_variance=log_variance,
+            z=z,
+            code=code,
+            reconstruction=self.decode(code),
+            dataset_size=dataset_size,
+        )
+
+    def _fuse(
+        self, expert: tuple[Tensor, Tensor], alone: tuple[Tensor, Tensor], groups: Groups
+    ) -> tuple[Tensor, Tensor]:
+        """Replace the posteriors of agreeing views by the fused one: two (B, V, D) tensors."""
+        if self.config.fusion == "swap":
+            return alone
+        mean, log_variance = alone[0].clone(), alone[1].clone()
+        for name, columns in groups.items():
+            part, views = self.facets.slice(name), list(columns)
+            if self.config.fusion == "poe":
+                fused = product_of_experts(
+                    expert[0][:, views, part], expert[1][:, views, part], dim=1
+                )
+            else:
+                fused = (alone[0][:, views, part].mean(1), alone[1][:, views, part].mean(1))
+            mean[:, views, part] = fused[0].unsqueeze(1)
+            log_variance[:, views, part] = fused[1].unsqueeze(1)
+        return mean, log_variance
+
+    def _shared_noise(self, like: Tensor, groups: Groups) -> Tensor:
+        """Draw one noise for all the views of a fused facet, so that they decode the same z."""
+        noise = torch.randn_like(like)
+        if self.config.fusion != "swap":
+            for name, columns in groups.items():
+                part = self.facets.slice(name)
+                noise[:, list(columns), part] = noise[:, columns[:1], part]
+        return noise
+
+    def _swap(self, z: Tensor, groups: Groups) -> Tensor:
+        """Give every view the shared code of the next view that agrees with it."""
+        code = z.clone()
+        for name, columns in groups.items():
+            part = self.facets.slice(name)
+            code[:, list(columns), part] = z[:, [*columns[1:], columns[0]], part]
+        return code

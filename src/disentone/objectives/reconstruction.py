@@ -1,0 +1,30 @@
+"""Reconstruction: how well decoded views match what came in."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+from torch import Tensor
+
+from disentone.models.multiview import Outputs
+from disentone.objectives.term import Term
+
+__all__ = ["Reconstruction"]
+
+
+class Reconstruction(Term):
+    """Gaussian negative log-likelihood of every view, summed over views, in nats per clip.
+
+    ``0.5 * sum((x - x_hat)^2) / scale^2`` over all frames and features, without the constant;
+    the first term of Eq. 1 of MARL with a fixed standard deviation.
+    """
+
+    term: Literal["reconstruction"] = "reconstruction"
+    scale: float = Field(1.0, gt=0, description="standard deviation, in standardised features")
+
+    def __call__(self, out: Outputs) -> dict[str, Tensor]:
+        """Value in nats per clip, and the mean squared error a feature."""
+        error = (out.reconstruction - out.x).square()
+        value = 0.5 / self.scale**2 * error.sum((1, 2, 3)).mean()
+        return {"value": value, "mse": error.detach().mean()}

@@ -1,0 +1,22 @@
+"""What a term of an objective is: a small configured function of the model's outputs."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
+
+from disentone.models.multiview import Outputs
+
+__all__ = ["Term"]
+
+
+class Term(BaseModel):
+    """One term; a subclass adds its name in ``term``, its options, and ``__call__``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    weight: float = Field(1.0, description="the term's value is multiplied by this")
+
+    def __call__(self, out: Outputs) -> dict[str, Tensor]:
+        """Value to minimise under ``"value"`` (a scalar); other entries are only logged."""
+        raise NotImplementedError

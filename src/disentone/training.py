@@ -1,0 +1,348 @@
+"""The training loop: fit, validate, resume, alone or under torchrun."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from safetensors import safe_open
+from torch import Tensor
+from torch import distributed as dist
+
+from disentone.artifact import write_tensors
+from disentone.errors import ArtifactError, DataError, RecipeError
+from disentone.files import append_line, write_bytes
+from disentone.models import Groups, MultiView
+from disentone.objectives import Objective
+from disentone.views import ViewSampler
+
+__all__ = ["Progress", "Split", "TrainingConfig", "fit"]
+
+
+class TrainingConfig(BaseModel):
+    """How to train."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    epochs: int = Field(100, ge=1)
+    batch: int = Field(128, ge=2, description="anchors in a step, over all processes")
+    optimiser: Literal["adam", "adamw"] = "adamw"
+    learning_rate: float = Field(1e-3, gt=0)
+    weight_decay: float = Field(0.0, ge=0)
+    schedule: Literal["constant", "cosine"] = "cosine"
+    warmup: int = Field(50, ge=0, description="steps in which the learning rate rises")
+    clip: float | None = Field(50.0, gt=0, description="largest norm of the gradient")
+    precision: Literal["float32", "bfloat16"] = "float32"
+    patience: int | None = Field(None, ge=1, description="stop after so many epochs of no gain")
+
+
+@dataclass(frozen=True)
+class Split:
+    """Clips to train or validate on, and their views.
+
+    ``features`` (clips, frames, features) are standardised on the fly with ``mean`` and ``std``.
+    """
+
+    features: Tensor
+    sampler: ViewSampler
+    mean: Tensor
+    std: Tensor
+
+    def batch(self, views: np.ndarray, device: torch.device) -> Tensor:
+        """Views (rows, columns) of clips as standardised features (rows, columns, ...)."""
+        index = torch.from_numpy(views.reshape(-1))
+        x = self.features.index_select(0, index).to(device).float()
+        x = (x - self.mean.to(device)) / self.std.to(device)
+        return x.unflatten(0, views.shape)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a progress display gets after every step and every epoch."""
+
+    epoch: int
+    epochs: int
+    step: int
+    steps: int
+    logs: dict[str, float]
+
+
+def fit(
+    model: MultiView,
+    train: Split,
+    valid: Split,
+    *,
+    objective: Objective,
+    config: TrainingConfig,
+    out: Path,
+    save_best: Callable[[], None],
+    seed: int = 0,
+    resume: bool = False,
+    device: str | torch.device = "cpu",
+    progress: Callable[[Progress], None] = lambda _: None,
+) -> list[dict[str, float]]:
+    """Train a model; leave ``metrics.jsonl``, the best model and ``last/`` in a folder.
+
+    Nothing random carries over from one epoch to the next: views, batches and noise are drawn
+    from the seed and the epoch's number, so a resumed run repeats an uninterrupted one exactly.
+
+    Parameters
+    ----------
+    model : MultiView
+    train, valid : Split
+    objective : Objective
+    config : TrainingConfig
+    out : Path
+        Run folder.
+    save_best : callable
+        Called whenever the validation loss is the lowest so far; writes the model.
+    seed : int
+    resume : bool
+        Go on from ``out/last`` where there is one.
+    device : str or torch.device
+    progress : callable
+        Called after every step.
+
+    Returns
+    -------
+    list of dict
+        One record an epoch, as in ``metrics.jsonl``.
+
+    Raises
+    ------
+    RecipeError
+        If the loss is no longer finite.
+    ArtifactError
+        If what is to be resumed belongs to another model.
+    """
+    rank, world = _processes()
+    device = torch.device(device)
+    model.to(device)
+    kind = torch.optim.Adam if config.optimiser == "adam" else torch.optim.AdamW
+    optimiser = kind(model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
+    state_file, metrics_file = out / "last" / "state.safetensors", out / "metrics.jsonl"
+    first, best, best_epoch = 0, math.inf, -1
+    if resume and state_file.exists():
+        first, best, best_epoch = _restore(state_file, model, optimiser)
+    history = _read_history(metrics_file)[:first]
+    if rank == 0:
+        _rewrite_history(metrics_file, history)
+    steps = _batches(len(train.sampler), config.batch)
+    if world > 1:
+        for parameter in model.parameters():
+            dist.broadcast(parameter.data, 0)
+    for epoch in range(first, config.epochs):
+        if config.patience is not None and epoch - best_epoch > config.patience and epoch > 0:
+            break
+        began = time.perf_counter()
+        torch.manual_seed(_mix(seed, epoch, rank))
+        model.train()
+        sums = _Means()
+        for step, views in enumerate(_slices(train.sampler.epoch(epoch), config.batch)):
+            _set_rate(optimiser, config, epoch * steps + step, config.epochs * steps)
+            logs = _step(model, train, views, objective, optimiser, config, device)
+            sums.add(logs, len(views))
+            if step % 10 == 0 or step == steps - 1:
+                values = sums.values()
+                if not math.isfinite(values["total"]):
+                    raise RecipeError(
+                        f"The loss is no longer finite in epoch {epoch}: "
+                        "lower training.learning_rate or training.clip."
+                    )
+                progress(Progress(epoch, config.epochs, step + 1, steps, values))
+        record: dict[str, float] = {"epoch": epoch, "seconds": 0.0}
+        record |= {f"train/{name}": value for name, value in sums.values().items()}
+        losses = evaluate(model, valid, objective, config, device)
+        record |= {f"valid/{name}": value for name, value in losses.items()}
+        record["seconds"] = round(time.perf_counter() - began, 3)
+        history.append(record)
+        if losses["total"] < best:
+            best, best_epoch = losses["total"], epoch
+            if rank == 0:
+                save_best()
+        if rank == 0:  # the state comes last: whatever it names is already on disk
+            append_line(metrics_file, json.dumps(record))
+            _save_state(state_file, model, optimiser, epoch + 1, best, best_epoch)
+    return history
+
+
+def evaluate(
+    model: MultiView,
+    split: Split,
+    objective: Objective,
+    config: TrainingConfig,
+    device: torch.device,
+) -> dict[str, float]:
+    """Mean losses of a split on the same views every time, with posterior means as codes."""
+    model.eval()
+    sums = _Means()
+    with torch.no_grad(), _precision(config, device):
+        for views in _slices(split.sampler.epoch(0), config.batch):
+            out = model(
+                split.batch(_mine(views), device),
+                split.sampler.groups,
+                dataset_size=max(len(split.sampler), len(views)),
+            )
+            sums.add(objective(out)[1], len(views))
+    return sums.values()
+
+
+def _step(
+    model: MultiView,
+    train: Split,
+    views: np.ndarray,
+    objective: Objective,
+    optimiser: torch.optim.Optimizer,
+    config: TrainingConfig,
+    device: torch.device,
+) -> dict[str, Tensor]:
+    groups: Groups = train.sampler.groups
+    with _precision(config, device):
+        out = model(train.batch(_mine(views), device), groups, dataset_size=len(train.sampler))
+        total, logs = objective(out)
+    optimiser.zero_grad(set_to_none=True)
+    total.backward()
+    _average_gradients(model)
+    if config.clip is not None:
+        torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip)
+    optimiser.step()
+    return logs
+
+
+def _precision(config: TrainingConfig, device: torch.device) -> AbstractContextManager[Any]:
+    low = config.precision == "bfloat16"
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=low)
+
+
+def _set_rate(
+    optimiser: torch.optim.Optimizer, config: TrainingConfig, step: int, steps: int
+) -> None:
+    rate = config.learning_rate * min(1.0, (step + 1) / max(1, config.warmup))
+    if config.schedule == "cosine":
+        rate *= 0.5 * (1 + math.cos(math.pi * step / steps))
+    for group in optimiser.param_groups:
+        group["lr"] = rate
+
+
+# --- batches, alone or over processes -------------------------------------------------------
+
+
+def _batches(rows: int, batch: int) -> int:
+    if rows < 2:
+        raise DataError(f"Training needs at least 2 clips with partners, and there are {rows}.")
+    return max(1, round(rows / batch))
+
+
+def _slices(views: np.ndarray, batch: int) -> Iterator[np.ndarray]:
+    """Cut an epoch in batches of nearly equal size, so that no clip and no short batch is lost."""
+    yield from np.array_split(views, _batches(len(views), batch))
+
+
+def _mine(views: np.ndarray) -> np.ndarray:
+    """Rows of this process: consecutive and equally many, as gathering needs."""
+    rank, world = _processes()
+    share = len(views) // world
+    return views[rank * share : (rank + 1) * share]
+
+
+def _processes() -> tuple[int, int]:
+    if dist.is_available() and dist.is_initialized():
+        return dist.get_rank(), dist.get_world_size()
+    return 0, 1
+
+
+def _average_gradients(model: MultiView) -> None:
+    _, world = _processes()
+    if world == 1:
+        return
+    for parameter in model.parameters():
+        if parameter.grad is not None:
+            dist.all_reduce(parameter.grad)
+            parameter.grad /= world
+
+
+def _mix(seed: int, epoch: int, rank: int) -> int:
+    """One seed from three numbers, so that no two epochs or processes draw the same noise."""
+    return int(np.random.SeedSequence((seed, epoch, rank)).generate_state(1, np.uint64)[0] >> 1)
+
+
+class _Means:
+    """Running means of logged scalars, weighted by rows; kept as tensors until asked for."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self.sums: dict[str, Tensor] = {}
+
+    def add(self, logs: dict[str, Tensor], rows: int) -> None:
+        self.rows += rows
+        for name, value in logs.items():
+            self.sums[name] = self.sums.get(name, torch.zeros(())) + value.detach().cpu() * rows
+
+    def values(self) -> dict[str, float]:
+        return {name: float(value) / self.rows for name, value in self.sums.items()}
+
+
+# --- what is kept on disk ---------------------------------------------------------------------
+
+
+def _save_state(
+    file: Path,
+    model: MultiView,
+    optimiser: torch.optim.Optimizer,
+    epoch: int,
+    best: float,
+    best_epoch: int,
+) -> None:
+    tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
+    for index, state in optimiser.state_dict()["state"].items():
+        tensors |= {f"optimiser.{index}.{key}": value for key, value in state.items()}
+    about = {"epoch": epoch, "best": best, "best_epoch": best_epoch}
+    write_tensors(file, tensors, {"state": json.dumps(about)})
+
+
+def _restore(
+    file: Path, model: MultiView, optimiser: torch.optim.Optimizer
+) -> tuple[int, float, int]:
+    with safe_open(file, "pt") as stored:
+        about = json.loads(stored.metadata()["state"])
+        tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+    network = {n.removeprefix("model."): t for n, t in tensors.items() if n.startswith("model.")}
+    try:
+        model.load_state_dict(network)
+    except RuntimeError as error:
+        raise ArtifactError(
+            f"{file} belongs to another model: start in a new folder, or without --resume."
+        ) from error
+    packed = optimiser.state_dict()
+    for name, tensor in tensors.items():
+        if name.startswith("optimiser."):
+            _, index, key = name.split(".", 2)
+            packed["state"].setdefault(int(index), {})[key] = tensor
+    optimiser.load_state_dict(packed)
+    return about["epoch"], about["best"], about["best_epoch"]
+
+
+def _read_history(file: Path) -> list[dict[str, float]]:
+    if not file.exists():
+        return []
+    lines = file.read_text(encoding="utf-8").splitlines()
+    history = []
+    for line in lines:
+        try:
+            history.append(json.loads(line))
+        except json.JSONDecodeError:
+            break  # a kill can cut the last line short; its epoch is repeated
+    return history
+
+
+def _rewrite_history(file: Path, history: list[dict[str, float]]) -> None:
+    write_bytes(file, "".join(json.dumps(record) + "\n" for record in history).encode())
