@@ -1,0 +1,144 @@
+"""Recipes: one short YAML for each thing that can be trained."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from disentone.errors import RecipeError, closest
+from disentone.recipes.schema import Recipe
+
+__all__ = ["Recipe", "dump_recipe", "load_recipe", "recipe_names"]
+
+
+def recipe_names() -> list[str]:
+    """Names of the recipes that come with the package."""
+    folder = resources.files("disentone.recipes")
+    return sorted(f.name[:-5] for f in folder.iterdir() if f.name.endswith(".yaml"))
+
+
+def load_recipe(
+    name: str | Path, *, settings: Sequence[str] = (), data: str | Path | None = None
+) -> Recipe:
+    """Load a recipe by name or from a YAML file, with some values set otherwise.
+
+    Parameters
+    ----------
+    name : str or path
+        A packaged recipe such as ``"marl-syntone"``, or a file ending in ``.yaml``.
+    settings : sequence of str
+        Overrides such as ``"training.epochs=10"``; list items by number, ``"objective.0.weight=2"``.
+    data : path, optional
+        Folder or table that takes the place of the recipe's data.
+
+    Returns
+    -------
+    Recipe
+
+    Raises
+    ------
+    RecipeError
+        If there is no such recipe, a key does not exist, or a value does not fit.
+    """
+    values = _read(name)
+    if data is not None:
+        place = values.setdefault("data", {"kind": "collection"})
+        if place.get("kind") != "collection":
+            raise RecipeError(f"Recipe '{name}' makes its own data and takes no --data.")
+        place["path"] = str(data)
+    for setting in settings:
+        _apply(values, setting)
+    return parse_recipe(values, name=str(name))
+
+
+def parse_recipe(values: Mapping[str, Any], *, name: str) -> Recipe:
+    """Check a recipe's values; every mistake becomes one sentence."""
+    try:
+        return Recipe(**values)
+    except ValidationError as error:
+        raise RecipeError(f"Recipe '{name}': {_explain(error)}") from error
+
+
+def dump_recipe(recipe: Recipe) -> str:
+    """Give a complete recipe as YAML, every default written out."""
+    return yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def _read(name: str | Path) -> dict[str, Any]:
+    path = Path(name)
+    if path.suffix in (".yaml", ".yml"):
+        if not path.is_file():
+            raise RecipeError(f"There is no recipe file {path}.")
+        text = path.read_text(encoding="utf-8")
+    elif str(name) in recipe_names():
+        text = (resources.files("disentone.recipes") / f"{name}.yaml").read_text(encoding="utf-8")
+    else:
+        raise RecipeError(f"There is no recipe '{name}'{closest(str(name), recipe_names())}")
+    try:
+        values = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise RecipeError(f"{name} is not valid YAML: {str(error).splitlines()[0]}.") from error
+    if not isinstance(values, dict):
+        raise RecipeError(f"{name} must be a YAML mapping of recipe keys to values.")
+    return values
+
+
+def _apply(values: dict[str, Any], setting: str) -> None:
+    path, equals, text = setting.partition("=")
+    if not equals:
+        raise RecipeError(f"Setting '{setting}' must look like training.epochs=10.")
+    *parents, last = path.strip().split(".")
+    place: Any = values
+    for key in parents:
+        if isinstance(place, list):
+            place = place[_item(place, key, setting)]
+        else:
+            place = place.setdefault(key, {})
+        if not isinstance(place, dict | list):
+            raise RecipeError(f"Setting '{setting}': '{key}' has no keys below it.")
+    value = yaml.safe_load(text)
+    if isinstance(place, list):
+        place[_item(place, last, setting)] = value
+    else:
+        place[last] = value
+
+
+def _item(place: list[Any], key: str, setting: str) -> int:
+    if not key.isdigit() or int(key) >= len(place):
+        raise RecipeError(f"Setting '{setting}': '{key}' must be a number below {len(place)}.")
+    return int(key)
+
+
+def _explain(error: ValidationError) -> str:
+    """Say the first mistake in one sentence, with the nearest known key for an unknown one."""
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        known = _known_keys(first["loc"])
+        near = difflib.get_close_matches(str(first["loc"][-1]), known, n=1)
+        return f"unknown key '{where}'" + (f"; did you mean '{near[0]}'?" if near else ".")
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{where}: {message}." if where else f"{message}."
+
+
+def _known_keys(location: tuple[Any, ...]) -> list[str]:
+    """Keys that the schema knows anywhere: good enough to suggest one."""
+    keys: set[str] = set()
+
+    def walk(node: Any) -> None:
+        if isinstance(node, dict):
+            keys.update(node.get("properties", {}))
+            for value in node.values():
+                walk(value)
+        elif isinstance(node, list):
+            for value in node:
+                walk(value)
+
+    walk(Recipe.model_json_schema())
+    return sorted(keys - {str(location[-1])})
