@@ -1,0 +1,80 @@
+"""The table of facets by factors: how well each facet tells each factor, beside the paper."""
+
+from __future__ import annotations
+
+import math
+
+from markupsafe import Markup
+
+from disentone.report.card import WHOLE, Score, scores
+from disentone.report.inputs import ReportInputs
+from disentone.report.svg import element, number
+from disentone.report.template import Section, render
+
+__all__ = ["section"]
+
+WIDTH, HEIGHT, MIDDLE = 120.0, 14.0, 7.0
+
+
+def section(inputs: ReportInputs) -> Section | None:
+    """Draw the probes of the card as a table, facets down and factors across."""
+    found = scores(inputs.card, own=inputs.own, paper=inputs.paper)
+    if not found:
+        return None
+    cells = {(score.facet, score.factor): score for score in found}
+    names = list(dict.fromkeys(score.facet for score in found))
+    rows = [name for name in names if name not in WHOLE] + [n for n in names if n in WHOLE]
+    factors = list(dict.fromkeys(score.factor for score in found))
+    body = render(
+        "scores.html",
+        rows=[(_row_title(name), _size(inputs, name), name) for name in rows],
+        columns=[(factor, _metric(found, factor), _classes(inputs, factor)) for factor in factors],
+        cells=cells,
+        bar=bar,
+        with_paper=any(not math.isnan(score.paper) for score in found),
+        with_roles=any(score.role for score in found),
+        clips=sorted({score.n for score in found if score.n}),
+    )
+    return Section("scores", "What each facet tells", body)
+
+
+def bar(score: Score) -> Markup:
+    """Draw a score on a line from 0 to 1: interval, chance and the paper's number."""
+
+    def at(value: float) -> float:
+        return 4 + min(max(value, 0.0), 1.0) * (WIDTH - 8)
+
+    parts = [element("path", class_="rail", d=f"M4 {MIDDLE}H{WIDTH - 4}")]
+    if not math.isnan(score.chance):
+        parts.append(element("path", class_="chance", d=f"M{at(score.chance):.1f} 2v10"))
+    if not math.isnan(score.low + score.high):
+        low, high = at(score.low), at(score.high)
+        parts.append(element("path", class_="interval", d=f"M{low:.1f} {MIDDLE}H{high:.1f}"))
+    if not math.isnan(score.paper):
+        d = f"M{at(score.paper):.1f} 2.5l4.5 4.5-4.5 4.5-4.5-4.5z"
+        parts.append(element("path", class_="paper", d=d))
+    if not math.isnan(score.value):
+        parts.append(element("circle", class_="dot", cx=at(score.value), cy=MIDDLE, r=3.5))
+    return element(
+        "svg", *parts, class_="bar", viewBox=f"0 0 {WIDTH:g} {HEIGHT:g}", aria_hidden="true"
+    )
+
+
+def _row_title(facet: str) -> str:
+    return "all facets" if facet in WHOLE else facet
+
+
+def _size(inputs: ReportInputs, facet: str) -> str:
+    size = inputs.facets.dim if facet in WHOLE else inputs.facets.get(facet)
+    return "" if size is None else f"{size} dimension{'s' if size > 1 else ''}"
+
+
+def _metric(found: list[Score], factor: str) -> str:
+    return next(score.metric for score in found if score.factor == factor)
+
+
+def _classes(inputs: ReportInputs, factor: str) -> str:
+    entry = inputs.card.get("factors", {}).get(factor, {})
+    classes = entry.get("classes") if isinstance(entry, dict) else None
+    count = classes if isinstance(classes, int) else len(classes or ())
+    return f"{number(count, 0)} classes" if count else ""
