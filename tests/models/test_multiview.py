@@ -1,0 +1,181 @@
+import pytest
+import torch
+
+from disentone.errors import RecipeError
+from disentone.facets import Facets
+from disentone.models import ModelConfig, MultiView
+from disentone.models.fusion import product_of_experts, with_prior
+from disentone.objectives import Objective, Reconstruction
+
+FACETS = Facets({"private": 3, "shared": 2})
+SMALL = {
+    "patch": {
+        "encoder": {"kind": "patch", "width": 16},
+        "decoder": {"kind": "dense", "widths": [8]},
+    },
+    "conv": {
+        "encoder": {"kind": "conv", "channels": [2, 4], "width": 8},
+        "decoder": {"kind": "conv", "channels": [4, 2], "width": 8},
+    },
+}
+
+
+def build(network="patch", facets=FACETS, frames=7, features=10, **options):
+    torch.manual_seed(0)
+    config = ModelConfig(**SMALL[network], **options)
+    return MultiView(config, facets, frames=frames, features=features)
+
+
+@pytest.fixture
+def x():
+    torch.manual_seed(1)
+    return torch.randn(4, 2, 7, 10)
+
+
+def run(model, x, groups):
+    return model(x, groups, dataset_size=100)
+
+
+SHARED = {"shared": (0, 1)}
+
+
+def test_product_of_experts_is_the_product_of_densities():
+    """Against numerical multiplication of densities on a grid."""
+    mean, log_variance = torch.tensor([0.7, -1.2]), torch.tensor([-0.5, 0.9])
+    grid = torch.linspace(-8, 8, 20001, dtype=torch.float64)
+    density = torch.exp(-0.5 * grid**2)
+    for m, s in zip(mean, log_variance):
+        density = density * torch.exp(-0.5 * (grid - m) ** 2 / s.exp())
+    density = density / density.sum()
+    expected_mean = (grid * density).sum()
+    expected_variance = ((grid - expected_mean) ** 2 * density).sum()
+    got_mean, got_log_variance = product_of_experts(mean, log_variance, dim=0)
+    torch.testing.assert_close(got_mean.double(), expected_mean, atol=1e-5, rtol=0)
+    torch.testing.assert_close(
+        got_log_variance.double().exp(), expected_variance, atol=1e-5, rtol=0
+    )
+
+
+def test_missing_view_changes_nothing_and_is_not_written_into():
+    mean = torch.randn(3, 5, 2)
+    log_variance = torch.randn(3, 5, 2)
+    missing_mean = torch.cat([mean, torch.full((1, 5, 2), torch.nan)])
+    missing = torch.cat([log_variance, torch.full((1, 5, 2), torch.inf)])
+    before = missing.clone()
+    for got, expected in zip(
+        product_of_experts(missing_mean, missing, dim=0),
+        product_of_experts(mean, log_variance, dim=0),
+    ):
+        torch.testing.assert_close(got, expected)
+    torch.testing.assert_close(missing, before)
+
+
+def test_no_view_at_all_is_the_prior():
+    mean, log_variance = with_prior(torch.zeros(2), torch.full((2,), torch.inf))
+    torch.testing.assert_close(mean, torch.zeros(2))
+    torch.testing.assert_close(log_variance, torch.zeros(2))
+
+
+def test_extreme_precisions_stay_finite():
+    mean = torch.tensor([[1.0], [2.0]], requires_grad=True)
+    log_variance = torch.tensor([[-500.0], [500.0]])
+    got_mean, got = product_of_experts(mean, log_variance, dim=0)
+    got_mean.sum().backward()
+    torch.testing.assert_close(got_mean, torch.tensor([1.0]))
+    assert torch.isfinite(got).all()
+    assert torch.isfinite(mean.grad).all()
+
+
+@pytest.mark.parametrize("network", SMALL)
+def test_single_view_posterior_is_the_same_in_training_and_at_inference(network, x):
+    model = build(network)
+    model.train()
+    alone = run(model, x[:, :1], {})
+    model.eval()
+    mean, log_variance = model.posterior(x[:, 0])
+    torch.testing.assert_close(alone.posterior_mean[:, 0], mean)
+    torch.testing.assert_close(alone.posterior_log_variance[:, 0], log_variance)
+    both = run(model, x, SHARED)
+    torch.testing.assert_close(both.mean[:, 0], mean)
+
+
+@pytest.mark.parametrize("network", SMALL)
+@pytest.mark.parametrize(("frames", "features"), [(7, 10), (32, 64), (1, 3)])
+def test_shapes(network, frames, features):
+    model = build(network, frames=frames, features=features)
+    out = run(model, torch.randn(3, 2, frames, features), SHARED)
+    assert out.reconstruction.shape == (3, 2, frames, features)
+    assert out.z.shape == (3, 2, FACETS.dim)
+
+
+def test_shared_code_is_one_and_private_codes_are_two(x):
+    model = build().train()
+    out = run(model, x, SHARED)
+    shared, private = FACETS.slice("shared"), FACETS.slice("private")
+    torch.testing.assert_close(out.code[:, 0, shared], out.code[:, 1, shared])
+    assert not torch.allclose(out.code[:, 0, private], out.code[:, 1, private])
+
+
+def test_order_of_views_does_not_matter_for_the_fused_posterior(x):
+    model = build().eval()
+    shared = FACETS.slice("shared")
+    one = run(model, x, SHARED).posterior_mean[:, 0, shared]
+    other = run(model, x.flip(1), SHARED).posterior_mean[:, 0, shared]
+    torch.testing.assert_close(one, other)
+
+
+def test_fused_posterior_is_sharper_than_each(x):
+    out = run(build().eval(), x, SHARED)
+    shared = FACETS.slice("shared")
+    assert (out.posterior_log_variance[:, 0, shared] < out.log_variance[..., shared].amin(1)).all()
+
+
+def test_swap_decodes_with_the_other_views_code(x):
+    out = run(build(fusion="swap").train(), x, SHARED)
+    shared, private = FACETS.slice("shared"), FACETS.slice("private")
+    torch.testing.assert_close(out.code[:, 0, shared], out.z[:, 1, shared])
+    torch.testing.assert_close(out.code[:, 1, shared], out.z[:, 0, shared])
+    torch.testing.assert_close(out.code[..., private], out.z[..., private])
+
+
+def test_mean_fusion_is_the_mean(x):
+    out = run(build(fusion="mean", stochastic=False), x, SHARED)
+    shared = FACETS.slice("shared")
+    torch.testing.assert_close(out.code[:, 0, shared], out.mean[..., shared].mean(1))
+
+
+def test_three_views_and_two_related_facets():
+    facets = Facets({"timbre": 2, "pitch": 2, "rest": 1})
+    model = build(facets=facets).train()
+    groups = {"timbre": (0, 1), "pitch": (0, 2)}
+    out = run(model, torch.randn(4, 3, 7, 10), groups)
+    timbre, pitch, rest = (facets.slice(n) for n in facets)
+    torch.testing.assert_close(out.code[:, 0, timbre], out.code[:, 1, timbre])
+    torch.testing.assert_close(out.code[:, 0, pitch], out.code[:, 2, pitch])
+    assert not torch.allclose(out.code[:, 0, timbre], out.code[:, 2, timbre])
+    assert not torch.allclose(out.code[:, 0, rest], out.code[:, 1, rest])
+
+
+@pytest.mark.parametrize("fusion", ["poe", "mean", "swap"])
+def test_encoder_output_is_not_written_into(x, fusion):
+    model = build(fusion=fusion).train()
+    out = run(model, x, SHARED)
+    (out.reconstruction.sum() + out.posterior_mean.sum()).backward()  # autograd would object
+    assert all(p.grad is None or torch.isfinite(p.grad).all() for p in model.parameters())
+
+
+def test_patch_encoder_takes_other_lengths():
+    model = build("patch", frames=7)
+    assert model.posterior(torch.randn(2, 23, 10))[0].shape == (2, FACETS.dim)
+
+
+def test_a_term_for_a_facet_that_does_not_exist_is_refused():
+    from disentone.objectives import Divergence
+
+    with pytest.raises(RecipeError, match="did you mean 'shared'"):
+        Objective([Reconstruction(), Divergence(facets=("shard",))], FACETS)
+
+
+def test_an_empty_objective_is_refused():
+    with pytest.raises(RecipeError, match="at least one term"):
+        Objective([], FACETS)
