@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from disentone.report.card import real
 from disentone.report.inputs import ReportInputs
-from disentone.report.svg import element, log_ticks, number, ticks
+from disentone.report.svg import concise, element, log_ticks, ticks
 from disentone.report.template import Section, render
 
 __all__ = ["section", "terms"]
@@ -63,7 +63,7 @@ def panel(term: str, curves: dict[str, Points]) -> Markup:
         d = "M" + "L".join(f"{across(x):.1f} {up(y):.1f}" for x, y in points)
         d += "h0.01" if len(points) == 1 else ""
         parts.append(element("path", class_=f"curve {'valid' if split == 'valid' else ''}", d=d))
-    ends = ", ".join(f"{split} {number(points[-1][1], 3)}" for split, points in curves.items())
+    ends = ", ".join(f"{split} {concise(points[-1][1])}" for split, points in curves.items())
     scale = "log scale" if logarithmic else "linear scale"
     label = f"{term} over {len(set(epochs))} epochs, {scale}; at the end {ends}"
     return element(

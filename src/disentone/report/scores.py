@@ -33,7 +33,7 @@ def section(inputs: ReportInputs) -> Section | None:
         bar=bar,
         with_paper=any(not math.isnan(score.paper) for score in found),
         with_roles=any(score.role for score in found),
-        clips=sorted({score.n for score in found if score.n}),
+        clips=[f"{n:,}" for n in sorted({score.n for score in found if score.n})],
     )
     return Section("scores", "What each facet tells", body)
 
@@ -50,11 +50,11 @@ def bar(score: Score) -> Markup:
     if not math.isnan(score.low + score.high):
         low, high = at(score.low), at(score.high)
         parts.append(element("path", class_="interval", d=f"M{low:.1f} {MIDDLE}H{high:.1f}"))
+    if not math.isnan(score.value):
+        parts.append(element("circle", class_="dot", cx=at(score.value), cy=MIDDLE, r=3.5))
     if not math.isnan(score.paper):
         d = f"M{at(score.paper):.1f} 2.5l4.5 4.5-4.5 4.5-4.5-4.5z"
         parts.append(element("path", class_="paper", d=d))
-    if not math.isnan(score.value):
-        parts.append(element("circle", class_="dot", cx=at(score.value), cy=MIDDLE, r=3.5))
     return element(
         "svg", *parts, class_="bar", viewBox=f"0 0 {WIDTH:g} {HEIGHT:g}", aria_hidden="true"
     )

@@ -86,7 +86,7 @@ def _levels(samples: np.ndarray, sample_rate: int) -> np.ndarray:
     if samples.size < 2:
         return np.zeros((0, 0))
     size = 512
-    padded = np.pad(samples, size // 2 + (-samples.size % size) // 2)
+    padded = np.pad(samples, (0, max(size - samples.size, 0)))
     starts = np.linspace(0, len(padded) - size, 96).astype(int)
     frames = padded[starts[:, None] + np.arange(size)] * np.hanning(size)
     power = np.abs(np.fft.rfft(frames)) ** 2  # (96, 257)

@@ -11,7 +11,7 @@ from functools import lru_cache
 import numpy as np
 from markupsafe import Markup, escape
 
-__all__ = ["data_uri", "element", "heat_png", "log_ticks", "number", "ticks"]
+__all__ = ["concise", "data_uri", "element", "heat_png", "log_ticks", "number", "ticks"]
 
 DASH = "–"
 
@@ -51,6 +51,11 @@ def number(value: object, digits: int = 2, *, sign: bool = False) -> str:
     else:
         text = f"{plain:+.{digits}f}" if sign else f"{plain:.{digits}f}"
     return text.replace("-", "−")
+
+
+def concise(value: float) -> str:
+    """Write a number with four significant digits; an en dash where there is none."""
+    return f"{value:.4g}".replace("-", "−") if math.isfinite(value) else DASH
 
 
 def ticks(low: float, high: float, *, count: int = 4) -> list[float]:

@@ -9,7 +9,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from disentone.report.svg import number
+from disentone.report.svg import concise, number
 
 __all__ = ["Section", "render"]
 
@@ -37,5 +37,5 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["number"] = number
+    environment.filters |= {"number": number, "concise": concise}
     return environment

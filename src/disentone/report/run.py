@@ -1,0 +1,168 @@
+"""The report of a run: what the model makes of its test split, to see and to hear."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from disentone.audit import Card
+from disentone.clips import ClipTable
+from disentone.frontends.inversion import griffin_lim, mel_to_linear
+from disentone.frontends.logmel import LogMel
+from disentone.recipes import Recipe, dump_recipe
+from disentone.report.inputs import MelAxes, ReportInputs, Sound
+from disentone.report.page import write_report
+from disentone.report.pictures import write_figures
+
+if TYPE_CHECKING:
+    from disentone.artifact import Model
+    from disentone.runs import Data
+
+__all__ = ["report_run", "resynthesise"]
+
+PAIRS = 4
+STEPS = 7
+
+
+def report_run(out: Path, *, recipe: Recipe, model: Model, data: Data, card: Card) -> Path:
+    """Write ``report.html`` and ``figures/`` of a run.
+
+    Parameters
+    ----------
+    out : Path
+        Run folder, with ``metrics.jsonl``.
+    recipe : Recipe
+    model : Model
+    data : Data
+        Of the run; its test split is shown.
+    card : Card
+        Audit of the model.
+
+    Returns
+    -------
+    Path
+        The report.
+    """
+    rows = data.table.where("test")
+    table, features = data.table.take(rows), data.features[rows]
+    embedding = model.embed_features(features)
+    pairs = _pairs(table, recipe)
+    shown = np.unique(pairs)[:6]
+    rebuilt = model.decode(embedding[shown])
+    history = (out / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    inputs = ReportInputs(
+        title=f"disentone · {recipe.name}",
+        facets=model.facets,
+        factors=table.factors,
+        card=card.to_json(),
+        embedding=embedding,
+        own=recipe.owns(),
+        config=dump_recipe(recipe),
+        history=[json.loads(line) for line in history],
+        reconstructions=(features[shown], rebuilt, [_caption(table, i) for i in shown]),
+        traversals=_traversals(model, embedding),
+        mel_axes=_axes(model.frontend),
+        sounds=[_players(pair, table, embedding, model, recipe) for pair in pairs],
+        paper=[
+            {"table": "Table 1", "row": facet, "column": factor, "value": value}
+            for facet, values in recipe.paper.items()
+            for factor, value in values.items()
+        ],
+        skipped=[(item.path, item.reason) for item in data.skipped],
+    )
+    write_figures(inputs, out / "figures")
+    return write_report(inputs, out / "report.html")
+
+
+def resynthesise(mel_db: np.ndarray, frontend: LogMel) -> np.ndarray:
+    """Turn log-mel spectrograms into sound.
+
+    Parameters
+    ----------
+    mel_db : ndarray, shape (clips, frames, features)
+        Features of the front-end, dB.
+    frontend : LogMel
+
+    Returns
+    -------
+    ndarray of float32, shape (clips, samples)
+    """
+    config = frontend.config
+    power = torch.from_numpy(10 ** (np.asarray(mel_db, dtype=np.float32) / 10))
+    power = power * (power > 1.01 * 10 ** (config.floor_db / 10))  # the floor is silence
+    magnitude = mel_to_linear(power, frontend.filters.cpu())
+    wave = griffin_lim(magnitude, n_fft=config.n_fft, hop=config.hop, length=frontend.samples)
+    return wave.numpy()
+
+
+def _pairs(table: ClipTable, recipe: Recipe) -> np.ndarray:
+    """Pairs of test clips that differ in what the first related facet holds: (pairs, 2)."""
+    rng = np.random.default_rng(recipe.seed)
+    first = next((facet.same for facet in recipe.facets.values() if facet.same), None)
+    order = rng.permutation(len(table))
+    if first in table.factors and table.factors[first].kind == "categorical":
+        codes = table.factors[first].values[order]
+        # Take clips from every class in turn, so that each pair crosses two classes.
+        turn = np.array([np.sum(codes[:i] == code) for i, code in enumerate(codes[:2000])])
+        order = order[: len(turn)][np.lexsort((codes[: len(turn)], turn))]
+    chosen = order[: 2 * min(PAIRS, len(order) // 2)]
+    return chosen.reshape(-1, 2)
+
+
+def _players(
+    pair: np.ndarray, table: ClipTable, embedding: np.ndarray, model: Model, recipe: Recipe
+) -> tuple[str, list[Sound]]:
+    """Players of two clips: originals, reconstructions, and one facet given to the other."""
+    first, second = pair
+    facet = next(name for name, f in recipe.facets.items() if f.same)
+    part = model.facets.slice(facet)
+    swapped = embedding[pair].copy()
+    swapped[:, part] = embedding[pair[::-1], part]
+    codes = np.concatenate([embedding[pair], swapped])
+    waves = resynthesise(model.decode(codes), model.frontend)
+    rate, size = model.frontend.sample_rate, model.frontend.samples
+    originals = [table.sounds.read(int(i), rate)[:size] for i in pair]
+    captions = [
+        "A, original",
+        "B, original",
+        "A, reconstruction",
+        "B, reconstruction",
+        f"A with {facet} of B",
+        f"B with {facet} of A",
+    ]
+    title = f"A: {_caption(table, first)} · B: {_caption(table, second)}"
+    sounds = [Sound(c, w, rate) for c, w in zip(captions, [*originals, *waves])]
+    return title, sounds
+
+
+def _traversals(model: Model, embedding: np.ndarray) -> dict[str, np.ndarray]:
+    """Decode one clip while each dimension moves from -3 to 3."""
+    centre = embedding[np.argmin(np.square(embedding - embedding.mean(0)).sum(1))]
+    films = {}
+    for name, size in model.facets.items():
+        for i in range(size):
+            codes = np.repeat(centre[None], STEPS, axis=0)
+            codes[:, model.facets.slice(name).start + i] = np.linspace(-3, 3, STEPS)
+            films[f"{name}[{i}]"] = model.decode(codes)
+    return films
+
+
+def _axes(frontend: LogMel) -> MelAxes:
+    config = frontend.config
+    filters = frontend.filters.cpu().numpy()
+    bins = np.arange(filters.shape[1]) * config.sample_rate / config.n_fft
+    centres = bins[filters.argmax(axis=1)]
+    return MelAxes(frame_seconds=config.hop / config.sample_rate, band_hz=centres, unit="dB")
+
+
+def _caption(table: ClipTable, index: int) -> str:
+    """Name a clip by its factors, at most three of them."""
+    parts = []
+    for factor in list(table.factors.values())[:3]:
+        label = factor.take(np.array([index])).labels()[0]
+        parts.append(f"{factor.name} {label} {factor.unit}".strip())
+    return ", ".join(parts) or str(table.ids[index])
