@@ -39,7 +39,9 @@ class TrainingConfig(BaseModel):
     learning_rate: float = Field(1e-3, gt=0)
     weight_decay: float = Field(0.0, ge=0)
     schedule: Literal["constant", "cosine"] = "cosine"
-    warmup: int = Field(50, ge=0, description="steps in which the learning rate rises")
+    warmup: int = Field(
+        50, ge=0, description="steps in which the learning rate rises; a tenth of all at most"
+    )
     clip: float | None = Field(50.0, gt=0, description="largest norm of the gradient")
     precision: Literal["float32", "bfloat16"] = "float32"
     patience: int | None = Field(None, ge=1, description="stop after so many epochs of no gain")
@@ -226,7 +228,8 @@ def _precision(config: TrainingConfig, device: torch.device) -> AbstractContextM
 def _set_rate(
     optimiser: torch.optim.Optimizer, config: TrainingConfig, step: int, steps: int
 ) -> None:
-    rate = config.learning_rate * min(1.0, (step + 1) / max(1, config.warmup))
+    warmup = max(1, min(config.warmup, steps // 10))
+    rate = config.learning_rate * min(1.0, (step + 1) / warmup)
     if config.schedule == "cosine":
         rate *= 0.5 * (1 + math.cos(math.pi * step / steps))
     for group in optimiser.param_groups:
