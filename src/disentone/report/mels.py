@@ -41,8 +41,8 @@ def traversals(inputs: ReportInputs) -> Section | None:
         return None
     strips = {name: np.asarray(frames, dtype=float) for name, frames in inputs.traversals.items()}
     low, high = _range(np.stack([strip[0] for strip in strips.values()]))
-    effects = {name: float(np.nanmean(np.abs(s - s.mean(0)))) for name, s in strips.items()}
-    most = max((e for e in effects.values() if e == e), default=0.0) or 1.0
+    effects = {name: effect(strip) for name, strip in strips.items()}
+    most = max(effects.values()) or 1.0
     kept = set(sorted(strips, key=lambda name: -effects[name])[:STRIPS])
     groups: dict[str, list] = {}
     for name, strip in strips.items():
@@ -60,6 +60,11 @@ def traversals(inputs: ReportInputs) -> Section | None:
         bar=colour_bar(low, high, inputs.mel_axes.unit),
     )
     return Section("traversals", "What each dimension does", body)
+
+
+def effect(strip: np.ndarray) -> float:
+    """Mean distance of a traversal's steps from their mean, in the unit of the spectrogram."""
+    return float(np.nan_to_num(np.abs(strip - strip.mean(axis=0))).mean())
 
 
 def spectrogram(mel: np.ndarray, axes: MelAxes, low: float, high: float, label: str) -> Markup:

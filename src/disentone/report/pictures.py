@@ -88,9 +88,9 @@ def _scores(inputs: ReportInputs) -> Figure | None:
         for score in (s for s in found if s.factor == factor):
             y = facets.index(score.facet)
             hollow = "white" if score.role == "leak" else "#0b5cad"
-            ax.plot([score.low, score.high], [y, y], color="#0b5cad", lw=3)
-            ax.plot(score.value, y, "o", color="#0b5cad", mfc=hollow, ms=7)
-            ax.plot(score.paper, y, "D", color="#59616c", mfc="none", ms=6)
+            ax.plot([score.low, score.high], [y, y], color="#0b5cad", lw=3, clip_on=False)
+            ax.plot(score.value, y, "o", color="#0b5cad", mfc=hollow, ms=7, clip_on=False)
+            ax.plot(score.paper, y, "D", color="#b84a00", mfc="none", ms=6, clip_on=False)
             ax.text(1.04, y, f"{score.value:.3f}", va="center")
         chance = [s.chance for s in found if s.factor == factor and not math.isnan(s.chance)]
         if chance:
@@ -100,6 +100,10 @@ def _scores(inputs: ReportInputs) -> Figure | None:
             ylim=(len(facets) - 0.5, -0.5),
             xlabel=f"{factor}: {_metric(found, factor)}",
         )
+        ax.grid(axis="x", color="#e3e6ea", lw=0.8)
+        ax.set_axisbelow(True)
+        ax.spines["left"].set_visible(False)
+        ax.tick_params(length=0)
         ax.set_yticks(range(len(facets)), ["all facets" if f in WHOLE else f for f in facets])
     figure.suptitle("disc: ours (hollow: a leak)   diamond: paper   dotted: chance", fontsize=8)
     return figure
@@ -138,7 +142,8 @@ def _information(inputs: ReportInputs) -> Figure | None:
     )
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
-    figure.colorbar(image, ax=ax, label="nats above chance", pad=0.01, aspect=12)
+    bar = figure.colorbar(image, ax=ax, label="nats above chance", pad=0.01, aspect=12)
+    bar.outline.set_visible(False)
     return figure
 
 
@@ -149,17 +154,20 @@ def _maps(inputs: ReportInputs) -> Figure | None:
     parts = inputs.facets.split(np.asarray(inputs.embedding, dtype=float))
     flats = {f: flatten(part[chosen], projection=inputs.projection) for f, part in parts.items()}
     rows, columns = len(inputs.factors), len(flats)
-    figure = _figure(2.6 * columns + 1.6, 2.6 * rows)
-    axes = figure.subplots(rows, columns, squeeze=False)
+    figure = _figure(2.6 * columns + 1.4, 2.6 * rows)
+    widths = [1.0] * columns + [0.45]
+    axes = figure.subplots(rows, columns + 1, squeeze=False, width_ratios=widths)
     for row, factor in zip(axes, inputs.factors.values()):
         colours = colouring(factor.take(chosen))
         for ax, (facet, flat) in zip(row, flats.items()):
             _scatter(ax, flat, colours.groups, numbers=colours.ends is not None)
             ax.set_title(f"{facet}, by {factor.name}")
+        row[-1].set_axis_off()
         if colours.ends:
             _scale(figure, row[-1], colours.ends)
         else:
-            row[-1].legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, fontsize=8)
+            handles = row[0].get_legend_handles_labels()
+            row[-1].legend(*handles, loc="center left", frameon=False, fontsize=8, markerscale=2)
     return figure
 
 
@@ -182,6 +190,7 @@ def _scatter(ax: Any, flat: Flat, groups: list, *, numbers: bool) -> None:
 def _scale(figure: Figure, ax: Any, ends: tuple[str, str]) -> None:
     from matplotlib.cm import ScalarMappable
 
-    bar = figure.colorbar(ScalarMappable(cmap="viridis"), ax=ax, aspect=14)
+    bar = figure.colorbar(ScalarMappable(cmap="viridis"), cax=ax.inset_axes((0, 0.1, 0.12, 0.8)))
     bar.set_ticks([0, 1], labels=list(ends))
+    bar.ax.tick_params(length=0)
     bar.outline.set_visible(False)
