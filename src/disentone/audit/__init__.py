@@ -1,0 +1,38 @@
+"""The audit: what each facet of an embedding tells about each factor, on plain arrays."""
+
+from disentone.audit.auditing import audit
+from disentone.audit.binning import equal_width_codes, equal_width_edges, quantile_codes
+from disentone.audit.card import Card
+from disentone.audit.information import Information, entropy, information, mutual_information
+from disentone.audit.probes import Probe, fit_probe
+from disentone.audit.scores import (
+    Estimate,
+    Scores,
+    class_scores,
+    label_scores,
+    mean_average_precision,
+    within_scores,
+)
+from disentone.audit.targets import Target, make_target
+
+__all__ = [
+    "Card",
+    "Estimate",
+    "Information",
+    "Probe",
+    "Scores",
+    "Target",
+    "audit",
+    "class_scores",
+    "entropy",
+    "equal_width_codes",
+    "equal_width_edges",
+    "fit_probe",
+    "information",
+    "label_scores",
+    "make_target",
+    "mean_average_precision",
+    "mutual_information",
+    "quantile_codes",
+    "within_scores",
+]

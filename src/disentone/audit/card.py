@@ -1,0 +1,221 @@
+"""The audit card: every number of an audit as flat records, on disk as ``audit.json``."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from disentone.errors import ArtifactError, DataError, closest
+from disentone.facets import Facets
+from disentone.files import write_json
+
+__all__ = ["ALL", "SCHEMA", "Card"]
+
+ALL = "all"  # the whole embedding, beside its facets
+SCHEMA = 1
+SENTENCES = 3
+
+
+@dataclass(frozen=True)
+class Card:
+    """What an audit found.
+
+    Parameters
+    ----------
+    facets : Facets
+        Partition of the audited embedding.
+    factors : mapping of str to mapping
+        For every factor its ``"kind"``, ``"classes"`` (readable names), ``"unit"``,
+        ``"tolerance"`` and ``"entropy"`` (of the test clips, in nats).
+    records : tuple of dict
+        One number each: ``measure``, ``facet`` (a facet, ``"all"``, or one dimension of a facet as
+        ``"shared[3]"``), ``factor``, ``metric``, ``value``, ``low`` and ``high`` (95 % interval),
+        ``chance`` (what no information would give), ``n`` (clips scored) and ``split``. Numbers
+        that do not exist are None. Probes also carry ``train`` (training clips) and ``seeds``;
+        dimensions carry ``dimension``, ``p`` and ``null`` (95 % quantile of permutations).
+    run : str
+        What was audited.
+    schema : int
+    """
+
+    facets: Facets
+    factors: Mapping[str, Mapping[str, Any]]
+    records: tuple[dict[str, Any], ...]
+    run: str = ""
+    schema: int = SCHEMA
+
+    def to_json(self) -> dict[str, Any]:
+        """Give plain JSON data; what is not a finite number becomes None."""
+        return {
+            "schema": self.schema,
+            "run": self.run,
+            "facets": self.facets.to_json(),
+            "factors": {name: _plain(about) for name, about in self.factors.items()},
+            "records": [_plain(record) for record in self.records],
+        }
+
+    @classmethod
+    def from_json(cls, data: Any) -> Card:
+        """Rebuild a card from what :meth:`to_json` gave.
+
+        Raises
+        ------
+        ArtifactError
+            If the data is not a card, or of another schema.
+        """
+        if not isinstance(data, dict) or "schema" not in data:
+            raise ArtifactError("This is not an audit card: it has no 'schema'.")
+        if data["schema"] != SCHEMA:
+            raise ArtifactError(
+                f"This audit card has schema {data['schema']!r}, but this version of disentone "
+                f"reads schema {SCHEMA}: audit again, or use the version that wrote it."
+            )
+        try:
+            facets = Facets.from_json(data["facets"])
+            records = tuple(dict(record) for record in data["records"])
+            return cls(facets, dict(data["factors"]), records, str(data["run"]))
+        except (KeyError, TypeError, ValueError, AttributeError, DataError) as error:
+            raise ArtifactError(f"This audit card is damaged: {error}.") from error
+
+    def save(self, path: str | Path) -> None:
+        """Write ``audit.json`` atomically.
+
+        Raises
+        ------
+        ArtifactError
+            If it cannot be written; an old file stays as it was.
+        """
+        write_json(path, self.to_json())
+
+    @classmethod
+    def load(cls, path: str | Path) -> Card:
+        """Read a card that :meth:`save` wrote.
+
+        Raises
+        ------
+        ArtifactError
+            If the file is missing, not JSON, not a card, or of another schema.
+        """
+        try:
+            data = json.loads(Path(path).read_text(encoding="utf-8"))
+        except OSError as error:
+            raise ArtifactError(f"{path} could not be read ({error.strerror}).") from error
+        except ValueError as error:
+            raise ArtifactError(f"{path} is not JSON: {error}.") from error
+        try:
+            return cls.from_json(data)
+        except ArtifactError as error:
+            raise ArtifactError(f"{path}: {error}") from error
+
+    def value(self, measure: str, facet: str, factor: str, metric: str | None = None) -> float:
+        """Give one number; without a metric the measure's main one, which is recorded first.
+
+        Returns
+        -------
+        float
+            NaN where the audit could not tell.
+
+        Raises
+        ------
+        DataError
+            If there is no such record.
+        """
+        return _number(self.record(measure, facet, factor, metric)["value"])
+
+    def record(
+        self, measure: str, facet: str, factor: str, metric: str | None = None
+    ) -> dict[str, Any]:
+        """Give one whole record; see :meth:`value`."""
+        left = self.records
+        asked = {"measure": measure, "facet": facet, "factor": factor}
+        for key, wanted in (asked if metric is None else asked | {"metric": metric}).items():
+            known = dict.fromkeys(str(record[key]) for record in left)
+            left = tuple(record for record in left if record[key] == wanted)
+            if not left:
+                raise DataError(f"The card has no {key} '{wanted}'{closest(wanted, known)}")
+        return left[0]
+
+    def table(self, measure: str, metric: str | None = None) -> dict[str, dict[str, float]]:
+        """Values of a measure as ``{facet: {factor: value}}``, dimensions among the facets.
+
+        ``pandas.DataFrame(card.table("probe")).T`` is the paper's table.
+
+        Parameters
+        ----------
+        measure : str
+        metric : str, optional
+            By default the main metric of each factor.
+        """
+        rows: dict[str, dict[str, float]] = {}
+        for record in self.records:
+            if record["measure"] == measure and metric in (None, record["metric"]):
+                row = rows.setdefault(record["facet"], {})
+                row.setdefault(record["factor"], _number(record["value"]))
+        return rows
+
+    def verdict(self) -> str:
+        """Say in at most three sentences what the facets tell and what they leak.
+
+        A facet that owns factors is judged by them; of more than three facets, those that leak
+        most are named.
+        """
+        facets = sorted(self.facets, key=self._worst_leak, reverse=True)[:SENTENCES]
+        told = [self._sentence(name) for name in self.facets if name in facets]
+        if 1 < len(self.facets) < SENTENCES:
+            told.append(self._sentence(ALL))
+        return " ".join(sentence for sentence in told if sentence)
+
+    def _main(self, measure: str, facet: str) -> dict[str, dict[str, Any]]:
+        """Records of the main metric, by factor."""
+        found: dict[str, dict[str, Any]] = {}
+        for record in self.records:
+            if record["measure"] == measure and record["facet"] == facet:
+                found.setdefault(record["factor"], record)
+        return found
+
+    def _worst_leak(self, facet: str) -> float:
+        leaks = self._main("leak", facet).values()
+        return max((_number(leak["value"]) for leak in leaks), default=-math.inf)
+
+    def _sentence(self, facet: str) -> str:
+        leaks = self._main("leak", facet)
+        told = [
+            f"{factor} at {_number(probe['value']):.2f} (chance {_number(probe['chance']):.2f})"
+            for factor, probe in self._main("probe", facet).items()
+            if factor not in leaks
+        ]
+        leaked = [
+            f"{factor} at {leak['value']:.2f} above chance"
+            for factor, leak in leaks.items()
+            if _number(leak["low"]) > 0
+        ]
+        parts = [f"tells {_listed(told)}"] if told else []
+        if leaked:
+            parts.append(f"leaks {_listed(leaked)}")
+        elif leaks:
+            parts.append("shows no leak above chance")
+        subject = "The whole embedding" if facet == ALL else f"The {facet} facet"
+        return f"{subject} {' and '.join(parts)}." if parts else ""
+
+
+def _plain(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: _finite(value) for key, value in data.items()}
+
+
+def _finite(value: Any) -> Any:
+    value = value.item() if isinstance(value, np.generic) else value
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _number(value: Any) -> float:
+    return math.nan if value is None else float(value)
+
+
+def _listed(parts: list[str]) -> str:
+    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
