@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import soundfile
-import soxr
 
 from disentone.errors import AudioError
 
@@ -46,10 +45,8 @@ class Part:
         return first, max(1, round((self.start + self.seconds + margin) * rate) - first)
 
     def cut(self, wave: np.ndarray, rate: int, first: int) -> np.ndarray:
-        """Resample decoded audio (channels, frames) and take the context off."""
+        """Take the context off decoded and resampled audio (channels, samples)."""
         target = self.sample_rate or rate
-        if target != rate:
-            wave = soxr.resample(wave.T, rate, target, quality="HQ").T
         begin = round(self.start * target) - first * target // rate
         length = None if self.seconds is None else max(1, round(self.seconds * target))
         return wave[:, begin : None if length is None else begin + length]
@@ -180,9 +177,11 @@ def _av_read(path: Path, part: Part) -> tuple[np.ndarray, int, int]:
         with av.open(str(path), metadata_errors="ignore") as container:
             stream = _audio_stream(container, path)
             first, count = part.frames(stream.rate)
+            promised = _promised(container, stream)
+            if count is None and promised is not None:  # AAC ends in padding that is no audio
+                count = max(0, promised - first)
             blocks, position = _av_blocks(container, stream, first, count)
-            promised = _promised(container, stream) or 0
-            if position < min(promised, first + (count or promised)) - stream.rate // 4:
+            if promised and position < min(promised, first + (count or 0)) - stream.rate // 4:
                 raise _truncated(path)
             empty = np.empty((stream.channels, 0), np.float32)
             return np.concatenate([empty, *blocks], axis=1), stream.rate, first
@@ -203,7 +202,7 @@ def _av_blocks(
         position = -1
     for frame in container.decode(stream):
         if position < 0:  # after a seek, the first frame says where we are
-            seconds = (frame.pts - (stream.start_time or 0)) * stream.time_base
+            seconds = (frame.pts - max(0, stream.start_time or 0)) * stream.time_base
             position = round(seconds * stream.rate)
         for block in (converted.to_ndarray() for converted in convert.resample(frame)):
             low, high = first - position, None if count is None else first + count - position

@@ -1,0 +1,218 @@
+"""Collections from a folder of audio: what sub-folders and file names say are the factors."""
+
+from __future__ import annotations
+
+import os
+import re
+import string
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from disentone.audio import SUFFIXES, Skipped
+from disentone.datasets.tables import TABLE_SUFFIXES, Collection, collect, read_table
+from disentone.errors import DataError
+from disentone.factors import FactorKind
+
+__all__ = ["find_audio", "open_collection", "read_folder"]
+
+
+def open_collection(
+    path: str | Path,
+    *,
+    pattern: str | None = None,
+    kinds: Mapping[str, FactorKind] | None = None,
+    tolerances: Mapping[str, float] | None = None,
+    split: str = "random",
+    seed: int = 0,
+    lufs: float | None = None,
+) -> Collection:
+    """Open a table, a folder with a ``clips.csv`` in it, or a folder of audio files.
+
+    Parameters
+    ----------
+    path : path
+    pattern : str, optional
+        As in :func:`read_folder`; a ``clips.csv`` is then not looked at.
+    kinds, tolerances, split, seed, lufs
+        As in :func:`~disentone.datasets.tables.read_table`.
+
+    Returns
+    -------
+    Collection
+
+    Raises
+    ------
+    DataError
+        If there is nothing there, or nothing usable.
+    """
+    path = Path(path)
+    options: dict[str, Any] = {
+        "kinds": kinds,
+        "tolerances": tolerances,
+        "split": split,
+        "seed": seed,
+        "lufs": lufs,
+    }
+    if path.suffix.lower() in TABLE_SUFFIXES and not path.is_dir():
+        if pattern is not None:
+            raise DataError(f"A pattern is for a folder of files, but '{path}' is a table.")
+        return read_table(path, **options)
+    table = path / "clips.csv"
+    if pattern is not None or not table.is_file():
+        return read_folder(path, pattern=pattern, **options)
+    collection = read_table(table, **options)
+    named = {*collection.table.ids, *(item.path for item in collection.skipped)}
+    named = {str(name).split("@")[0] for name in named} | named
+    without_row = [file for file in find_audio(path)[0] if file not in named]
+    if without_row:
+        collection.notes.append(
+            f"{len(without_row)} audio files have no row in {table}, such as '{without_row[0]}'."
+        )
+    return collection
+
+
+def read_folder(
+    folder: str | Path,
+    *,
+    pattern: str | None = None,
+    kinds: Mapping[str, FactorKind] | None = None,
+    tolerances: Mapping[str, float] | None = None,
+    split: str = "random",
+    seed: int = 0,
+    lufs: float | None = None,
+) -> Collection:
+    """Make a collection of the audio files below a folder, in order of their names.
+
+    Parameters
+    ----------
+    folder : path
+        Hidden files are left out; symbolic links are followed, each folder once.
+    pattern : str, optional
+        How file names tell factors, such as ``{instrument}_{pitch}_{take}.wav``; with ``/`` in it,
+        how the path below the folder does. ``{}`` stands for text that tells nothing. The last
+        fields are the shortest ones: ``alto_sax_57_1`` is ``alto_sax``, ``57``, ``1``. Without a
+        pattern, each level of sub-folders is a factor: ``folder``, ``folder2`` and so on.
+    kinds, tolerances, split, seed, lufs
+        As in :func:`~disentone.datasets.tables.read_table`.
+
+    Returns
+    -------
+    Collection
+
+    Raises
+    ------
+    DataError
+        If the folder does not exist, has no usable audio, or the pattern matches no file.
+    """
+    folder = Path(folder)
+    files, skipped = find_audio(folder)
+    if pattern is None:
+        columns = _levels(files)
+    else:
+        expression, in_name = _expression(pattern)
+        texts = [PurePosixPath(file).name if in_name else file for file in files]
+        matches = [expression.fullmatch(text) for text in texts]
+        reason = f"The name does not match the pattern '{pattern}'."
+        skipped += [Skipped(file, reason) for file, m in zip(files, matches) if not m]
+        if files and not any(matches):
+            raise DataError(
+                f"Pattern '{pattern}' matches none of the {len(files)} audio files in '{folder}', "
+                f"such as '{files[0]}'."
+            )
+        files = [file for file, match in zip(files, matches) if match]
+        found = [match.groupdict() for match in matches if match]
+        columns = {name: [one[name] for one in found] for name in expression.groupindex}
+    return collect(
+        folder,
+        files,
+        columns,
+        whence=f"Folder '{folder}'",
+        skipped=skipped,
+        kinds=kinds,
+        tolerances=tolerances,
+        split=split,
+        seed=seed,
+        lufs=lufs,
+    )
+
+
+def find_audio(folder: str | Path) -> tuple[list[str], list[Skipped]]:
+    """List the audio files below a folder, by suffix.
+
+    Parameters
+    ----------
+    folder : path
+
+    Returns
+    -------
+    files : list of str
+        Relative to the folder, with ``/``, sorted.
+    skipped : list of Skipped
+        Sub-folders that may not be read.
+
+    Raises
+    ------
+    DataError
+        If the folder does not exist, is a file, or may not be read.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        kind = "is not a folder or a table" if folder.exists() else "does not exist"
+        raise DataError(f"'{folder}' {kind}.")
+    refused: list[OSError] = []
+    files, seen = [], set()
+    for where, folders, names in os.walk(folder, onerror=refused.append, followlinks=True):
+        status = os.stat(where)
+        if (status.st_dev, status.st_ino) in seen:  # a link back up, or a second link
+            folders.clear()
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        below = Path(where).relative_to(folder)
+        files += [
+            (below / name).as_posix()
+            for name in names
+            if not name.startswith(".") and os.path.splitext(name)[1].lower() in SUFFIXES
+        ]
+    skipped = []
+    for error in refused:
+        if Path(error.filename) == folder:
+            raise DataError(f"Folder '{folder}' cannot be read: {error.strerror}.")
+        below = Path(error.filename).relative_to(folder).as_posix()
+        skipped.append(Skipped(below, f"The folder cannot be read: {error.strerror}."))
+    return sorted(files), skipped
+
+
+def _levels(files: list[str]) -> dict[str, list[str | None]]:
+    """Columns ``folder``, ``folder2`` ...: the sub-folders that a file is in, None beyond them."""
+    parents = [PurePosixPath(file).parts[:-1] for file in files]
+    depth = max(map(len, parents), default=0)
+    return {
+        f"folder{level + 1 if level else ''}": [
+            parts[level] if level < len(parts) else None for parts in parents
+        ]
+        for level in range(depth)
+    }
+
+
+def _expression(pattern: str) -> tuple[re.Pattern[str], bool]:
+    """Regular expression of a pattern, and whether it is about the name alone."""
+    try:
+        pieces = list(string.Formatter().parse(pattern))
+    except ValueError as error:
+        raise DataError(f"Pattern '{pattern}' is not well formed: {error}.") from error
+    fields = [field for _, field, _, _ in pieces if field]
+    wrong = next((f for f in fields if not f.isidentifier() or fields.count(f) > 1), None)
+    if wrong is not None or not fields:
+        problem = f"field '{wrong}' is no word or occurs twice" if wrong else "it has no field"
+        raise DataError(
+            f"Pattern '{pattern}' cannot be used: {problem}; write {{instrument}}_{{pitch}}.wav."
+        )
+    text = "".join(
+        re.escape(literal) + ("" if field is None else f"(?P<{field}>[^/]+)" if field else "[^/]+")
+        for literal, field, _, _ in pieces
+    )
+    if PurePosixPath(pattern).suffix.lower() not in SUFFIXES:
+        text += r"\.[^./]+"
+    return re.compile(text, re.IGNORECASE), "/" not in pattern

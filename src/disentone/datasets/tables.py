@@ -1,0 +1,323 @@
+"""Collections from a table: CSV, TSV, JSON lines or Parquet, one row a clip."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from disentone.audio import Skipped
+from disentone.clips import ClipTable
+from disentone.datasets.columns import factor_from_column
+from disentone.datasets.files import FileSounds
+from disentone.datasets.splits import make_splits
+from disentone.errors import DataError, closest
+from disentone.factors import Factor, FactorKind
+
+__all__ = ["TABLE_SUFFIXES", "Collection", "collect", "read_table"]
+
+TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
+
+_PATH = ("path", "file", "filename", "file_name", "filepath", "file_path", "audio", "audio_path",
+         "audio_file", "audio_filename", "wav")  # fmt: skip
+_RECORDING = ("source_id", "recording", "recording_id")
+
+
+@dataclass(frozen=True)
+class Collection:
+    """A clip table, what was left out of it, and what was guessed.
+
+    Parameters
+    ----------
+    table : ClipTable
+    skipped : list of Skipped
+        Files and rows that are not in the table, each with the reason.
+    notes : list of str
+        Guesses and decisions that the user should see, one sentence each.
+    """
+
+    table: ClipTable
+    skipped: list[Skipped]
+    notes: list[str]
+
+
+def read_table(
+    path: str | Path,
+    *,
+    kinds: Mapping[str, FactorKind] | None = None,
+    tolerances: Mapping[str, float] | None = None,
+    split: str = "random",
+    seed: int = 0,
+    lufs: float | None = None,
+) -> Collection:
+    """Make a collection of a table whose rows name audio files.
+
+    The column ``path`` (or ``file``, ``filename``, ``audio`` ...) is relative to the table.
+    ``split`` and ``source_id`` or ``recording`` are used where present. With a column ``start``,
+    in seconds, a row is a part of its file, ``seconds`` or ``duration`` long. Every other column
+    is a factor, of a kind given or guessed (see :func:`~disentone.datasets.columns`).
+
+    Parameters
+    ----------
+    path : path
+        ``.csv``, ``.tsv``, ``.jsonl`` or ``.parquet``.
+    kinds : mapping of str to {"categorical", "multilabel", "ordinal", "continuous"}, optional
+    tolerances : mapping of str to float, optional
+        Up to which difference two clips agree in an ordinal or continuous factor.
+    split : str
+        Where the table gives none: ``"random"`` for 80/10/10 with every recording in one split,
+        or the name of a factor whose values must not occur in two splits.
+    seed : int
+        Of the split.
+    lufs : float, optional
+        Loudness that every clip is brought to.
+
+    Returns
+    -------
+    Collection
+
+    Raises
+    ------
+    DataError
+        If the table cannot be read, has no path column, or names no usable file.
+    """
+    path = Path(path)
+    columns, skipped, numbers = _columns(path)
+    name = next((n for n in columns if n.strip().lower() in _PATH), None)
+    if name is None:
+        raise DataError(f"Table '{path}' needs a column 'path', but has: {', '.join(columns)}.")
+    texts = ["" if value is None else str(value).strip() for value in columns.pop(name)]
+    keep = []
+    for row, text in enumerate(texts):
+        if text:
+            keep.append(row)
+        else:
+            skipped.append(Skipped(f"{path.name} row {numbers[row]}", "The row names no file."))
+    return collect(
+        path.parent,
+        [texts[row] for row in keep],
+        {name: [values[row] for row in keep] for name, values in columns.items()},
+        skipped=skipped,
+        kinds=kinds,
+        tolerances=tolerances,
+        split=split,
+        seed=seed,
+        lufs=lufs,
+        whence=f"Table '{path}'",
+    )
+
+
+def collect(
+    root: Path,
+    paths: Sequence[str],
+    columns: Mapping[str, Sequence[Any]],
+    *,
+    whence: str,
+    skipped: Iterable[Skipped] = (),
+    kinds: Mapping[str, FactorKind] | None = None,
+    tolerances: Mapping[str, float] | None = None,
+    split: str = "random",
+    seed: int = 0,
+    lufs: float | None = None,
+) -> Collection:
+    """Make a collection of paths and columns; :func:`read_table` says how columns are read.
+
+    Parameters
+    ----------
+    root : path
+        What relative paths are relative to.
+    paths : sequence of str
+    columns : mapping of str to sequence
+        As many values as paths.
+    whence : str
+        What to call the collection in errors.
+    skipped : iterable of Skipped
+        What was left out before.
+    kinds, tolerances, split, seed, lufs
+        As in :func:`read_table`.
+
+    Returns
+    -------
+    Collection
+
+    Raises
+    ------
+    DataError
+        If no file is usable, or a kind, tolerance or split names no factor.
+    """
+    columns = dict(columns)
+    start, seconds = _parts(columns, len(paths))
+    ids = [_clip_id(text, begin, "start" in columns) for text, begin in zip(paths, start)]
+    keep, left_out = _usable(root, paths, ids)
+    skipped = [*skipped, *left_out]
+    if not keep:
+        first = f" ({skipped[0].path}: {skipped[0].reason})" if skipped else ""
+        raise DataError(f"{whence} has no usable audio file{first}.")
+    for name in ("start", "seconds", "duration") if "start" in columns else ():
+        columns.pop(name, None)
+    columns = {name: [values[row] for row in keep] for name, values in columns.items()}
+    given = _pop(columns, ("split",))
+    sources = _pop(columns, _RECORDING)
+    recordings = _recordings(sources, [os.path.normpath(paths[row]) for row in keep])
+    factors, notes = _factors(columns, kinds or {}, tolerances or {}, len(set(recordings)))
+    splits, more = make_splits(given, recordings, factors, how=split, seed=seed)
+    files = np.array([os.path.join(root, paths[row]) for row in keep], dtype=object)
+    sounds = FileSounds(files, start[keep], seconds[keep], lufs)
+    table = ClipTable(np.array([ids[r] for r in keep], object), factors, splits, sounds, recordings)
+    return Collection(table, skipped, notes + more)
+
+
+def _columns(path: Path) -> tuple[dict[str, list[Any]], list[Skipped], list[int]]:
+    """Columns of a table, rows that do not parse, and the number of every other row."""
+    if path.suffix.lower() not in TABLE_SUFFIXES:
+        raise DataError(f"'{path}' is no table: use {', '.join(TABLE_SUFFIXES)}.")
+    try:
+        if path.suffix.lower() == ".parquet":
+            return _parquet(path)
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = _json_rows(file) if path.suffix.lower() == ".jsonl" else _csv_rows(path, file)
+            return _gather(path, rows)
+    except (OSError, UnicodeError, csv.Error) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise DataError(f"Table '{path}' cannot be read: {reason}.") from error
+
+
+def _parquet(path: Path) -> tuple[dict[str, list[Any]], list[Skipped], list[int]]:
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        table = pyarrow.parquet.read_table(path)
+    except pyarrow.ArrowException as error:
+        raise DataError(f"Table '{path}' cannot be read: {error}.") from error
+    return table.to_pydict(), [], list(range(1, table.num_rows + 1))
+
+
+def _gather(
+    path: Path, rows: Iterator[tuple[int, dict[str, Any] | str]]
+) -> tuple[dict[str, list[Any]], list[Skipped], list[int]]:
+    """Columns from rows that are either values by name or, as text, the reason to skip."""
+    good, skipped, numbers = [], [], []
+    for number, row in rows:
+        if isinstance(row, str):
+            skipped.append(Skipped(f"{path.name} row {number}", row))
+        else:
+            good.append(row)
+            numbers.append(number)
+    names = dict.fromkeys(name for row in good for name in row)
+    return {name: [row.get(name) for row in good] for name in names}, skipped, numbers
+
+
+def _csv_rows(path: Path, file: Iterable[str]) -> Iterator[tuple[int, dict[str, Any] | str]]:
+    lines = iter(file)
+    header = next(lines, "")
+    separators = "\t" if path.suffix.lower() == ".tsv" else ",\t;"
+    separator = max(separators, key=header.count)
+    names = [name.strip() for name in next(csv.reader([header], delimiter=separator), [])]
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise DataError(f"Table '{path}' has two columns '{twice}'.")
+    for number, fields in enumerate(csv.reader(lines, delimiter=separator), 1):
+        if len(fields) > len(names):
+            yield number, f"The row has {len(fields)} fields for {len(names)} columns."
+        elif fields:
+            yield number, dict(zip(names, fields))
+
+
+def _json_rows(file: Iterable[str]) -> Iterator[tuple[int, dict[str, Any] | str]]:
+    for number, line in enumerate(file, 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except ValueError:
+            row = None
+        yield number, row if isinstance(row, dict) else "The line is not a JSON object."
+
+
+def _parts(columns: Mapping[str, Sequence[Any]], count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Start and length of every clip in seconds; whole files where there is no column 'start'."""
+    if "start" not in columns:
+        return np.zeros(count), np.full(count, np.nan)
+    start = Factor.continuous("start", columns["start"]).values
+    name = next((name for name in ("seconds", "duration") if name in columns), None)
+    seconds = np.full(count, np.nan) if name is None else columns[name]
+    return np.nan_to_num(start), Factor.continuous("seconds", seconds).values
+
+
+def _clip_id(text: str, start: float, is_part: bool) -> str:
+    path = Path(os.path.normpath(text)).as_posix()
+    return f"{path}@{start:g}" if is_part else path
+
+
+def _usable(root: Path, paths: Sequence[str], ids: Sequence[str]) -> tuple[list[int], list]:
+    """Rows whose file is there and not empty, without duplicates; nothing is opened yet."""
+    keep, skipped, seen = [], [], set()
+    for row, (text, name) in enumerate(zip(paths, ids)):
+        reason = _problem(os.path.join(root, text))
+        if name in seen:
+            reason = "The clip occurs twice; the first occurrence is used."
+        seen.add(name)
+        if reason:
+            skipped.append(Skipped(text, reason))
+        else:
+            keep.append(row)
+    return keep, skipped
+
+
+def _problem(path: str) -> str:
+    """Why a file cannot be a clip, as far as a look at its name and size tells."""
+    try:
+        size = os.stat(path).st_size
+        path.encode()
+    except UnicodeError:
+        return "The name is not valid UTF-8; rename the file."
+    except (OSError, ValueError) as error:
+        return f"The file cannot be found: {getattr(error, 'strerror', None) or error}."
+    if os.path.isdir(path):
+        return "It is a folder, not a file."
+    return "" if size else "The file is empty (0 bytes)."
+
+
+def _pop(columns: dict[str, list[Any]], names: Sequence[str]) -> list[Any] | None:
+    found = [name for name in columns if name.strip().lower() in names]
+    return columns.pop(found[0]) if found else None
+
+
+def _recordings(sources: Sequence[Any] | None, paths: Sequence[str]) -> np.ndarray:
+    """The recording of every clip: as the table says, else its file."""
+    names = list(paths) if sources is None else [str(s or p) for s, p in zip(sources, paths)]
+    return np.array(names, dtype=object)
+
+
+def _factors(
+    columns: Mapping[str, Sequence[Any]],
+    kinds: Mapping[str, FactorKind],
+    tolerances: Mapping[str, float],
+    recordings: int,
+) -> tuple[dict[str, Factor], list[str]]:
+    """Factors of the columns that are some, and what was guessed and left out."""
+    for name in (*kinds, *tolerances):
+        if name not in columns:
+            raise DataError(f"There is no column '{name}'{closest(name, columns)}")
+    factors, guesses, notes = {}, [], []
+    for name, values in columns.items():
+        factor, remark = factor_from_column(
+            name,
+            values,
+            kind=kinds.get(name),
+            tolerance=tolerances.get(name),
+            recordings=recordings,
+        )
+        if factor is None:
+            notes.append(f"Column '{name}' is no factor: {remark}.")
+        else:
+            factors[name] = factor
+            guesses += [remark] if remark else []
+    return factors, ([f"Guessed: {', '.join(guesses)}."] if guesses else []) + notes
