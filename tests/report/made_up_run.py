@@ -68,23 +68,38 @@ def records():
         }
         for (facet, factor), value in OURS.items()
     ]
+    found += [
+        probe | {"measure": "leak", "value": probe["value"] - probe["chance"], "low": 0.02}
+        for probe in found
+        if (probe["facet"], probe["factor"]) in (("private", "timbre"), ("shared", "frequency"))
+    ]
     for facet, factor, top in (
         ("private", "timbre", 0.14),
         ("private", "frequency", 1.9),
         ("shared", "timbre", 1.2),
         ("shared", "frequency", 0.09),
     ):
+        found.append(
+            {
+                "measure": "information",
+                "facet": facet,
+                "factor": factor,
+                "metric": "nats",
+                "value": 1.3 * top,
+            }
+        )
         for dimension in range(8):
             value = max(top * float(rng.beta(0.5, 1.2)), 0.002)
             found.append(
                 {
                     "measure": "information",
-                    "facet": facet,
+                    "facet": f"{facet}[{dimension}]",
                     "factor": factor,
-                    "dimension": dimension,
                     "metric": "nats",
                     "value": value,
-                    "null": 0.004,
+                    "chance": 0.004,
+                    "dimension": dimension,
+                    "null": 0.006,
                 }
             )
     return found

@@ -15,7 +15,7 @@ from page_tree import read
 
 from disentone.facets import Facets
 from disentone.factors import Factor
-from disentone.report import ReportInputs, Sound, verdict, write_figures, write_report
+from disentone.report import ReportInputs, Sound, write_figures, write_report
 from disentone.report.svg import heat_png, log_ticks, number, ticks
 
 HOSTILE = """<script>alert("x")</script>' & </style> {{ 7 * 7 }}"""
@@ -125,10 +125,12 @@ def test_information_is_the_cards_less_its_null(tree):
     for record in card()["records"]:
         if record["measure"] != "information":
             continue
-        rows = {row.first("th").words: row for row in list(heats[record["facet"]].all("tr"))[1:]}
-        shown = list(rows[record["factor"]].all("td"))[record["dimension"]].words
-        net = max(record["value"] - record["null"], 0)
-        assert shown == ("·" if net < 0.005 else f"{net:.2f}")
+        facet = record["facet"].partition("[")[0]
+        rows = {row.first("th").words: row for row in list(heats[facet].all("tr"))[1:]}
+        shown = [td.words for td in rows[record["factor"]].all("td")]
+        net = record["value"] - record.get("chance", 0)
+        text = "·" if net < 0.005 else f"{net:.2f}"
+        assert shown[record.get("dimension", -1)] == text
 
 
 def test_players_give_back_the_waveforms_scaled_by_row(tree):
@@ -194,7 +196,7 @@ def test_hostile_text_stays_text(tmp_path):
     mels = np.zeros((1, 4, 8))
     records = [{"measure": m, "facet": "shared", "factor": HOSTILE, "metric": HOSTILE, "value": 0.5}
                for m in ("probe",)] + [
-        {"measure": "information", "facet": "shared", "factor": HOSTILE, "dimension": 0, "value": 1}
+        {"measure": "information", "facet": "shared[0]", "factor": HOSTILE, "value": 1}
     ]  # fmt: skip
     inputs = ReportInputs(
         title=HOSTILE,
@@ -227,9 +229,9 @@ def test_what_is_no_number_is_a_dash(tmp_path, nothing):
     records = [
         {"measure": "probe", "facet": "shared", "factor": "timbre", "metric": "accuracy",
          "value": nothing, "low": nothing, "high": nothing, "chance": nothing, "n": None},
-        {"measure": "information", "facet": "shared", "factor": "timbre", "dimension": 2,
-         "value": math.nan if nothing is math.inf else nothing, "null": nothing},
-        {"measure": "information", "facet": "gone", "factor": "timbre", "dimension": 0, "value": 1},
+        {"measure": "information", "facet": "shared[2]", "factor": "timbre",
+         "value": nothing, "chance": nothing, "null": nothing},
+        {"measure": "information", "facet": "gone[0]", "factor": "timbre", "value": 1},
     ]  # fmt: skip
     history = [{"epoch": 1, "train/total": nothing}, {"epoch": 2, "train/total": 1.0}]
     mels = np.full((1, 4, 8), np.nan)
@@ -264,7 +266,7 @@ def test_many_classes_and_many_dimensions(tmp_path, rng):
         "lost": Factor.continuous("lost", [None] * clips),
     }
     records = [
-        {"measure": "information", "facet": facet, "factor": factor, "dimension": d, "value": 0.1}
+        {"measure": "information", "facet": f"{facet}[{d}]", "factor": factor, "value": 0.1}
         for facet, size in facets.items()
         for factor in factors
         for d in range(size)
@@ -307,16 +309,49 @@ def test_the_first_two_principal_components_are_drawn(rng):
     assert np.isfinite(near.points).all()
 
 
-def test_verdict_speaks_of_own_and_leaks():
+def test_the_verdict_is_the_cards_unless_another_is_given(tree, tmp_path):
+    from disentone.audit import Card
+
+    lead = tree.first("div", class_="lead")
+    assert lead.words == Card.from_json(card()).verdict()
+    assert "leaks frequency at 0.09 above chance" in lead.words
+    told = read(write_report(example(summary=["One.", "Two."]), tmp_path / "r.html"))
+    assert [p.words for p in told.first("div", class_="lead").all("p")] == ["One.", "Two."]
+
+
+def test_a_card_that_judges_nothing_is_judged_by_own(tmp_path):
+    records = [r for r in card()["records"] if r["measure"] == "probe"]
+    unsure = {"measure": "leak", "facet": "shared", "factor": "frequency", "value": 0.02}
+
+    def roles(own, *more):
+        inputs = bare(card={"records": [*records, *more]}, own=own)
+        tree = read(write_report(inputs, tmp_path / "r.html"))
+        names = [(facet, factor) for facet, factor in OURS if facet != "all"]
+        return {name: cell(tree, *name).attributes.get("class") for name in names}
+
     own = {"shared": ["timbre"], "private": ["frequency"]}
-    private, shared, whole = verdict(card(), own=own)
-    assert private == (
-        "The private facet tells frequency at 0.96 accuracy (chance 0.05) "
-        "and leaks timbre at 0.16 above chance."
-    )
-    assert shared.endswith("leaks frequency at 0.09 above chance.")
-    assert whole.startswith("The whole embedding tells timbre")
-    assert verdict({"records": []}, own=own) == []
+    expected = {
+        ("shared", "timbre"): "own",
+        ("private", "frequency"): "own",
+        ("shared", "frequency"): "leak",
+        ("private", "timbre"): "leak",
+    }
+    assert roles(own) == expected
+    assert set(roles({}).values()) == {None}
+    from_card = roles({}, unsure | {"low": -0.01})
+    assert from_card["shared", "frequency"] == "leak"
+    assert from_card["shared", "timbre"] == "own"
+    tree = read(tmp_path / "r.html")
+    assert "no sure leak" in cell(tree, "shared", "frequency").words
+
+
+def test_further_metrics_stand_in_the_cell(tmp_path):
+    main, *_ = card()["records"]
+    more = main | {"metric": "within", "value": 0.625}
+    tree = read(write_report(bare(card={"records": [main, more]}), tmp_path / "r.html"))
+    text = cell(tree, main["facet"], main["factor"]).words
+    assert text.startswith(f"{main['value']:.3f}")
+    assert text.endswith("within 0.625")
 
 
 def test_a_failure_leaves_the_old_report(tmp_path):

@@ -4,14 +4,12 @@ from disentone.report.inputs import Figure, MelAxes, ReportInputs, Sound
 from disentone.report.page import write_report
 from disentone.report.pictures import write_figures
 from disentone.report.tables import write_tables_report
-from disentone.report.verdict import verdict
 
 __all__ = [
     "Figure",
     "MelAxes",
     "ReportInputs",
     "Sound",
-    "verdict",
     "write_figures",
     "write_report",
     "write_tables_report",

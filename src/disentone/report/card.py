@@ -11,7 +11,7 @@ import numpy as np
 
 from disentone.facets import Facets
 
-__all__ = ["WHOLE", "Score", "information", "published", "scores"]
+__all__ = ["WHOLE", "Held", "Score", "information", "published", "scores"]
 
 WHOLE = ("all", "both", "joint")  # names that papers and cards give to the whole embedding
 
@@ -20,7 +20,7 @@ Record = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Score:
-    """How well one facet tells one factor."""
+    """How well one facet tells one factor; NaN for numbers that the card does not have."""
 
     facet: str
     factor: str
@@ -32,47 +32,87 @@ class Score:
     n: int | None
     paper: float
     role: str  # "own", "leak" or ""
+    leak: float  # above chance; NaN where nothing leaks
+    sure: bool  # the leak's interval lies above 0
+    others: tuple[tuple[str, float], ...]  # further metrics
+
+
+@dataclass(frozen=True)
+class Held:
+    """Information of a dimension or facet about a factor, in nats."""
+
+    value: float
+    chance: float  # mean over shuffled factors
+    null: float  # 95 % of shuffles give no more
 
     @property
-    def above(self) -> float:
-        """How far above chance."""
-        return self.value - self.chance
+    def net(self) -> float:
+        """Information above what shuffled factors give on average, at least 0."""
+        return max(self.value - np.nan_to_num(self.chance), 0.0)
+
+    @property
+    def told(self) -> bool:
+        """Whether it is more than nearly all shuffles give."""
+        return self.net >= 0.005 and not self.value <= self.null
 
 
 def real(value: Any) -> float:
     """Read a number of a record; NaN where there is none."""
     if isinstance(value, bool) or not isinstance(value, int | float | np.number):
         return math.nan
-    return float(value)
+    return float(value) if math.isfinite(value) else math.nan
 
 
 def scores(
     card: Record, *, own: Mapping[str, Sequence[str]], paper: Iterable[Record] = ()
 ) -> list[Score]:
-    """Probe records of a card, one for each facet and factor, with what the paper gives."""
-    judged = {factor for factors in own.values() for factor in factors}
+    """Probe records of a card, one for each facet and factor, with what the paper gives.
+
+    A facet leaks a factor where the card says so; a card that judges nothing is judged by
+    ``own``: what a facet tells, but another facet owns, is a leak.
+    """
     papers = list(paper)
-    found: dict[tuple[str, str], Score] = {}
-    for record in card.get("records", ()):
-        facet, factor = str(record.get("facet")), str(record.get("factor"))
-        if record.get("measure") != "probe" or (facet, factor) in found:
-            continue
-        role = ""
-        if factor in judged and facet not in WHOLE:
-            role = "own" if factor in own.get(facet, ()) else "leak"
-        found[facet, factor] = Score(
-            facet=facet,
-            factor=factor,
-            metric=str(record.get("metric") or "score"),
-            value=real(record.get("value")),
-            low=real(record.get("low")),
-            high=real(record.get("high")),
-            chance=real(record.get("chance")),
-            n=record.get("n"),
-            paper=published(papers, facet, factor),
-            role=role,
+    probes, leaks = _grouped(card, "probe"), _grouped(card, "leak")
+    judged = {facet for facet, _ in leaks}
+    owned = {factor for factors in own.values() for factor in factors}
+    found = []
+    for (facet, factor), (record, *others) in probes.items():
+        value, chance = real(record.get("value")), real(record.get("chance"))
+        mine = factor in own.get(facet, ())
+        role, leak, sure = "own" if mine or facet in judged else "", math.nan, True
+        if (facet, factor) in leaks:
+            first = leaks[facet, factor][0]
+            role, leak, sure = "leak", real(first.get("value")), not real(first.get("low")) <= 0
+        elif not leaks and factor in owned and not mine and facet not in WHOLE:
+            role, leak = "leak", value - chance
+        found.append(
+            Score(
+                facet=facet,
+                factor=factor,
+                metric=str(record.get("metric") or "score"),
+                value=value,
+                low=real(record.get("low")),
+                high=real(record.get("high")),
+                chance=chance,
+                n=record.get("n"),
+                paper=published(papers, facet, factor),
+                role=role,
+                leak=leak,
+                sure=sure,
+                others=tuple((str(o.get("metric")), real(o.get("value"))) for o in others),
+            )
         )
-    return list(found.values())
+    return found
+
+
+def _grouped(card: Record, measure: str) -> dict[tuple[str, str], list[Record]]:
+    """Records of a measure by facet and factor; the main metric comes first."""
+    found: dict[tuple[str, str], list[Record]] = {}
+    for record in card.get("records", ()):
+        if record.get("measure") == measure:
+            key = (str(record.get("facet")), str(record.get("factor")))
+            found.setdefault(key, []).append(record)
+    return found
 
 
 def published(paper: Iterable[Record], facet: str, factor: str) -> float:
@@ -86,17 +126,11 @@ def published(paper: Iterable[Record], facet: str, factor: str) -> float:
     return math.nan
 
 
-def information(card: Record, facets: Facets) -> dict[tuple[str, int, str], tuple[float, float]]:
-    """Mutual information of latent dimensions: (facet, dimension, factor) -> (value, null).
-
-    Dimensions are counted from 0 within their facet; nats; the null is NaN where not given.
-    """
-    found: dict[tuple[str, int, str], tuple[float, float]] = {}
-    for record in card.get("records", ()):
-        facet, dimension = record.get("facet"), record.get("dimension")
-        if record.get("measure") != "information" or dimension is None or facet not in facets:
-            continue
-        null = record.get("null", record.get("chance"))
-        key = (str(facet), int(dimension), str(record.get("factor")))
-        found.setdefault(key, (real(record.get("value")), real(null)))
-    return found
+def information(card: Record, facets: Facets) -> dict[tuple[str, str], Held]:
+    """Information by facet or dimension (``"shared"``, ``"shared[3]"``) and factor."""
+    names = {f"{facet}[{index}]" for facet, size in facets.items() for index in range(size)}
+    return {
+        (name, factor): Held(*(real(record.get(key)) for key in ("value", "chance", "null")))
+        for (name, factor), (record, *_) in _grouped(card, "information").items()
+        if name in names or name in facets
+    }

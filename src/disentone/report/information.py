@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from disentone.report.card import information
+from disentone.report.card import Held, information
 from disentone.report.inputs import ReportInputs
 from disentone.report.svg import number
 from disentone.report.template import Section, render
@@ -14,6 +14,7 @@ __all__ = ["section"]
 
 WIDE = 16  # facets of more dimensions are drawn without numbers
 LEVELS = 10
+UNKNOWN = Held(math.nan, math.nan, math.nan)
 
 
 @dataclass(frozen=True)
@@ -28,35 +29,37 @@ class Cell:
 def section(inputs: ReportInputs) -> Section | None:
     """Draw a heat map for each facet, all on one scale, with what chance gives taken off."""
     found = information(inputs.card, inputs.facets)
-    if not found:
+    single = {key: held for key, held in found.items() if key[0] not in inputs.facets}
+    if not single:
         return None
-    factors = list(dict.fromkeys(factor for _, _, factor in found))
-    gains = [gain(value, null) for value, null in found.values()]
-    top = max((g for g in gains if not math.isnan(g)), default=0.0)
+    factors = list(dict.fromkeys(factor for _, factor in single))
+    top = max((held.net for held in single.values() if held.told), default=0.0)
     blocks = []
     for facet, size in inputs.facets.items():
         rows = []
         for factor in factors:
-            pairs = [found.get((facet, d, factor), (math.nan, math.nan)) for d in range(size)]
-            cells = [_cell(facet, d, factor, pair, top) for d, pair in enumerate(pairs)]
-            rows.append((factor, cells))
+            names = [f"{facet}[{index}]" for index in range(size)]
+            cells = [
+                _cell(name, factor, single.get((name, factor), UNKNOWN), top) for name in names
+            ]
+            rows.append((factor, cells, found.get((facet, factor))))
         blocks.append((facet, range(size), size > WIDE, rows))
-    with_null = any(not math.isnan(null) for _, null in found.values())
-    body = render("information.html", blocks=blocks, top=top, levels=LEVELS, with_null=with_null)
+    body = render(
+        "information.html",
+        blocks=blocks,
+        top=top,
+        levels=LEVELS,
+        with_chance=any(not math.isnan(held.chance) for held in single.values()),
+        with_facets=len(single) < len(found),
+    )
     return Section("information", "Where the information sits", body)
 
 
-def gain(value: float, null: float) -> float:
-    """Information above what shuffled factors give; never below 0."""
-    return max(value - (0.0 if math.isnan(null) else null), 0.0) if value == value else math.nan
-
-
-def _cell(facet: str, dimension: int, factor: str, pair: tuple[float, float], top: float) -> Cell:
-    value, null = pair
-    net = gain(value, null)
-    if math.isnan(net):
-        return Cell("–", 0, f"{facet}[{dimension}] and {factor}: not measured")
-    chance = "" if math.isnan(null) else f", {number(null, 3)} when shuffled"
-    story = f"{facet}[{dimension}] and {factor}: {number(value, 3)} nats{chance}"
-    text = "·" if net < 0.005 else f"{net:.2f}"
-    return Cell(text, round(LEVELS * net / top) if top > 0 else 0, story)
+def _cell(name: str, factor: str, held: Held, top: float) -> Cell:
+    if math.isnan(held.value):
+        return Cell("–", 0, f"{name} and {factor}: not measured")
+    chance = "" if math.isnan(held.chance) else f", {number(held.chance, 3)} when shuffled"
+    story = f"{name} and {factor}: {number(held.value, 3)} nats{chance}"
+    if not held.told:
+        return Cell("·", 0, story)
+    return Cell(f"{held.net:.2f}", round(LEVELS * held.net / top), story)

@@ -13,7 +13,6 @@ from disentone.files import write_bytes
 from disentone.report import curves, information, maps, mels, scores, sounds
 from disentone.report.inputs import ReportInputs
 from disentone.report.template import Section, render
-from disentone.report.verdict import verdict
 
 __all__ = ["SECTIONS", "page", "write_report"]
 
@@ -59,7 +58,7 @@ def write_report(inputs: ReportInputs, path: str | Path) -> Path:
         The file written.
     """
     sections = [section for make in SECTIONS if (section := make(inputs)) is not None]
-    lead = list(inputs.summary) or verdict(inputs.card, own=inputs.own)
+    lead = list(inputs.summary) or _verdict(inputs)
     write_bytes(path, page(inputs.title, lead, sections, facts=_facts(inputs)).encode("utf-8"))
     return Path(path)
 
@@ -99,6 +98,15 @@ def page(
             script=script,
         )
     )
+
+
+def _verdict(inputs: ReportInputs) -> list[str]:
+    if "schema" not in inputs.card:  # numbers without a card: nobody has judged them
+        return []
+    from disentone.audit import Card  # scikit-learn is slow to import
+
+    said = Card.from_json(dict(inputs.card)).verdict()
+    return [said] if said else []
 
 
 def _fingerprint(text: Markup) -> str:

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from disentone.files import write_bytes
-from disentone.report.card import WHOLE, information, scores
-from disentone.report.information import gain
+from disentone.report.card import WHOLE, Held, information, scores
 from disentone.report.inputs import ReportInputs
 from disentone.report.maps import Flat, choose, colouring, flatten
 
@@ -117,10 +116,9 @@ def _information(inputs: ReportInputs) -> Figure | None:
     found = information(inputs.card, inputs.facets)
     if not found:
         return None
-    factors = list(dict.fromkeys(factor for _, _, factor in found))
-    columns = [(facet, d) for facet, size in inputs.facets.items() for d in range(size)]
-    missing = (math.nan, math.nan)
-    matrix = np.array([[gain(*found.get((*c, f), missing)) for c in columns] for f in factors])
+    columns = [(f"{facet}[{d}]", d) for facet, size in inputs.facets.items() for d in range(size)]
+    factors = list(dict.fromkeys(factor for _, factor in found))
+    matrix = np.array([[_net(found.get((name, f))) for name, _ in columns] for f in factors])
     numbers = len(columns) <= 32
     figure = _figure(1.6 + min(0.46 * len(columns), 12), 0.9 + 0.5 * len(factors))
     ax = figure.subplots()
@@ -145,6 +143,12 @@ def _information(inputs: ReportInputs) -> Figure | None:
     bar = figure.colorbar(image, ax=ax, label="nats above chance", pad=0.01, aspect=12)
     bar.outline.set_visible(False)
     return figure
+
+
+def _net(held: Held | None) -> float:
+    if held is None or math.isnan(held.value):
+        return math.nan
+    return held.net if held.told else 0.0
 
 
 def _maps(inputs: ReportInputs) -> Figure | None:
