@@ -33,7 +33,7 @@ def load_recipe(
     name : str or path
         A packaged recipe such as ``"marl-syntone"``, or a file ending in ``.yaml``.
     settings : sequence of str
-        Overrides such as ``"training.epochs=10"``; list items by number, ``"objective.0.weight=2"``.
+        Overrides such as ``"training.epochs=10"``; ``"objective.0.weight=2"`` for list items.
     data : path, optional
         Folder or table that takes the place of the recipe's data.
 

@@ -1,0 +1,263 @@
+"""A run: from a recipe to a folder with a model, its audit and its report."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from disentone.artifact import Model, load
+from disentone.audio import Skipped
+from disentone.audit import Card, audit
+from disentone.clips import ClipTable
+from disentone.datasets.collection import collection
+from disentone.datasets.syntone import SynTone, syntone
+from disentone.errors import ArtifactError, DataError
+from disentone.files import write_bytes
+from disentone.frontends.logmel import LogMel
+from disentone.frontends.store import compute_features
+from disentone.models import MultiView
+from disentone.objectives import Objective
+from disentone.recipes import Recipe, dump_recipe, load_recipe
+from disentone.training import Progress, Split, fit
+from disentone.views import ViewSampler
+
+__all__ = ["Data", "Watcher", "is_finished", "prepare", "train"]
+
+
+class Watcher:
+    """What a run tells of itself while it works; the command line draws it."""
+
+    def note(self, text: str) -> None:
+        """Take one line for the user."""
+
+    def stage(self, name: str) -> Callable[[int, int], None]:
+        """Begin a stage, and give the function that takes (done, total) for it."""
+        return lambda done, total: None
+
+    def training(self, progress: Progress) -> None:
+        """Take the state of training after a step."""
+
+
+@dataclass(frozen=True)
+class Data:
+    """The usable clips of a collection, their features, and what was left out.
+
+    Parameters
+    ----------
+    table : ClipTable
+        Usable clips only.
+    features : ndarray of float32, shape (clips, frames, features)
+        In the front-end's unit, not standardised.
+    skipped : list of Skipped
+    """
+
+    table: ClipTable
+    features: np.ndarray
+    skipped: list[Skipped]
+
+
+def prepare(recipe: Recipe, *, cache: Path | None = None, watcher: Watcher | None = None) -> Data:
+    """Open a recipe's data and compute its features.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    cache : Path, optional
+        Feature store; by default features of files are kept for the next run in
+        ``.cache/disentone`` below the working folder, and synthesised ones in memory only.
+    watcher : Watcher, optional
+
+    Raises
+    ------
+    DataError
+        If there is no usable clip, or a split that training needs is empty.
+    """
+    watcher = watcher or Watcher()
+    skipped: list[Skipped] = []
+    if isinstance(recipe.data, SynTone):
+        table = syntone(recipe.data)
+    else:
+        opened = collection(recipe.data)
+        table, skipped = opened.table, list(opened.skipped)
+        for note in opened.notes:
+            watcher.note(note)
+        cache = cache or Path(".cache") / "disentone"
+    watcher.note(table.describe())
+    frontend = LogMel(recipe.frontend)
+    stage = "Synthesising" if isinstance(recipe.data, SynTone) else "Reading audio"
+    computed = compute_features(table, frontend, cache=cache, progress=watcher.stage(stage))
+    skipped += computed.skipped
+    if not len(computed.rows):
+        raise DataError(
+            f"None of the {len(table)} clips is usable; the first: {skipped[0].path}: "
+            f"{skipped[0].reason}"
+        )
+    for item in skipped[:5]:
+        watcher.note(f"Left out {item.path}: {item.reason}")
+    if len(skipped) > 5:
+        watcher.note(f"Left out {len(skipped) - 5} more; see skipped.csv.")
+    table = table.take(computed.rows)
+    for name in ("train", "valid", "test"):
+        if not len(table.where(name)):
+            raise DataError(f"There is no usable clip in the {name} split: give more clips.")
+    return Data(table, computed.array, skipped)
+
+
+def train(
+    recipe: Recipe,
+    out: str | Path,
+    *,
+    resume: bool = False,
+    device: str = "cpu",
+    watcher: Watcher | None = None,
+) -> Path:
+    """Train, audit and report; everything is left in one folder.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    out : path
+        Run folder.
+    resume : bool
+        Go on with the unfinished run in ``out``.
+    device : str
+    watcher : Watcher, optional
+
+    Returns
+    -------
+    Path
+        The report.
+
+    Raises
+    ------
+    ArtifactError
+        If ``out`` holds another run, or something that is no run.
+    """
+    out, watcher = Path(out), watcher or Watcher()
+    claim(out, recipe, resume=resume)
+    data = prepare(recipe, watcher=watcher)
+    if data.skipped:
+        write_skipped(out / "skipped.csv", data.skipped)
+    model = _train(recipe, data, out, resume=resume, device=device, watcher=watcher)
+    card = audit_model(model, data, recipe, run=out.name, watcher=watcher)
+    card.save(out / "audit.json")
+    from disentone.report.run import report_run  # drawing libraries are slow to import
+
+    return report_run(out, recipe=recipe, model=model, data=data, card=card)
+
+
+def is_finished(out: Path) -> bool:
+    """Say whether a folder holds a run that went to its end."""
+    return (out / "report.html").is_file()
+
+
+def claim(out: Path, recipe: Recipe, *, resume: bool) -> None:
+    """Make a run folder, or check that it holds this recipe's unfinished run."""
+    file = out / "config.yaml"
+    if not file.exists():
+        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+            raise ArtifactError(f"{out} exists and is not a run: choose another --out.")
+        write_bytes(file, dump_recipe(recipe).encode())
+        return
+    if not resume:
+        state = "a finished run" if is_finished(out) else "an unfinished run"
+        raise ArtifactError(
+            f"{out} holds {state}: add --resume to go on with it, or choose another --out."
+        )
+    if load_recipe(file) != recipe:
+        raise ArtifactError(
+            f"{out} was started with other settings (see config.yaml there): "
+            "resume it with the same ones, or choose another --out."
+        )
+
+
+def audit_model(
+    model: Model, data: Data, recipe: Recipe, *, run: str, watcher: Watcher | None = None
+) -> Card:
+    """Audit a model on a recipe's data: probes learn on its train split and score on its test."""
+    config = recipe.audit
+    names = config.factors or tuple(data.table.factors)
+    factors = {name: data.table.factor(name) for name in names}
+    return audit(
+        model.embed_features(data.features),
+        facets=model.facets,
+        factors=factors,
+        split=data.table.split,
+        owns=recipe.owns(),
+        classes=config.classes,
+        seeds=config.seeds,
+        permutations=config.permutations,
+        train_limit=config.train_limit,
+        seed=recipe.seed,
+        run=run,
+        progress=(watcher or Watcher()).stage("Auditing"),
+    )
+
+
+def write_skipped(file: Path, skipped: Sequence[Skipped]) -> None:
+    """Write what was left out, and why, as a table."""
+    text = io.StringIO(newline="")
+    rows = csv.writer(text)
+    rows.writerow(["path", "reason"])
+    rows.writerows((item.path, item.reason) for item in skipped)
+    write_bytes(file, text.getvalue().encode())
+
+
+def _train(
+    recipe: Recipe, data: Data, out: Path, *, resume: bool, device: str, watcher: Watcher
+) -> Model:
+    frontend, facets = LogMel(recipe.frontend), recipe.layout()
+    torch.manual_seed(recipe.seed)
+    network = MultiView(recipe.model, facets, frames=frontend.frames, features=frontend.features)
+    train_split, valid_split = (_split(recipe, data, name, watcher) for name in ("train", "valid"))
+    about = {"recipe": recipe.name, "train_clips": len(train_split.features)}
+    model = Model(network, frontend, train_split.mean, train_split.std, about=about)
+    fit(
+        network,
+        train_split,
+        valid_split,
+        objective=Objective(recipe.objective, facets),
+        config=recipe.training,
+        out=out,
+        save_best=lambda: model.save(out),
+        seed=recipe.seed,
+        resume=resume,
+        device=device,
+        progress=watcher.training,
+    )
+    return load(out)
+
+
+def _split(recipe: Recipe, data: Data, name: str, watcher: Watcher) -> Split:
+    rows = data.table.where(name)
+    sampler = ViewSampler(
+        data.table.take(rows),
+        recipe.relations(),
+        views=recipe.views,
+        seed=recipe.seed,
+        leave_out=name != "train" or not isinstance(recipe.data, SynTone),
+    )
+    for facet, count in sampler.left_out.items():
+        watcher.note(f"{count} of {len(rows)} {name} clips have no partner for facet '{facet}'.")
+    train_rows = data.table.where("train")
+    mean, std = _statistics(data.features, train_rows)
+    return Split(torch.from_numpy(data.features[rows]), sampler, mean, std)
+
+
+def _statistics(features: np.ndarray, rows: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+    """Mean and standard deviation over the training clips: one number each, in one pass."""
+    total = squares = 0.0
+    for start in range(0, len(rows), 1024):
+        part = features[rows[start : start + 1024]].astype(np.float64)
+        total += part.sum()
+        squares += np.square(part).sum()
+    count = len(rows) * features[0].size
+    mean = total / count
+    deviation = max(float(np.sqrt(max(0.0, squares / count - mean**2))), 1e-3)
+    return torch.tensor(mean, dtype=torch.float32), torch.tensor(deviation, dtype=torch.float32)
