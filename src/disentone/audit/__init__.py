@@ -3,7 +3,12 @@
 from disentone.audit.auditing import audit
 from disentone.audit.binning import equal_width_codes, equal_width_edges, quantile_codes
 from disentone.audit.card import Card
-from disentone.audit.information import Information, entropy, information, mutual_information
+from disentone.audit.information import (
+    Information,
+    dimension_information,
+    entropy,
+    mutual_information,
+)
 from disentone.audit.probes import Probe, fit_probe
 from disentone.audit.scores import (
     Estimate,
@@ -24,11 +29,11 @@ __all__ = [
     "Target",
     "audit",
     "class_scores",
+    "dimension_information",
     "entropy",
     "equal_width_codes",
     "equal_width_edges",
     "fit_probe",
-    "information",
     "label_scores",
     "make_target",
     "mean_average_precision",

@@ -10,7 +10,7 @@ import numpy as np
 
 from disentone.audit.binning import quantile_codes
 from disentone.audit.card import ALL, Card
-from disentone.audit.information import Information, entropy, information
+from disentone.audit.information import Information, dimension_information, entropy
 from disentone.audit.probes import fit_probe
 from disentone.audit.records import Outputs, Record, dimension_records, probe_records
 from disentone.audit.targets import Target, make_target
@@ -106,8 +106,8 @@ def audit(
     Raises
     ------
     DataError
-        If shapes, names or splits do not fit, a value is not finite, or a factor has fewer than
-        two classes in training or no known value in test.
+        If shapes, names or splits do not fit, a value is not finite, there is no factor, or one
+        has fewer than two classes in training or no known value in test.
     """
     if seeds < 1 or permutations < 1 or (train_limit is not None and train_limit < 2):
         raise DataError("An audit needs a seed, a permutation and two training clips at least.")
@@ -165,6 +165,8 @@ def _check(
     owns: Mapping[str, Sequence[str]],
     classes: Mapping[str, int],
 ) -> None:
+    if not factors:
+        raise DataError("There is no factor to audit the embedding for: give at least one.")
     lengths = {"split": len(split)} | {name: len(f.values) for name, f in factors.items()}
     for name, length in lengths.items():
         if length != count:
@@ -213,19 +215,11 @@ def _run(
     from joblib import Parallel, delayed
 
     work = Parallel(n_jobs=jobs or -1, return_as="generator")
-    calls = (delayed(_alone)(*task) for task in tasks)
+    calls = (delayed(function)(*arguments) for function, *arguments in tasks)
     for done, result in enumerate(work(calls), start=1):
         if progress is not None:
             progress(done, len(tasks))
         yield result
-
-
-def _alone(function: Callable[..., Any], *arguments: Any) -> Any:
-    """Run on one BLAS thread: small products gain nothing from more, and sums keep their order."""
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(1):
-        return function(*arguments)
 
 
 def _probe(
@@ -263,4 +257,6 @@ def _information(
 ) -> Information:
     rows = test & target.known
     codes = quantile_codes(block[rows], bins=bins)
-    return information(codes=codes, labels=target.codes[rows], permutations=permutations, seed=seed)
+    return dimension_information(
+        codes=codes, labels=target.codes[rows], permutations=permutations, seed=seed
+    )

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["Information", "entropy", "information", "mutual_information"]
+__all__ = ["Information", "dimension_information", "entropy", "mutual_information"]
 
 _CHUNK = 4_000_000  # resampled codes held at once: 32 MB
 
@@ -91,7 +91,7 @@ def mutual_information(*, codes: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return matrix[:, 0] if np.ndim(labels) == 1 else matrix
 
 
-def information(
+def dimension_information(
     *, codes: np.ndarray, labels: np.ndarray, permutations: int = 200, seed: int = 0
 ) -> Information:
     """Information of every dimension about a factor, against chance and with an interval.

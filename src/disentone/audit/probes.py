@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from disentone.errors import DataError
 
@@ -28,7 +29,7 @@ HIDDEN = 128
 LEARNING_RATE = 5e-3
 PATIENCE = 6  # epochs without a better held-out loss before the batch grows
 EPOCHS = 400
-MIN_GAIN = 1e-4  # nats
+MIN_GAIN = 1e-3  # nats
 TINY = 1e-12  # the least probability that a probe gives
 FLAT = 1e-6  # principal components with less of the largest one's variance are rounding
 
@@ -57,6 +58,7 @@ class Probe:
     classes: np.ndarray
     loss: float
 
+    @threadpool_limits.wrap(limits=1)
     def probabilities(self, embedding: np.ndarray) -> np.ndarray:
         """Probability of every class, or of every label of a multi-label probe.
 
@@ -73,6 +75,7 @@ class Probe:
         return _predict(self.network, inputs)
 
 
+@threadpool_limits.wrap(limits=1)  # small products: more threads only wait for each other
 def fit_probe(*, embedding: np.ndarray, labels: np.ndarray, seed: int = 0) -> Probe:
     """Train a two-layer probe: one hidden layer of 128 ReLU units and an output layer.
 

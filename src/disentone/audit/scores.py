@@ -56,7 +56,8 @@ class Scores:
     def estimate(self) -> Estimate:
         """Give the mean over clips and seeds, beside the baseline's."""
         bounds = (0.0, 1.0) if self.bounded else None
-        return _estimate(self.clips, bounds, float(self.baseline.mean()))
+        chance = float(self.baseline.mean()) if self.baseline.size else np.nan
+        return _estimate(self.clips, bounds, chance)
 
     def leak(self) -> Estimate:
         """Give the mean of score minus baseline, compared clip by clip; its chance is 0."""
