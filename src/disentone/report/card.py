@@ -68,13 +68,12 @@ def scores(
 ) -> list[Score]:
     """Probe records of a card, one for each facet and factor, with what the paper gives.
 
-    A facet leaks a factor where the card says so; a card that judges nothing is judged by
-    ``own``: what a facet tells, but another facet owns, is a leak.
+    A facet leaks a factor where the card says so. A card that judges nothing is judged by
+    ``own``: whatever a facet tells beside its own is a leak, if it has anything of its own.
     """
     papers = list(paper)
     probes, leaks = _grouped(card, "probe"), _grouped(card, "leak")
     judged = {facet for facet, _ in leaks}
-    owned = {factor for factors in own.values() for factor in factors}
     found = []
     for (facet, factor), (record, *others) in probes.items():
         value, chance = real(record.get("value")), real(record.get("chance"))
@@ -83,7 +82,7 @@ def scores(
         if (facet, factor) in leaks:
             first = leaks[facet, factor][0]
             role, leak, sure = "leak", real(first.get("value")), not real(first.get("low")) <= 0
-        elif not leaks and factor in owned and not mine and facet not in WHOLE:
+        elif not leaks and own.get(facet) and not mine:
             role, leak = "leak", value - chance
         found.append(
             Score(

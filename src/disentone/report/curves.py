@@ -14,7 +14,7 @@ from disentone.report.template import Section, render
 
 __all__ = ["section", "terms"]
 
-WIDTH, HEIGHT = 360, 190
+WIDTH, HEIGHT = 360, 196
 LEFT, RIGHT, TOP, BOTTOM = 52, 350, 12, 160
 LOG_RATIO = 30  # curves that span more than this are drawn on a log scale
 
@@ -58,7 +58,7 @@ def panel(term: str, curves: dict[str, Points]) -> Markup:
         element("text", int(t), x=across(t), y=BOTTOM + 16, text_anchor="middle") for t in whole
     ]
     middle = (LEFT + RIGHT) / 2
-    parts.append(element("text", "epoch", x=middle, y=HEIGHT - 1, text_anchor="middle"))
+    parts.append(element("text", "epoch", x=middle, y=HEIGHT - 5, text_anchor="middle"))
     for split, points in curves.items():
         d = "M" + "L".join(f"{across(x):.1f} {up(y):.1f}" for x, y in points)
         d += "h0.01" if len(points) == 1 else ""

@@ -82,15 +82,15 @@ class ReportInputs:
     factors : mapping of str to Factor
         What is known about the clips of ``embedding``.
     card : mapping
-        The audit: ``{"run", "facets", "factors", "records": [...]}``. Records of the measures
-        ``"probe"`` and ``"information"`` are shown as tables.
+        The audit, as in ``audit.json``: ``{"schema", "run", "facets", "factors", "records"}``.
+        Records of the measures ``"probe"``, ``"leak"`` and ``"information"`` are shown.
     embedding : ndarray, shape (clips, dim)
         Of the test split.
     summary : sequence of str
-        Verdict in sentences; drawn from the card if empty.
+        Verdict in sentences, a paragraph each; the card's own if empty.
     own : mapping of str to sequence of str
-        The factors that each facet is meant to hold: ``{"shared": ["timbre"]}``. Every other
-        factor that a facet tells is a leak. Empty: facets are not judged.
+        The factors that each facet is meant to hold: ``{"shared": ["timbre"]}``. Only asked
+        where the card has no records of the measure ``"leak"``.
     config : str
         YAML text of the run.
     history : sequence of mapping of str to float
@@ -109,7 +109,7 @@ class ReportInputs:
     skipped : sequence of (str, str)
         Files left out, and why.
     projection : {"pca", "tsne"}
-        How facets of three or more dimensions are laid flat.
+        How facets of three or more dimensions are laid flat; t-SNE takes seconds to a minute each.
     """
 
     title: str

@@ -14,7 +14,7 @@ from disentone.report.template import Section, render
 
 __all__ = ["Colouring", "Flat", "choose", "colouring", "flatten", "section"]
 
-POINTS = 1500  # clips drawn; t-SNE stays within seconds
+POINTS = 1500  # clips drawn: 100 kB a page, and t-SNE stays bearable
 CLASSES = 12  # more classes than this are coloured along a scale
 STEPS = 12  # colours of the scale
 SIZE = 260
@@ -77,7 +77,7 @@ def flatten(part: np.ndarray, *, projection: str = "pca") -> Flat:
     """Lay a facet (clips, size) flat: two dimensions at most as they are, more by projection."""
     clips, size = part.shape
     if size == 1:
-        spread = np.random.default_rng(0).uniform(-1, 1, clips) * 0.35 * (np.ptp(part) or 1)
+        spread = np.random.default_rng(0).uniform(-1, 1, clips) * 0.12 * (np.ptp(part) or 1)
         return Flat(np.column_stack([part[:, 0], spread]), "its one dimension; heights are random")
     if size == 2:
         return Flat(part, "its two dimensions")

@@ -35,15 +35,6 @@ class Entry:
         """Ours less the paper's; NaN where either is missing."""
         return self.value - self.paper
 
-    @property
-    def verdict(self) -> str:
-        """Where the paper's number lies: within our interval, below it or above it."""
-        if math.isnan(self.difference) or math.isnan(self.low + self.high):
-            return ""
-        if self.low <= self.paper <= self.high:
-            return "within"
-        return "higher" if self.value > self.paper else "lower"
-
 
 def write_tables_report(
     title: str,
@@ -103,6 +94,7 @@ def _table(name: str, records: Sequence[Mapping[str, Any]]) -> Any:
         rows=rows,
         cells=cells,
         notes=_notes(cells),
+        with_interval=any(not math.isnan(entry.low) for entry in cells.values()),
         with_paper=any(not math.isnan(entry.paper) for entry in cells.values()),
     )
 
