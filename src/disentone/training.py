@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +14,8 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict, Field
-from safetensors import safe_open
-from torch import Tensor
+from safetensors import SafetensorError, safe_open
+from torch import Tensor, nn
 from torch import distributed as dist
 
 from disentone.artifact import write_tensors
@@ -130,18 +130,24 @@ def fit(
     device = torch.device(device)
     model.to(device)
     kind = torch.optim.Adam if config.optimiser == "adam" else torch.optim.AdamW
-    optimiser = kind(model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
+    learners: list[nn.Module] = [model, objective.to(device)]
+    optimiser = kind(
+        [parameter for learner in learners for parameter in learner.parameters()],
+        lr=config.learning_rate,
+        weight_decay=config.weight_decay,
+    )
     state_file, metrics_file = out / "last" / "state.safetensors", out / "metrics.jsonl"
     first, best, best_epoch = 0, math.inf, -1
     if resume and state_file.exists():
-        first, best, best_epoch = _restore(state_file, model, optimiser)
+        first, best, best_epoch = _restore(state_file, learners, optimiser)
     history = _read_history(metrics_file)[:first]
     if rank == 0:
         _rewrite_history(metrics_file, history)
     steps = _batches(len(train.sampler), config.batch)
     if world > 1:
-        for parameter in model.parameters():
-            dist.broadcast(parameter.data, 0)
+        for learner in learners:
+            for parameter in learner.parameters():
+                dist.broadcast(parameter.data, 0)
     for epoch in range(first, config.epochs):
         if config.patience is not None and epoch - best_epoch > config.patience and epoch > 0:
             break
@@ -150,8 +156,9 @@ def fit(
         model.train()
         sums = _Means()
         for step, views in enumerate(_slices(train.sampler.epoch(epoch), config.batch)):
-            _set_rate(optimiser, config, epoch * steps + step, config.epochs * steps)
-            logs = _step(model, train, views, objective, optimiser, config, device)
+            done, total = epoch * steps + step, config.epochs * steps
+            _set_rate(optimiser, config, done, total)
+            logs = _step(model, train, views, objective, optimiser, config, device, done / total)
             sums.add(logs, len(views))
             if step % 10 == 0 or step == steps - 1:
                 values = sums.values()
@@ -173,7 +180,7 @@ def fit(
                 save_best()
         if rank == 0:  # the state comes last: whatever it names is already on disk
             append_line(metrics_file, json.dumps(record))
-            _save_state(state_file, model, optimiser, epoch + 1, best, best_epoch)
+            _save_state(state_file, learners, optimiser, epoch + 1, best, best_epoch)
     return history
 
 
@@ -206,16 +213,24 @@ def _step(
     optimiser: torch.optim.Optimizer,
     config: TrainingConfig,
     device: torch.device,
+    progress: float,
 ) -> dict[str, Tensor]:
     groups: Groups = train.sampler.groups
     with _precision(config, device):
-        out = model(train.batch(_mine(views), device), groups, dataset_size=len(train.sampler))
+        out = model(
+            train.batch(_mine(views), device),
+            groups,
+            dataset_size=len(train.sampler),
+            progress=progress,
+        )
         total, logs = objective(out)
     optimiser.zero_grad(set_to_none=True)
     total.backward()
-    _average_gradients(model)
-    if config.clip is not None:
-        torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip)
+    for learner in (model, objective):
+        _average_gradients(learner)
+        parameters = list(learner.parameters())
+        if config.clip is not None and parameters:
+            nn.utils.clip_grad_norm_(parameters, config.clip)
     optimiser.step()
     return logs
 
@@ -263,7 +278,7 @@ def _processes() -> tuple[int, int]:
     return 0, 1
 
 
-def _average_gradients(model: MultiView) -> None:
+def _average_gradients(model: nn.Module) -> None:
     _, world = _processes()
     if world == 1:
         return
@@ -299,13 +314,15 @@ class _Means:
 
 def _save_state(
     file: Path,
-    model: MultiView,
+    learners: Sequence[nn.Module],
     optimiser: torch.optim.Optimizer,
     epoch: int,
     best: float,
     best_epoch: int,
 ) -> None:
-    tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
+    tensors = {}
+    for number, learner in enumerate(learners):
+        tensors |= {f"learner{number}.{name}": t for name, t in learner.state_dict().items()}
     for index, state in optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser.{index}.{key}": value for key, value in state.items()}
     about = {"epoch": epoch, "best": best, "best_epoch": best_epoch}
@@ -313,17 +330,20 @@ def _save_state(
 
 
 def _restore(
-    file: Path, model: MultiView, optimiser: torch.optim.Optimizer
+    file: Path, learners: Sequence[nn.Module], optimiser: torch.optim.Optimizer
 ) -> tuple[int, float, int]:
-    with safe_open(file, "pt") as stored:
-        about = json.loads(stored.metadata()["state"])
-        tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
-    network = {n.removeprefix("model."): t for n, t in tensors.items() if n.startswith("model.")}
     try:
-        model.load_state_dict(network)
-    except RuntimeError as error:
+        with safe_open(file, "pt") as stored:
+            about = json.loads(stored.metadata()["state"])
+            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+        for number, learner in enumerate(learners):
+            start = f"learner{number}."
+            learner.load_state_dict(
+                {n.removeprefix(start): t for n, t in tensors.items() if n.startswith(start)}
+            )
+    except (RuntimeError, SafetensorError, KeyError, TypeError) as error:
         raise ArtifactError(
-            f"{file} belongs to another model: start in a new folder, or without --resume."
+            f"{file} is damaged or belongs to another model: start in a new folder."
         ) from error
     packed = optimiser.state_dict()
     for name, tensor in tensors.items():

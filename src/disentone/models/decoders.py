@@ -11,6 +11,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
+from disentone.models.encoders import FullPrecision
+
 __all__ = ["ConvDecoderConfig", "DecoderConfig", "DenseDecoderConfig", "build_decoder"]
 
 
@@ -52,7 +54,7 @@ def build_decoder(config: DecoderConfig, *, dim: int, frames: int, features: int
 
 
 class DenseDecoder(nn.Module):
-    """Dense layers with GELU, the last one linear."""
+    """Dense layers with layer normalisation and GELU, the last one linear."""
 
     def __init__(self, config: DenseDecoderConfig, *, dim: int, frames: int, features: int) -> None:
         super().__init__()
@@ -60,7 +62,8 @@ class DenseDecoder(nn.Module):
         layers: list[nn.Module] = []
         before = dim
         for width in config.widths:
-            layers += [nn.Linear(before, width), nn.GELU()]
+            linear = nn.Linear if layers else FullPrecision  # the latents come in exactly
+            layers += [linear(before, width), nn.LayerNorm(width), nn.GELU()]
             before = width
         self.layers = nn.Sequential(*layers, nn.Linear(before, frames * features))
 
@@ -78,7 +81,7 @@ class ConvDecoder(nn.Module):
         scale = 2 ** len(config.channels)
         self.small = (config.channels[0], math.ceil(frames / scale), math.ceil(features / scale))
         self.dense = nn.Sequential(
-            nn.Linear(dim, config.width),
+            FullPrecision(dim, config.width),
             nn.GELU(),
             nn.Linear(config.width, math.prod(self.small)),
             nn.GELU(),

@@ -7,22 +7,36 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
+import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-__all__ = ["ConvEncoderConfig", "EncoderConfig", "PatchEncoderConfig", "build_encoder"]
+__all__ = [
+    "ConvEncoderConfig",
+    "EncoderConfig",
+    "FullPrecision",
+    "PatchEncoderConfig",
+    "build_encoder",
+    "dense",
+]
 
 
 class PatchEncoderConfig(BaseModel):
-    """A shared network on patches of a few frames: nothing but large matrix products."""
+    """A shared network on patches of a few frames: nothing but large matrix products.
+
+    Beside each standardised decibel ``x`` the network sees ``exp(contrast * (x - PEAK))``, which is
+    close to linear amplitude: where decibels show the faint parts of a spectrum, amplitude shows
+    exactly where its peaks are.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["patch"] = "patch"
     patch: int = Field(4, ge=1, description="frames in a patch")
     width: int = Field(256, ge=1)
-    depth: int = Field(2, ge=0, description="residual blocks on each patch")
+    depth: int = Field(2, ge=1, description="layers on each patch")
+    contrast: float = Field(2.5, ge=0, description="steepness of the amplitude view; 0: none")
 
 
 class ConvEncoderConfig(BaseModel):
@@ -54,18 +68,16 @@ def build_encoder(config: EncoderConfig, *, frames: int, features: int, out: int
     return PatchEncoder(config, features=features, out=out)
 
 
-class ResidualBlock(nn.Module):
-    """Pre-normalised residual block of two dense layers: (..., width) to (..., width)."""
+PEAK = 2.5
+"""Standardised level of loud peaks; amplitudes are relative to it, so that they stay near 1."""
 
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.block = nn.Sequential(
-            nn.LayerNorm(width), nn.Linear(width, width), nn.GELU(), nn.Linear(width, width)
-        )
+AMPLITUDE = 4.0
+"""Weight of the amplitude view beside the decibels, as measured on SynTone."""
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Add the block's output to its input."""
-        return x + self.block(x)
+
+def dense(before: int, after: int) -> list[nn.Module]:
+    """Give the layers of one dense stage: linear, layer normalisation, GELU."""
+    return [nn.Linear(before, after), nn.LayerNorm(after), nn.GELU()]
 
 
 class PatchEncoder(nn.Module):
@@ -73,21 +85,33 @@ class PatchEncoder(nn.Module):
 
     def __init__(self, config: PatchEncoderConfig, *, features: int, out: int) -> None:
         super().__init__()
-        self.patch = config.patch
-        width = config.width
-        self.embed = nn.Linear(config.patch * features, width)
-        self.blocks = nn.Sequential(*(ResidualBlock(width) for _ in range(config.depth)))
-        self.head = nn.Sequential(
-            nn.LayerNorm(width), nn.Linear(width, width), nn.GELU(), nn.Linear(width, out)
-        )
+        self.patch, self.contrast = config.patch, config.contrast
+        width, sides = config.width, 2 if config.contrast else 1
+        layers = dense(sides * config.patch * features, width)
+        for _ in range(config.depth - 1):
+            layers += dense(width, width)
+        self.patches = nn.Sequential(*layers)
+        self.head = nn.Sequential(*dense(width, width), FullPrecision(width, out))
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (batch, frames, features) to (batch, out)."""
+        if self.contrast:
+            amplitude = AMPLITUDE * torch.exp(self.contrast * (x - PEAK).clamp(max=1))
+            x = torch.cat([x, amplitude], dim=-1)
         missing = -x.shape[1] % self.patch
         if missing:  # repeat the last frame: zeros would look like sound at the mean level
             x = functional.pad(x.transpose(1, 2), (0, missing), mode="replicate").transpose(1, 2)
         patches = x.reshape(x.shape[0], -1, self.patch * x.shape[2])  # (batch, patches, patch)
-        return self.head(self.blocks(self.embed(patches)).mean(dim=1))
+        return self.head(self.patches(patches).mean(dim=1))
+
+
+class FullPrecision(nn.Linear):
+    """A linear layer that stays in float32 under autocast: latents need more than bfloat16."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (..., before) to (..., after)."""
+        with torch.autocast(x.device.type, enabled=False):
+            return super().forward(x.float())
 
 
 class ConvEncoder(nn.Module):
@@ -105,7 +129,7 @@ class ConvEncoder(nn.Module):
         self.head = nn.Sequential(
             nn.Linear(before * frames * features, config.width),
             nn.GELU(),
-            nn.Linear(config.width, out),
+            FullPrecision(config.width, out),
         )
 
     def forward(self, x: Tensor) -> Tensor:

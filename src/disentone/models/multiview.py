@@ -41,6 +41,10 @@ class ModelConfig(BaseModel):
         description="product of experts over views; their mean; or decode each view with "
         "another view's code",
     )
+    levels: dict[str, int] = Field(
+        default_factory=dict,
+        description="facets whose code is rounded, to so many levels in each dimension",
+    )
     stochastic: bool = Field(True, description="sample the code in training, or decode the mean")
 
 
@@ -48,9 +52,9 @@ class ModelConfig(BaseModel):
 class Outputs:
     """Everything that objectives look at; ``B`` clips, ``V`` views each, ``D`` dimensions.
 
-    ``mean`` and ``log_variance`` are the posteriors of each view alone, which is what an
-    embedding is made of; ``posterior_mean``, ``posterior_log_variance`` and ``z`` belong to the
-    views fused; ``code`` is what was decoded.
+    ``mean`` and ``log_variance`` are the posteriors of each view alone, before rounding;
+    ``posterior_mean``, ``posterior_log_variance`` and ``z`` belong to the views fused;
+    ``code`` is what was decoded.
     """
 
     model: MultiView
@@ -65,6 +69,7 @@ class Outputs:
     code: Tensor  # (B, V, D)
     reconstruction: Tensor  # (B, V, frames, features)
     dataset_size: int
+    progress: float = 1.0  # share of training that is done
 
 
 class MultiView(nn.Module):
@@ -80,6 +85,8 @@ class MultiView(nn.Module):
 
     def __init__(self, config: ModelConfig, facets: Facets, *, frames: int, features: int) -> None:
         super().__init__()
+        for name in config.levels:
+            facets.slice(name)  # refuses an unknown facet
         self.config = config
         self.facets = facets
         self.encoder = build_encoder(
@@ -96,18 +103,49 @@ class MultiView(nn.Module):
         return mean, log_variance.clamp(-LOG_VARIANCE, LOG_VARIANCE)
 
     def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Posterior of single views: (..., frames, features) to mean and log-variance (..., D)."""
-        return with_prior(*self.experts(x))
+        """Posterior of single views: (..., frames, features) to mean and log-variance (..., D).
+
+        The means are the embedding.
+        """
+        mean, log_variance = self._alone(self.experts(x))
+        return self.rounded(mean), log_variance
+
+    def rounded(self, mean: Tensor) -> Tensor:
+        """Round the means of facets with levels; gradients pass as if nothing was rounded.
+
+        Finite scalar quantisation: Mentzer, Minnen, Agustsson and Tschannen, "Finite Scalar
+        Quantization: VQ-VAE Made Simple" (2023).
+        """
+        mean = mean.clone() if self.config.levels else mean
+        for name, levels in self.config.levels.items():
+            part = self.facets.slice(name)
+            half = (levels - 1) / 2  # codes are evenly spaced in [-1, 1]
+            nearest = torch.round((mean[..., part] + 1) * half) / half - 1
+            mean[..., part] = mean[..., part] + (nearest - mean[..., part]).detach()
+        return mean
+
+    def _alone(self, expert: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        """Posterior of each view before rounding; means of facets with levels in (-1, 1)."""
+        mean, log_variance = with_prior(*expert)
+        for name in self.config.levels:
+            part = self.facets.slice(name)
+            mean = torch.cat(
+                [mean[..., : part.start], mean[..., part].tanh(), mean[..., part.stop :]], dim=-1
+            )
+        return mean, log_variance
 
     def decode(self, code: Tensor) -> Tensor:
         """Features from codes: (..., D) to (..., frames, features)."""
         return self.decoder(code.flatten(0, -2)).float().unflatten(0, code.shape[:-1])
 
-    def forward(self, x: Tensor, groups: Groups, *, dataset_size: int) -> Outputs:
+    def forward(
+        self, x: Tensor, groups: Groups, *, dataset_size: int, progress: float = 1.0
+    ) -> Outputs:
         """Run views (B, V, frames, features) through the whole model."""
         expert = self.experts(x)
-        alone = with_prior(*expert)
+        alone = self._alone(expert)
         mean, log_variance = self._fuse(expert, alone, groups)
+        mean = self.rounded(mean)
         z = mean
         if self.config.stochastic and self.training:
             noise = self._shared_noise(mean, groups)
@@ -126,6 +164,7 @@ class MultiView(nn.Module):
             code=code,
             reconstruction=self.decode(code),
             dataset_size=dataset_size,
+            progress=progress,
         )
 
     def _fuse(

@@ -6,30 +6,40 @@ from collections.abc import Sequence
 from typing import Annotated
 
 from pydantic import Field
-from torch import Tensor
+from torch import Tensor, nn
 
 from disentone.errors import RecipeError, closest
 from disentone.facets import Facets
 from disentone.models.multiview import Outputs
+from disentone.objectives.agreement import Agreement, agreement
 from disentone.objectives.divergence import Divergence, KLParts, decomposed_kl
+from disentone.objectives.independence import Critic, Independence
 from disentone.objectives.reconstruction import Reconstruction
 from disentone.objectives.term import Term
 
 __all__ = [
+    "Agreement",
     "AnyTerm",
+    "Critic",
     "Divergence",
+    "Independence",
     "KLParts",
     "Objective",
     "Reconstruction",
     "Term",
+    "agreement",
     "decomposed_kl",
 ]
 
-AnyTerm = Annotated[Reconstruction | Divergence, Field(discriminator="term")]
+AnyTerm = Annotated[
+    Reconstruction | Divergence | Agreement | Independence, Field(discriminator="term")
+]
 
 
-class Objective:
+class Objective(nn.Module):
     """A weighted sum of terms, with every part logged.
+
+    Its parameters are what the terms themselves learn, such as critics.
 
     Parameters
     ----------
@@ -44,27 +54,36 @@ class Objective:
     """
 
     def __init__(self, terms: Sequence[Term], facets: Facets) -> None:
+        super().__init__()
         if not terms:
             raise RecipeError("An objective needs at least one term, such as 'reconstruction'.")
-        for term in terms:
-            named = getattr(term, "facets", None) or ()
-            for name in (named,) if isinstance(named, str) else named:
+        self.terms = list(terms)
+        self.learnt = nn.ModuleDict()
+        for index, term in enumerate(terms):
+            for name in term.named_facets():
                 if name not in facets:
                     raise RecipeError(
-                        f"Term '{term.term}' names a facet '{name}' that the model does not have"  # type: ignore[attr-defined]
-                        f"{closest(name, facets.names)}"
+                        f"Term '{_name(term)}' names a facet '{name}' that the model does not "
+                        f"have{closest(name, facets.names)}"
                     )
-        self.terms = list(terms)
+            module = term.build(facets)
+            if module is not None:
+                self.learnt[str(index)] = module
 
-    def __call__(self, out: Outputs) -> tuple[Tensor, dict[str, Tensor]]:
+    def forward(self, out: Outputs) -> tuple[Tensor, dict[str, Tensor]]:
         """Total to minimise (a scalar), and a flat dictionary of parts for the log."""
         total = out.z.new_zeros(())
         logs: dict[str, Tensor] = {}
-        for term in self.terms:
-            parts = term(out)
+        for index, term in enumerate(self.terms):
+            parts = term(out, dict(self.learnt.items()).get(str(index)))
             total = total + term.weight * parts["value"]
-            name = term.term  # type: ignore[attr-defined]
+            name = _name(term)
+            name = name if name not in logs else f"{name}{index}"
             logs[name] = parts.pop("value").detach()
             logs.update(parts)
         logs["total"] = total.detach()
         return total, logs
+
+
+def _name(term: Term) -> str:
+    return term.term  # type: ignore[attr-defined]  # every concrete term has it

@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple
 
 import torch
 from pydantic import Field
-from torch import Tensor
+from torch import Tensor, nn
 
 from disentone.errors import RecipeError
 from disentone.models.multiview import Outputs
@@ -97,7 +97,11 @@ class Divergence(Term):
     beta: float = Field(1.0, description="weight of total correlation")
     gamma: float = Field(1.0, description="weight of dimension-wise KL")
 
-    def __call__(self, out: Outputs) -> dict[str, Tensor]:
+    def named_facets(self) -> tuple[str, ...]:
+        """Facets that must exist."""
+        return self.facets or ()
+
+    def __call__(self, out: Outputs, module: nn.Module | None = None) -> dict[str, Tensor]:
         """Weighted value and unweighted parts, in nats per clip."""
         sums: dict[str, Tensor] = {}
         value = out.z.new_zeros(())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from pydantic import Field
-from torch import Tensor
+from torch import Tensor, nn
 
 from disentone.models.multiview import Outputs
 from disentone.objectives.term import Term
@@ -23,7 +23,7 @@ class Reconstruction(Term):
     term: Literal["reconstruction"] = "reconstruction"
     scale: float = Field(1.0, gt=0, description="standard deviation, in standardised features")
 
-    def __call__(self, out: Outputs) -> dict[str, Tensor]:
+    def __call__(self, out: Outputs, module: nn.Module | None = None) -> dict[str, Tensor]:
         """Value in nats per clip, and the mean squared error a feature."""
         error = (out.reconstruction - out.x).square()
         value = 0.5 / self.scale**2 * error.sum((1, 2, 3)).mean()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
-from torch import Tensor
+from torch import Tensor, nn
 
+from disentone.facets import Facets
 from disentone.models.multiview import Outputs
 
 __all__ = ["Term"]
@@ -17,6 +18,17 @@ class Term(BaseModel):
 
     weight: float = Field(1.0, description="the term's value is multiplied by this")
 
-    def __call__(self, out: Outputs) -> dict[str, Tensor]:
+    def named_facets(self) -> tuple[str, ...]:
+        """Facets that the term needs; they are checked before training."""
+        return ()
+
+    def build(self, facets: Facets) -> nn.Module | None:
+        """Make what the term itself learns, such as a critic; nothing by default.
+
+        It is trained, saved and resumed with the model, and handed to every call.
+        """
+        return None
+
+    def __call__(self, out: Outputs, module: nn.Module | None = None) -> dict[str, Tensor]:
         """Value to minimise under ``"value"`` (a scalar); other entries are only logged."""
         raise NotImplementedError

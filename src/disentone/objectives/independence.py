@@ -1,0 +1,101 @@
+"""Independence: one facet must not tell what another facet holds.
+
+The critic is trained beside the model to tell which shared code belongs to which private one
+among all the codes of the batch; what it can tell is a lower bound on the mutual information of
+the two facets (van den Oord, Li and Vinyals, "Representation Learning with Contrastive
+Predictive Coding", 2018), and the model is trained to leave it nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from disentone.facets import Facets
+from disentone.models.multiview import Outputs
+from disentone.objectives.distributed import gather
+from disentone.objectives.term import Term
+
+__all__ = ["Critic", "Independence"]
+
+
+class Critic(nn.Module):
+    """Score how well rows of two facets belong together.
+
+    Parameters
+    ----------
+    first, second : int
+        Sizes of the facets.
+    width : int
+        Units of the hidden layers.
+    """
+
+    def __init__(self, first: int, second: int, *, width: int = 256, rank: int = 32) -> None:
+        super().__init__()
+        self.first, self.second = (
+            nn.Sequential(
+                nn.Linear(size, width),
+                nn.LeakyReLU(0.2),
+                nn.Linear(width, width),
+                nn.LeakyReLU(0.2),
+                nn.Linear(width, rank),
+            )
+            for size in (first, second)
+        )
+
+    def forward(self, first: Tensor, second: Tensor) -> Tensor:
+        """Lower bound on the mutual information of paired rows (rows, size), in nats."""
+        scores = self.first(first) @ self.second(second).T  # (rows, rows)
+        rows = len(scores)
+        chance = torch.log(torch.tensor(float(rows), device=scores.device))
+        return (scores.diagonal() - torch.logsumexp(scores, dim=1)).mean() + chance
+
+
+class Independence(Term):
+    """Make the means of ``facet`` tell nothing about facet ``of``, which is left as it is.
+
+    Both are standardised over the batch first, so that neither scale nor dead dimensions hide
+    what is told. Of a facet in which views agree, another view's code is taken: what the views
+    have in common is what must not be told.
+    """
+
+    term: Literal["independence"] = "independence"
+    facet: str = Field("private", description="facet that must not tell")
+    of: str = Field("shared", description="facet that it must not tell about")
+    width: int = Field(256, ge=1, description="units of the critic's layers")
+    begin: float = Field(0.1, ge=0, lt=1, description="share of training before it acts")
+    ramp: float = Field(0.5, gt=0, le=1, description="share of training in which it grows")
+
+    def named_facets(self) -> tuple[str, ...]:
+        """Facets that must exist."""
+        return (self.facet, self.of)
+
+    def build(self, facets: Facets) -> nn.Module:
+        """Make the critic."""
+        return Critic(facets[self.facet], facets[self.of], width=self.width)
+
+    def __call__(self, out: Outputs, module: nn.Module | None = None) -> dict[str, Tensor]:
+        """Value: what the critic loses, plus, for the model only, what the critic can tell."""
+        assert module is not None
+        first = out.posterior_mean[..., out.facets.slice(self.facet)]
+        second = out.posterior_mean[..., out.facets.slice(self.of)]
+        columns = out.groups.get(self.of)
+        if columns:
+            other = [*columns[1:], columns[0]]
+            first, second = first[:, list(columns)], second[:, other]
+        first = _standardised(gather(first).flatten(0, 1), floor=1e-3)
+        second = _standardised(gather(second).flatten(0, 1), floor=1e-4).detach()
+        frozen = {name: value.detach() for name, value in module.named_parameters()}
+        told = torch.func.functional_call(module, frozen, (first, second)).clamp(min=0)
+        learnt = module(first.detach(), second)
+        strength = min(1.0, max(0.0, (out.progress - self.begin) / self.ramp))
+        # The critic's own loss is divided by the weight, which multiplies the whole term.
+        value = strength * told - (learnt - learnt.detach()) / max(self.weight, 1e-12)
+        return {"value": value, "told": told.detach()}
+
+
+def _standardised(x: Tensor, *, floor: float) -> Tensor:
+    return (x - x.mean(0)) / (x.var(0) + floor).sqrt()
