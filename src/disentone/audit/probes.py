@@ -81,8 +81,9 @@ def fit_probe(*, embedding: np.ndarray, labels: np.ndarray, seed: int = 0) -> Pr
 
     Two networks are trained, on z-scored dimensions and on whitened ones (statistics of these
     clips), and the one with the lower cross-entropy on 15 % of the clips, held out from the
-    fitting, is the probe. Adam at 0.005; when the held-out loss has not improved for six epochs
-    the best weights are restored and the batch grows fourfold, three sizes in all.
+    fitting, is the probe. Adam at 0.005; when the held-out loss has not fallen by a thousandth of
+    a nat for six epochs, the best weights are restored and the batch grows fourfold, three sizes
+    in all.
 
     Neither view is enough. Measured on 28,800 clips with 21 classes of frequency: where the
     frequency is 0.01 % of the variance of a rotated facet of 8 dimensions, beside timbre and
