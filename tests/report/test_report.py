@@ -395,6 +395,20 @@ def test_numbers_for_people(value, text):
     assert number(value) == text
 
 
+def test_players_fill_their_lines():
+    from disentone.report.sounds import columns
+
+    assert [columns(count) for count in range(1, 11)] == [1, 2, 3, 4, 5, 3, 4, 4, 3, 5]
+
+
+def test_the_sum_of_the_terms_leads(tmp_path):
+    inputs = bare(history=[{"epoch": 0, "train/kl": 1.0, "train/total": 3.0, "valid/kl": 2.0}])
+    tree = read(write_report(inputs, tmp_path / "r.html"))
+    named = [caption.first("b").words for caption in tree.all("figcaption")]
+    assert named == ["total", "kl"]
+    assert "train 1 · valid 2" in tree.first("section", id="training").words
+
+
 def test_ticks_are_round_and_inside():
     assert ticks(0, 1, count=5) == [0, 0.2, 0.4, 0.6, 0.8, 1.0]
     assert ticks(-3, 7) == [-2, 0, 2, 4, 6]

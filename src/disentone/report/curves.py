@@ -43,7 +43,7 @@ def terms(history: Sequence) -> dict[str, dict[str, Points]]:
             if slash and math.isfinite(real(value)):
                 where = index if math.isnan(epoch) else epoch
                 found.setdefault(term, {}).setdefault(split, []).append((where, real(value)))
-    return found
+    return dict(sorted(found.items(), key=lambda item: item[0] != "total"))  # the sum leads
 
 
 def panel(term: str, curves: dict[str, Points]) -> Markup:

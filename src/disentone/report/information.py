@@ -42,7 +42,8 @@ def section(inputs: ReportInputs) -> Section | None:
             cells = [
                 _cell(name, factor, single.get((name, factor), UNKNOWN), top) for name in names
             ]
-            rows.append((factor, cells, found.get((facet, factor))))
+            whole = found.get((facet, factor), UNKNOWN)
+            rows.append((factor, cells, _cell(facet, factor, whole, whole.net).text))
         blocks.append((facet, range(size), size > WIDE, rows))
     body = render(
         "information.html",

@@ -86,7 +86,7 @@ def spectrogram(mel: np.ndarray, axes: MelAxes, low: float, high: float, label: 
     parts.append(element("text", unit, x=left - 7, y=top + height + 16, text_anchor="end"))
     parts.append(_upright("Hz" if axes.band_hz is not None else "band", top + height / 2))
     return element(
-        "svg", *parts, class_="plot mel", viewBox="0 0 260 156", role="img", aria_label=label
+        "svg", *parts, class_="plot mel", viewBox="0 0 272 156", role="img", aria_label=label
     )
 
 

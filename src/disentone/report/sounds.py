@@ -28,7 +28,12 @@ def section(inputs: ReportInputs) -> Section | None:
     total = sum(2 * len(sound.wave) for _, sounds in rows for sound in sounds)
     lossless = "wav" if total <= WAV_BYTES else "flac"
     shown = [(caption, _row(caption, sounds, lossless)) for caption, sounds in rows]
-    return Section("sounds", "Listen", render("sounds.html", rows=shown))
+    return Section("sounds", "Listen", render("sounds.html", rows=shown, columns=columns))
+
+
+def columns(count: int) -> int:
+    """Choose how many players stand side by side, so that the last line is as full as can be."""
+    return count if count <= 5 else min((5, 4, 3), key=lambda columns: (-count % columns, -columns))
 
 
 def _row(caption: str, sounds: Sequence[Sound], codec: str) -> list[dict[str, object]]:
