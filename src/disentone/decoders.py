@@ -35,14 +35,14 @@ class Part:
     def frames(self, rate: int) -> tuple[int, int | None]:
         """First frame and number of frames to decode, with context where it is resampled."""
         target = self.sample_rate or rate
-        margin = 0.0 if target == rate else _CONTEXT
+        if target == rate:
+            count = None if self.seconds is None else max(1, round(self.seconds * rate))
+            return round(self.start * rate), count
         grid = rate // math.gcd(rate, target)  # only here do frames of both rates coincide
-        first = round(self.start * rate)
-        if target != rate:
-            first = max(0, math.floor((self.start - margin) * rate / grid)) * grid
+        first = max(0, math.floor((self.start - _CONTEXT) * rate / grid)) * grid
         if self.seconds is None:
             return first, None
-        return first, max(1, round((self.start + self.seconds + margin) * rate) - first)
+        return first, math.ceil((self.start + self.seconds + _CONTEXT) * rate) - first
 
     def cut(self, wave: np.ndarray, rate: int, first: int) -> np.ndarray:
         """Take the context off decoded and resampled audio (channels, samples)."""
@@ -164,6 +164,8 @@ def _av_info(path: Path) -> tuple[int, int, int]:
             frames = _promised(container, stream)
             if frames is None:
                 frames = sum(frame.samples for frame in container.decode(stream))
+            if not frames:
+                raise AudioError(f"'{path}' is not audio or is damaged: nothing can be decoded.")
             return stream.rate, stream.channels, frames
     except av.error.FFmpegError as error:
         raise _not_audio(path, error) from error
@@ -181,6 +183,8 @@ def _av_read(path: Path, part: Part) -> tuple[np.ndarray, int, int]:
             if count is None and promised is not None:  # AAC ends in padding that is no audio
                 count = max(0, promised - first)
             blocks, position = _av_blocks(container, stream, first, count)
+            if not position:
+                raise AudioError(f"'{path}' is not audio or is damaged: nothing can be decoded.")
             if promised and position < min(promised, first + (count or 0)) - stream.rate // 4:
                 raise _truncated(path)
             empty = np.empty((stream.channels, 0), np.float32)
