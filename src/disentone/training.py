@@ -194,13 +194,11 @@ def evaluate(
     """Mean losses of a split on the same views every time, with posterior means as codes."""
     model.eval()
     sums = _Means()
-    with torch.no_grad(), _precision(config, device):
+    with torch.no_grad():
         for views in _slices(split.sampler.epoch(0), config.batch):
-            out = model(
-                split.batch(_mine(views), device),
-                split.sampler.groups,
-                dataset_size=max(len(split.sampler), len(views)),
-            )
+            x = split.batch(_mine(views), device)
+            with _precision(config, device):
+                out = model(x, split.sampler.groups, dataset_size=len(split.sampler))
             sums.add(objective(out)[1], len(views))
     return sums.values()
 
@@ -223,7 +221,7 @@ def _step(
             dataset_size=len(train.sampler),
             progress=progress,
         )
-        total, logs = objective(out)
+    total, logs = objective(out)  # in full precision: determinants and densities need it
     optimiser.zero_grad(set_to_none=True)
     total.backward()
     for learner in (model, objective):

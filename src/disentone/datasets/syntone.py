@@ -79,10 +79,13 @@ def synthesise(
     -------
     ndarray of float32, shape (clips, samples)
     """
-    time = np.arange(samples) / sample_rate
-    cycles = frequency[:, None] * time + phase[:, None]  # float64: thousands of cycles stay exact
-    cycles -= np.floor(cycles)
-    position = cycles.astype(np.float32)  # (clips, samples), in [0, 1)
+    # Phases as 64-bit fractions of a period: they wrap by themselves, and stay exact for hours.
+    step = np.round(frequency / sample_rate * 2.0**64).astype(np.uint64)
+    turns = np.arange(samples, dtype=np.uint64) * step[:, None]
+    turns += (phase * 2.0**64).astype(np.uint64)[:, None]
+    turns >>= np.uint64(40)  # the 24 bits that float32 holds
+    position = turns.astype(np.float32)  # (clips, samples)
+    position *= np.float32(2.0**-24)  # in [0, 1)
     wave = np.empty_like(position)
     make = _harmonic if band_limited else _naive
     for index, name in enumerate(TIMBRES):
@@ -98,7 +101,7 @@ def _naive(name: str, position: np.ndarray, limit: np.ndarray) -> np.ndarray:
     if name == "sine":
         return np.sin(2 * np.pi * position)
     if name == "triangle":
-        return 1 - 4 * np.abs((position + 0.25) % 1 - 0.5)
+        return 4 * np.abs(np.abs(position - np.float32(0.25)) - np.float32(0.5)) - 1
     if name == "sawtooth":
         return 2 * position - 1
     return np.where(position < 0.5, np.float32(1), np.float32(-1))

@@ -128,7 +128,7 @@ class LogMel(nn.Module):
             pad_mode="constant",
             return_complex=True,
         )  # (batch, bins, frames)
-        squared = torch.view_as_real(spectrum).square().sum(-1)
+        squared = spectrum.real.square() + spectrum.imag.square()
         return squared.transpose(1, 2) @ self.filters.T
 
     def forward(self, wave: Tensor) -> Tensor:
