@@ -41,7 +41,8 @@ def factor_from_column(
 ) -> tuple[Factor | None, str]:
     """Make a factor of a column, guessing its kind where none is given.
 
-    Text with ``;`` in it is multi-label, other text categorical. Numbers are continuous where
+    Text with ``;`` between labels that recur is multi-label, other text categorical. Numbers are
+    continuous where
     they have fractions, name a measure (such as ``tempo``) or hardly repeat; whole numbers that
     repeat are ordinal, or categorical where they name things (``sensor``, ``fold``), have leading
     zeros or only two values. Text that differs in nearly every recording, such as a title, and
@@ -107,17 +108,16 @@ def _guess(name: str, known: list[Any], recordings: int) -> tuple[FactorKind | N
         return "categorical", ""
     numbers = np.array([float(value) for value in known])
     whole = bool((numbers == np.round(numbers)).all())
+    if _mentions(name, _MEASURES):
+        return "continuous", ""
+    if whole and _mentions(name, _ORDERS):
+        return "ordinal", ""
     unique = distinct >= 10 and distinct > 0.9 * len(known)
     if unique and whole and (_mentions(name, _NUMBERS_ROWS) or np.ptp(numbers) < len(known)):
         return None, "it numbers the rows"
-    if _mentions(name, _MEASURES):
-        return "continuous", ""
-    if distinct <= 2 or (whole and _mentions(name, _NAMES)):
+    names_things = whole and _mentions(name, _NAMES)
+    if distinct <= 2 or names_things or any(re.match(r"0\d", text) for text in texts):
         return "categorical", ""
-    if any(re.match(r"0\d", text) for text in texts):
-        return "categorical", ""
-    if whole and _mentions(name, _ORDERS):
-        return "ordinal", ""
     if not whole or distinct > len(known) / 2 or distinct > 128:
         return "continuous", ""
     return "ordinal", ""
