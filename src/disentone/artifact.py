@@ -122,7 +122,7 @@ class Model:
         self.network.eval()
         parts = [np.empty((0, self.facets.dim), dtype=np.float32)]
         for start in range(0, len(features), BATCH):
-            batch = torch.as_tensor(features[start : start + BATCH])
+            batch = torch.tensor(features[start : start + BATCH])
             x = self.standardise(batch.to(self.device).float())
             parts.append(self.network.posterior(x)[0].cpu().numpy())
         return np.concatenate(parts)

@@ -82,7 +82,7 @@ class Factor:
         if self.kind == "categorical":
             return self.values >= 0
         if self.kind == "multilabel":
-            return ~np.isnan(self.values).any(axis=1)
+            return np.asarray(~np.isnan(self.values).any(axis=1))
         return ~np.isnan(self.values)
 
     def take(self, indices: np.ndarray) -> Factor:

@@ -33,18 +33,22 @@ class TrainingConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    epochs: int = Field(100, ge=1)
-    batch: int = Field(128, ge=2, description="anchors in a step, over all processes")
+    epochs: int = Field(default=100, ge=1)
+    batch: int = Field(default=128, ge=2, description="anchors in a step, over all processes")
     optimiser: Literal["adam", "adamw"] = "adamw"
-    learning_rate: float = Field(1e-3, gt=0)
-    weight_decay: float = Field(0.0, ge=0)
+    learning_rate: float = Field(default=1e-3, gt=0)
+    weight_decay: float = Field(default=0.0, ge=0)
     schedule: Literal["constant", "cosine"] = "cosine"
     warmup: int = Field(
-        50, ge=0, description="steps in which the learning rate rises; a tenth of all at most"
+        default=50,
+        ge=0,
+        description="steps in which the learning rate rises; a tenth of all at most",
     )
-    clip: float | None = Field(50.0, gt=0, description="largest norm of the gradient")
+    clip: float | None = Field(default=50.0, gt=0, description="largest norm of the gradient")
     precision: Literal["float32", "bfloat16"] = "float32"
-    patience: int | None = Field(None, ge=1, description="stop after so many epochs of no gain")
+    patience: int | None = Field(
+        default=None, ge=1, description="stop after so many epochs of no gain"
+    )
 
 
 @dataclass(frozen=True)

@@ -20,14 +20,16 @@ class CollectionConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["collection"] = "collection"
-    path: str | None = Field(None, description="folder or table; --data sets it")
-    pattern: str | None = Field(None, description="file names, as {instrument}_{pitch}.wav")
+    path: str | None = Field(default=None, description="folder or table; --data sets it")
+    pattern: str | None = Field(default=None, description="file names, as {instrument}_{pitch}.wav")
     kinds: dict[str, FactorKind] = Field(default_factory=dict, description="factor kinds to use")
     tolerances: dict[str, float] = Field(
         default_factory=dict, description="how far apart values still agree"
     )
-    split: str = Field("random", description="random, or the factor that splits must not share")
-    lufs: float | None = Field(None, description="loudness that clips are brought to")
+    split: str = Field(
+        default="random", description="random, or the factor that splits must not share"
+    )
+    lufs: float | None = Field(default=None, description="loudness that clips are brought to")
     seed: int = 0
 
 

@@ -42,11 +42,10 @@ def factor_from_column(
     """Make a factor of a column, guessing its kind where none is given.
 
     Text with ``;`` between labels that recur is multi-label, other text categorical. Numbers are
-    continuous where
-    they have fractions, name a measure (such as ``tempo``) or hardly repeat; whole numbers that
-    repeat are ordinal, or categorical where they name things (``sensor``, ``fold``), have leading
-    zeros or only two values. Text that differs in nearly every recording, such as a title, and
-    numbers that count the rows are no factors.
+    continuous where they have fractions, name a measure (such as ``tempo``) or hardly repeat;
+    whole numbers that repeat are ordinal, or categorical where they name things (``sensor``,
+    ``fold``), have leading zeros or only two values. Text that differs in nearly every recording,
+    such as a title, and numbers that count the rows are no factors.
 
     Parameters
     ----------

@@ -33,13 +33,13 @@ class SynTone(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["syntone"] = "syntone"
-    frequencies: int = Field(8000, ge=2, description="fundamental frequencies on the grid")
-    low: float = Field(440.0, gt=0, description="lowest fundamental, Hz")
-    high: float = Field(7900.0, gt=0, description="highest fundamental, Hz")
-    sample_rate: int = Field(16000, ge=2000, description="Hz")
-    seconds: float = Field(1.0, gt=0, description="length of a clip")
-    band_limited: bool = Field(False, description="sum of harmonics instead of naive waves")
-    quietest_db: float = Field(0.0, le=0, description="level drawn in [quietest_db, 0] dB")
+    frequencies: int = Field(default=8000, ge=2, description="fundamental frequencies on the grid")
+    low: float = Field(default=440.0, gt=0, description="lowest fundamental, Hz")
+    high: float = Field(default=7900.0, gt=0, description="highest fundamental, Hz")
+    sample_rate: int = Field(default=16000, ge=2000, description="Hz")
+    seconds: float = Field(default=1.0, gt=0, description="length of a clip")
+    band_limited: bool = Field(default=False, description="sum of harmonics instead of naive waves")
+    quietest_db: float = Field(default=0.0, le=0, description="level drawn in [quietest_db, 0] dB")
     seed: int = 0
 
     @model_validator(mode="after")

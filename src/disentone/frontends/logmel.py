@@ -18,14 +18,18 @@ class LogMelConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["logmel"] = "logmel"
-    sample_rate: int = Field(16000, ge=1000, description="Hz")
-    seconds: float = Field(1.0, gt=0, description="a clip is cut or zero-padded to this")
-    n_fft: int = Field(1024, ge=16)
-    hop: int = Field(512, ge=1, description="samples between frames")
-    n_mels: int = Field(64, ge=2)
-    low: float = Field(0.0, ge=0, description="lower edge of the first band, Hz")
-    high: float | None = Field(None, description="upper edge of the last band, Hz; half the rate")
-    floor_db: float = Field(-60.0, description="mel power below this many dB counts as this")
+    sample_rate: int = Field(default=16000, ge=1000, description="Hz")
+    seconds: float = Field(default=1.0, gt=0, description="a clip is cut or zero-padded to this")
+    n_fft: int = Field(default=1024, ge=16)
+    hop: int = Field(default=512, ge=1, description="samples between frames")
+    n_mels: int = Field(default=64, ge=2)
+    low: float = Field(default=0.0, ge=0, description="lower edge of the first band, Hz")
+    high: float | None = Field(
+        default=None, description="upper edge of the last band, Hz; half the rate"
+    )
+    floor_db: float = Field(
+        default=-60.0, description="mel power below this many dB counts as this"
+    )
 
     @model_validator(mode="after")
     def _fits(self) -> LogMelConfig:

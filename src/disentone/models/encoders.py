@@ -33,10 +33,12 @@ class PatchEncoderConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["patch"] = "patch"
-    patch: int = Field(4, ge=1, description="frames in a patch")
-    width: int = Field(256, ge=1)
-    depth: int = Field(2, ge=1, description="layers on each patch")
-    contrast: float = Field(2.5, ge=0, description="steepness of the amplitude view; 0: none")
+    patch: int = Field(default=4, ge=1, description="frames in a patch")
+    width: int = Field(default=256, ge=1)
+    depth: int = Field(default=2, ge=1, description="layers on each patch")
+    contrast: float = Field(
+        default=2.5, ge=0, description="steepness of the amplitude view; 0: none"
+    )
 
 
 class ConvEncoderConfig(BaseModel):
@@ -45,8 +47,8 @@ class ConvEncoderConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["conv"] = "conv"
-    channels: tuple[int, ...] = Field((32, 64, 128, 256), min_length=1)
-    width: int = Field(256, ge=1, description="units of the dense layer")
+    channels: tuple[int, ...] = Field(default=(32, 64, 128, 256), min_length=1)
+    width: int = Field(default=256, ge=1, description="units of the dense layer")
 
 
 EncoderConfig = Annotated[PatchEncoderConfig | ConvEncoderConfig, Field(discriminator="kind")]

@@ -37,7 +37,7 @@ class ModelConfig(BaseModel):
     encoder: EncoderConfig = Field(default_factory=PatchEncoderConfig)
     decoder: DecoderConfig = Field(default_factory=DenseDecoderConfig)
     fusion: Literal["poe", "mean", "swap"] = Field(
-        "poe",
+        default="poe",
         description="product of experts over views; their mean; or decode each view with "
         "another view's code",
     )
@@ -45,7 +45,9 @@ class ModelConfig(BaseModel):
         default_factory=dict,
         description="facets whose code is rounded, to so many levels in each dimension",
     )
-    stochastic: bool = Field(True, description="sample the code in training, or decode the mean")
+    stochastic: bool = Field(
+        default=True, description="sample the code in training, or decode the mean"
+    )
 
 
 @dataclass(frozen=True)

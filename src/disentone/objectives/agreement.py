@@ -52,8 +52,8 @@ class Agreement(Term):
     """Make the views of a clip agree in a facet, and clips differ in it."""
 
     term: Literal["agreement"] = "agreement"
-    facet: str = Field("shared", description="facet with a relation")
-    epsilon: float = Field(1e-4, gt=0, description="variance that does not count")
+    facet: str = Field(default="shared", description="facet with a relation")
+    epsilon: float = Field(default=1e-4, gt=0, description="variance that does not count")
 
     def named_facets(self) -> tuple[str, ...]:
         """Facets that must exist."""

@@ -92,10 +92,12 @@ class Divergence(Term):
     """
 
     term: Literal["kl"] = "kl"
-    facets: tuple[str, ...] | None = Field(None, description="facets it acts on; all by default")
-    alpha: float = Field(1.0, description="weight of mutual information")
-    beta: float = Field(1.0, description="weight of total correlation")
-    gamma: float = Field(1.0, description="weight of dimension-wise KL")
+    facets: tuple[str, ...] | None = Field(
+        default=None, description="facets it acts on; all by default"
+    )
+    alpha: float = Field(default=1.0, description="weight of mutual information")
+    beta: float = Field(default=1.0, description="weight of total correlation")
+    gamma: float = Field(default=1.0, description="weight of dimension-wise KL")
 
     def named_facets(self) -> tuple[str, ...]:
         """Facets that must exist."""

@@ -63,11 +63,11 @@ class Independence(Term):
     """
 
     term: Literal["independence"] = "independence"
-    facet: str = Field("private", description="facet that must not tell")
-    of: str = Field("shared", description="facet that it must not tell about")
-    width: int = Field(256, ge=1, description="units of the critic's layers")
-    begin: float = Field(0.1, ge=0, lt=1, description="share of training before it acts")
-    ramp: float = Field(0.5, gt=0, le=1, description="share of training in which it grows")
+    facet: str = Field(default="private", description="facet that must not tell")
+    of: str = Field(default="shared", description="facet that it must not tell about")
+    width: int = Field(default=256, ge=1, description="units of the critic's layers")
+    begin: float = Field(default=0.1, ge=0, lt=1, description="share of training before it acts")
+    ramp: float = Field(default=0.5, gt=0, le=1, description="share of training in which it grows")
 
     def named_facets(self) -> tuple[str, ...]:
         """Facets that must exist."""

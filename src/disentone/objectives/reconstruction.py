@@ -22,9 +22,11 @@ class Reconstruction(Term):
     """
 
     term: Literal["reconstruction"] = "reconstruction"
-    scale: float = Field(1.0, gt=0, description="standard deviation, in standardised features")
+    scale: float = Field(
+        default=1.0, gt=0, description="standard deviation, in standardised features"
+    )
     blurs: tuple[int, ...] = Field(
-        (), description="also compare features averaged over so many neighbours"
+        default=(), description="also compare features averaged over so many neighbours"
     )
 
     def __call__(self, out: Outputs, module: nn.Module | None = None) -> dict[str, Tensor]:

@@ -16,7 +16,7 @@ class Term(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    weight: float = Field(1.0, description="the term's value is multiplied by this")
+    weight: float = Field(default=1.0, description="the term's value is multiplied by this")
 
     def named_facets(self) -> tuple[str, ...]:
         """Facets that the term needs; they are checked before training."""

@@ -25,11 +25,13 @@ class FacetConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    dim: int = Field(8, ge=1)
-    same: str | None = Field(None, description="factor in which views agree, or 'recording'")
-    differ: str | None = Field(None, description="factor in which views differ")
+    dim: int = Field(default=8, ge=1)
+    same: str | None = Field(
+        default=None, description="factor in which views agree, or 'recording'"
+    )
+    differ: str | None = Field(default=None, description="factor in which views differ")
     owns: tuple[str, ...] | None = Field(
-        None, description="factors it should tell; by default the one of 'same'"
+        default=None, description="factors it should tell; by default the one of 'same'"
     )
 
     @model_validator(mode="after")
@@ -44,13 +46,17 @@ class AuditConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    factors: tuple[str, ...] | None = Field(None, description="all with two classes by default")
+    factors: tuple[str, ...] | None = Field(
+        default=None, description="all with two classes by default"
+    )
     classes: dict[str, int] = Field(
         default_factory=dict, description="equal-width classes of continuous factors"
     )
-    seeds: int = Field(5, ge=1, description="probes of each kind")
-    train_limit: int | None = Field(None, ge=10, description="most clips a probe is trained on")
-    permutations: int = Field(200, ge=20)
+    seeds: int = Field(default=5, ge=1, description="probes of each kind")
+    train_limit: int | None = Field(
+        default=None, ge=10, description="most clips a probe is trained on"
+    )
+    permutations: int = Field(default=200, ge=20)
 
 
 class Recipe(BaseModel):
@@ -59,11 +65,13 @@ class Recipe(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str
-    about: str = Field("", description="one line for people")
+    about: str = Field(default="", description="one line for people")
     data: DataConfig
     frontend: LogMelConfig = Field(default_factory=LogMelConfig)
     facets: dict[str, FacetConfig]
-    views: int = Field(2, ge=2, description="clips that agree in a facet, the clip included")
+    views: int = Field(
+        default=2, ge=2, description="clips that agree in a facet, the clip included"
+    )
     model: ModelConfig = Field(default_factory=ModelConfig)
     objective: tuple[AnyTerm, ...] = Field(min_length=1)
     training: TrainingConfig = Field(default_factory=TrainingConfig)

@@ -102,7 +102,7 @@ def resynthesise(mel_db: np.ndarray, frontend: LogMel) -> np.ndarray:
 def _pairs(table: ClipTable, recipe: Recipe) -> np.ndarray:
     """Pairs of test clips that differ in what the first related facet holds: (pairs, 2)."""
     rng = np.random.default_rng(recipe.seed)
-    first = next((facet.same for facet in recipe.facets.values() if facet.same), None)
+    first = next((facet.same for facet in recipe.facets.values() if facet.same), "")
     order = rng.permutation(len(table))
     if first in table.factors and table.factors[first].kind == "categorical":
         codes = table.factors[first].values[order]
@@ -123,20 +123,18 @@ def _players(
     swapped = embedding[pair].copy()
     swapped[:, part] = embedding[pair[::-1], part]
     codes = np.concatenate([embedding[pair], swapped])
-    waves = resynthesise(model.decode(codes), model.frontend)
+    rebuilt_a, rebuilt_b, swap_a, swap_b = resynthesise(model.decode(codes), model.frontend)
     rate, size = model.frontend.sample_rate, model.frontend.samples
-    originals = [table.sounds.read(int(i), rate)[:size] for i in pair]
-    captions = [
-        "A, original",
-        "B, original",
-        "A, reconstruction",
-        "B, reconstruction",
-        f"A with {facet} of B",
-        f"B with {facet} of A",
-    ]
+    original_a, original_b = (table.sounds.read(int(i), rate)[:size] for i in pair)
     title = f"A: {_caption(table, first)} · B: {_caption(table, second)}"
-    sounds = [Sound(c, w, rate) for c, w in zip(captions, [*originals, *waves])]
-    return title, sounds
+    return title, [
+        Sound("A, original", original_a, rate),
+        Sound("A, reconstruction", rebuilt_a, rate),
+        Sound(f"A with the {facet} facet of B", swap_a, rate),
+        Sound("B, original", original_b, rate),
+        Sound("B, reconstruction", rebuilt_b, rate),
+        Sound(f"B with the {facet} facet of A", swap_b, rate),
+    ]
 
 
 def _traversals(model: Model, embedding: np.ndarray) -> dict[str, np.ndarray]:
