@@ -1,6 +1,7 @@
 """Decoding, resampling, loudness and writing, on files made here."""
 
 import os
+import tracemalloc
 
 import av
 import numpy as np
@@ -125,6 +126,29 @@ def test_a_part_of_a_long_file_decodes_little(tmp_path, monkeypatch):
     monkeypatch.setattr(soundfile.SoundFile, "read", counting)
     audio.read(tmp_path / "a.flac", sample_rate=16000, start=50, seconds=1)
     assert sum(map(len, decoded)) < 1.5 * 44100
+
+
+def test_ten_hours_are_never_in_memory(tmp_path):
+    path, size = tmp_path / "long.wav", 2 * 8000 * 36000
+    soundfile.write(path, sine(rate=8000), 8000, subtype="PCM_16")
+    with path.open("rb+") as file:  # a hole in the file: it takes no room on the disk
+        header = bytearray(file.read(44))
+        header[4:8], header[40:44] = (number.to_bytes(4, "little") for number in (size + 36, size))
+        file.seek(0)
+        file.write(header)
+        file.truncate(size + 44)
+        file.seek(44 + 2 * 8000 * 35999)
+        file.write((2**15 * sine(rate=8000)).astype("<i2").tobytes())
+    tracemalloc.start()
+    try:
+        assert audio.info(path).seconds == 36000
+        wave = audio.read(path, start=35999, sample_rate=16000)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert len(wave) == 16000
+    assert np.abs(wave).max() == pytest.approx(0.5, rel=0.02)
+    assert peak < 5e6  # bytes
 
 
 @pytest.mark.parametrize("suffix", [".m4a", ".mp4"])

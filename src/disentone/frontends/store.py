@@ -133,8 +133,6 @@ def compute_features(
         done += len(batch)
         if progress:
             progress(done, len(table))
-    if progress and not len(todo):
-        progress(done, len(table))
     rows = np.flatnonzero(places >= 0)
     return Features(store.array(places[rows]), rows, skipped)
 
@@ -174,7 +172,7 @@ def _load(
         return clip
 
     size = max(1, _BATCH_SAMPLES // samples)
-    batches = deque(np.array_split(todo, range(size, len(todo), size)))
+    batches = deque(np.array_split(todo, range(size, len(todo), size)))  # one, where all is done
     pool = ThreadPoolExecutor(max(1, jobs))
     waiting: deque[list[Any]] = deque()
     try:
