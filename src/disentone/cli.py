@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +23,7 @@ from rich.progress import (
 
 from disentone import __version__
 from disentone.errors import DisentoneError
+from disentone.watcher import Watcher
 
 if TYPE_CHECKING:
     from disentone.training import Progress as TrainingProgress
@@ -44,8 +46,8 @@ Settings = Annotated[
 Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1 ...")]
 
 
-class Screen:
-    """A progress bar for every stage, and notes above it; implements ``runs.Watcher``."""
+class Screen(Watcher):
+    """A progress bar for every stage, and notes above it."""
 
     def __init__(self, *, quiet: bool) -> None:
         self.quiet = quiet
@@ -104,6 +106,25 @@ def _main(
         raise typer.Exit
 
 
+@app.command(epilog="Example: disentone demo")
+def demo(
+    out: Annotated[Path | None, typer.Option(help="Run folder; runs/demo by default.")] = None,
+    resume: Annotated[bool, typer.Option(help="Go on with an unfinished demo.")] = False,
+    seed: Seed = None,
+    quiet: Quiet = False,
+) -> None:
+    """Show the main job, offline: make tones, train, audit, and write a report."""
+    from disentone.runs import free_folder, is_finished
+
+    folder = out or Path("runs/demo")
+    if out is None and (folder / "config.yaml").exists() and not resume:
+        if is_finished(folder):
+            folder = free_folder(folder)
+        else:
+            resume = True  # the last one was stopped
+    _train("demo", folder, resume=resume, seed=seed, quiet=quiet)
+
+
 @app.command(
     epilog="Example: disentone train marl-syntone --out runs/marl --set training.epochs=20"
 )
@@ -117,35 +138,132 @@ def train(
     device: Device = "cpu",
     quiet: Quiet = False,
 ) -> None:
-    """Train a recipe; leave model, audit and report in a run folder."""
+    """Train a recipe; leave model, audit and report in a run folder.
+
+    Under torchrun the same command trains in several processes.
+    """
+    folder = out or Path("runs") / Path(recipe).stem
+    _train(
+        recipe,
+        folder,
+        data=data,
+        settings=settings,
+        resume=resume,
+        seed=seed,
+        device=device,
+        quiet=quiet,
+    )
+
+
+@app.command(epilog="Example: disentone reproduce marl --quick --out runs/table1")
+def reproduce(
+    paper: Annotated[str, typer.Argument(help="Which paper: marl.")],
+    out: Annotated[Path | None, typer.Option(help="Folder; runs/reproduce-PAPER.")] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Few clips and epochs: how, not how well.")
+    ] = False,
+    seeds: Annotated[int, typer.Option(min=1, help="Runs of each recipe in the table.")] = 1,
+    device: Device = "cpu",
+    quiet: Quiet = False,
+) -> None:
+    """Run a paper's protocol and ablation; print our tables beside the paper's.
+
+    What was already run in the folder is not run again, so a stopped command goes on.
+    """
+    from disentone.reproduce import reproduce as run
+
+    folder = out or Path("runs") / f"reproduce-{paper}"
+    again = f"disentone reproduce {paper} --out {folder} --seeds {seeds}"
+    again += " --quick" if quick else ""
+    with Screen(quiet=quiet) as screen:
+        report, text = _resumable(
+            again,
+            lambda: run(paper, folder, quick=quick, seeds=seeds, device=device, watcher=screen),
+        )
+    if not quiet:
+        typer.echo(text)
+    typer.echo(report)
+
+
+@app.command(epilog="Example: disentone audit runs/marl-notes --data recorded/clips.csv")
+def audit(
+    run: Annotated[Path, typer.Argument(help="Run folder.")],
+    data: Annotated[
+        Path | None, typer.Option(help="Other audio to audit on; the run's own by default.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the audit.")] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Audit a trained model, on its own data or on audio that it has never heard."""
+    from disentone.runs import audit_run
+
+    with Screen(quiet=quiet) as screen:
+        report = audit_run(run, data=data, out=out, watcher=screen)
+    typer.echo(report)
+
+
+@app.command(epilog="Example: disentone info runs/demo")
+def info(
+    run: Annotated[Path, typer.Argument(help="Run folder, or any folder with a model.")],
+) -> None:
+    """Say what a model is: facets, front-end, parameters, and what its audit found."""
+    from disentone.artifact import load
+    from disentone.audit import Card
+
+    model = load(run)
+    size = sum(parameter.numel() for parameter in model.network.parameters())
+    frontend = model.frontend.config
+    typer.echo(f"recipe     {model.about.get('recipe', 'unknown')}")
+    typer.echo(f"facets     {', '.join(f'{name} ({n})' for name, n in model.facets.items())}")
+    typer.echo(
+        f"front-end  {frontend.kind}, {frontend.sample_rate} Hz, {frontend.seconds:g} s, "
+        f"{model.frontend.frames} frames x {model.frontend.features} features"
+    )
+    typer.echo(f"network    {size:,} parameters")
+    if (run / "audit.json").exists():
+        typer.echo(f"audit      {Card.load(run / 'audit.json').verdict()}")
+
+
+@app.command(epilog="Example: disentone recipes")
+def recipes() -> None:
+    """List the recipes that come with disentone."""
+    from disentone.recipes import load_recipe, recipe_names
+
+    for name in recipe_names():
+        typer.echo(f"{name:20s} {load_recipe(name).about}")
+
+
+def _train(
+    recipe: str,
+    folder: Path,
+    *,
+    data: Path | None = None,
+    settings: list[str] | None = None,
+    resume: bool = False,
+    seed: int | None = None,
+    device: str = "cpu",
+    quiet: bool = False,
+) -> None:
     from disentone.recipes import load_recipe
     from disentone.runs import train as run
 
     changes = list(settings or []) + ([f"seed={seed}"] if seed is not None else [])
     loaded = load_recipe(recipe, settings=changes, data=data)
-    folder = out or Path("runs") / loaded.name
+    again = f"disentone train {recipe} --out {folder} --resume"
+    again += f" --data {data}" if data else ""
+    again += "".join(f" --set {change}" for change in changes)
     with Screen(quiet=quiet) as screen:
         report = _resumable(
-            folder,
-            recipe,
-            lambda: run(
-                loaded,
-                folder,
-                resume=resume,
-                device=device,
-                watcher=screen,  # type: ignore[arg-type]
-            ),
+            again, lambda: run(loaded, folder, resume=resume, device=device, watcher=screen)
         )
     typer.echo(report)
 
 
-def _resumable(folder: Path, recipe: str, work: Callable[[], Any]) -> Any:
+def _resumable(again: str, work: Callable[[], Any]) -> Any:
     try:
         return work()
     except KeyboardInterrupt:
-        console.print(
-            f"Stopped. Go on with: disentone train {recipe} --out {folder} --resume", style="bold"
-        )
+        console.print(f"Stopped. Go on with: {again}", style="bold", markup=False)
         raise typer.Exit(130) from None
 
 
@@ -154,8 +272,17 @@ def main() -> None:
     try:
         app()
     except DisentoneError as error:
-        console.print(f"Error: {error}", style="red", highlight=False, markup=False)
-        sys.exit(2)
+        _complain(str(error))
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
+            raise
+        where = f" ({error.filename})" if error.filename else ""
+        _complain(f"{error.strerror}{where}: free space, or choose another folder.")
+
+
+def _complain(message: str) -> None:
+    console.print(f"Error: {message}", style="red", highlight=False, markup=False)
+    sys.exit(2)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,30 +18,18 @@ from disentone.clips import ClipTable
 from disentone.datasets.collection import collection
 from disentone.datasets.syntone import SynTone, syntone
 from disentone.errors import ArtifactError, DataError
+from disentone.factors import Factor
 from disentone.files import write_bytes
 from disentone.frontends.logmel import LogMel
 from disentone.frontends.store import compute_features
 from disentone.models import MultiView
 from disentone.objectives import Objective
 from disentone.recipes import Recipe, dump_recipe, load_recipe
-from disentone.training import Progress, Split, fit
+from disentone.training import Split, fit
 from disentone.views import ViewSampler
+from disentone.watcher import Watcher
 
-__all__ = ["Data", "Watcher", "is_finished", "prepare", "train"]
-
-
-class Watcher:
-    """What a run tells of itself while it works; the command line draws it."""
-
-    def note(self, text: str) -> None:
-        """Take one line for the user."""
-
-    def stage(self, name: str) -> Callable[[int, int], None]:
-        """Begin a stage, and give the function that takes (done, total) for it."""
-        return lambda done, total: None
-
-    def training(self, progress: Progress) -> None:
-        """Take the state of training after a step."""
+__all__ = ["Data", "audit_run", "free_folder", "is_finished", "prepare", "train"]
 
 
 @dataclass(frozen=True)
@@ -113,6 +101,7 @@ def train(
     recipe: Recipe,
     out: str | Path,
     *,
+    data: Data | None = None,
     resume: bool = False,
     device: str = "cpu",
     watcher: Watcher | None = None,
@@ -124,6 +113,8 @@ def train(
     recipe : Recipe
     out : path
         Run folder.
+    data : Data, optional
+        The recipe's data where it is prepared already.
     resume : bool
         Go on with the unfinished run in ``out``.
     device : str
@@ -141,7 +132,7 @@ def train(
     """
     out, watcher = Path(out), watcher or Watcher()
     claim(out, recipe, resume=resume)
-    data = prepare(recipe, watcher=watcher)
+    data = data or prepare(recipe, watcher=watcher)
     if data.skipped:
         write_skipped(out / "skipped.csv", data.skipped)
     model = _train(recipe, data, out, resume=resume, device=device, watcher=watcher)
@@ -152,9 +143,69 @@ def train(
     return report_run(out, recipe=recipe, model=model, data=data, card=card)
 
 
+def audit_run(
+    run: str | Path,
+    *,
+    data: str | Path | None = None,
+    out: str | Path | None = None,
+    watcher: Watcher | None = None,
+) -> Path:
+    """Audit a finished run again, on its own data or on audio that it has never heard.
+
+    Probes learn on the train split of the data and are scored on its test split; the model
+    itself stays as it is.
+
+    Parameters
+    ----------
+    run : path
+        Run folder.
+    data : path, optional
+        Another folder or table, with factors of the same names where the run's recipe names any.
+    out : path, optional
+        Where ``audit.json`` and ``report.html`` go; the run folder, or ``RUN/audit-NAME`` for
+        other data.
+    watcher : Watcher, optional
+
+    Returns
+    -------
+    Path
+        The report.
+    """
+    run = Path(run)
+    model = load(run)
+    recipe = load_recipe(run / "config.yaml")
+    if data is not None:
+        place = {"kind": "collection", "path": str(data)}
+        if not isinstance(recipe.data, SynTone):
+            place = recipe.data.model_dump() | place
+        changed = recipe.model_dump() | {
+            "data": place,
+            "name": f"{recipe.name} on {Path(data).name}",
+        }
+        recipe = Recipe(**changed)
+        out = out or run / f"audit-{Path(data).stem}"
+    out = Path(out or run)
+    prepared = prepare(recipe, watcher=watcher)
+    if prepared.skipped:
+        write_skipped(out / "skipped.csv", prepared.skipped)
+    card = audit_model(model, prepared, recipe, run=run.name, watcher=watcher)
+    card.save(out / "audit.json")
+    from disentone.report.run import report_run  # drawing libraries are slow to import
+
+    return report_run(out, recipe=recipe, model=model, data=prepared, card=card)
+
+
 def is_finished(out: Path) -> bool:
     """Say whether a folder holds a run that went to its end."""
     return (out / "report.html").is_file()
+
+
+def free_folder(folder: Path) -> Path:
+    """Give the folder itself if it is free, else the first of NAME-2, NAME-3 ... that is."""
+    candidate, number = folder, 2
+    while candidate.exists():
+        candidate, number = folder.with_name(f"{folder.name}-{number}"), number + 1
+    return candidate
 
 
 def claim(out: Path, recipe: Recipe, *, resume: bool) -> None:
@@ -182,7 +233,7 @@ def audit_model(
 ) -> Card:
     """Audit a model on a recipe's data: probes learn on its train split and score on its test."""
     config = recipe.audit
-    names = config.factors or tuple(data.table.factors)
+    names = config.factors or _tellable(data.table)
     factors = {name: data.table.factor(name) for name in names}
     return audit(
         model.embed_features(data.features),
@@ -197,6 +248,21 @@ def audit_model(
         seed=recipe.seed,
         run=run,
         progress=(watcher or Watcher()).stage("Auditing"),
+    )
+
+
+def _tellable(table: ClipTable) -> tuple[str, ...]:
+    """Factors with two known classes in training and one known value in test."""
+    train, test = table.take(table.where("train")), table.take(table.where("test"))
+
+    def varied(factor: Factor) -> bool:
+        values = factor.values[factor.known]
+        return len(np.unique(values, axis=0)) > 1
+
+    return tuple(
+        name
+        for name in table.factors
+        if varied(train.factor(name)) and test.factor(name).known.any()
     )
 
 

@@ -45,6 +45,9 @@ class TrainingConfig(BaseModel):
         description="steps in which the learning rate rises; a tenth of all at most",
     )
     clip: float | None = Field(default=50.0, gt=0, description="largest norm of the gradient")
+    critic_pace: float = Field(
+        default=3.0, gt=0, description="learning rate of what terms learn, relative to the model's"
+    )
     precision: Literal["float32", "bfloat16"] = "float32"
     patience: int | None = Field(
         default=None, ge=1, description="stop after so many epochs of no gain"
@@ -136,7 +139,10 @@ def fit(
     kind = torch.optim.Adam if config.optimiser == "adam" else torch.optim.AdamW
     learners: list[nn.Module] = [model, objective.to(device)]
     optimiser = kind(
-        [parameter for learner in learners for parameter in learner.parameters()],
+        [
+            {"params": list(learner.parameters()), "pace": pace}
+            for learner, pace in zip(learners, (1.0, config.critic_pace))
+        ],
         lr=config.learning_rate,
         weight_decay=config.weight_decay,
     )
@@ -250,7 +256,7 @@ def _set_rate(
     if config.schedule == "cosine":
         rate *= 0.5 * (1 + math.cos(math.pi * step / steps))
     for group in optimiser.param_groups:
-        group["lr"] = rate
+        group["lr"] = rate * group["pace"]
 
 
 # --- batches, alone or over processes -------------------------------------------------------

@@ -22,7 +22,7 @@ class DenseDecoderConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["dense"] = "dense"
-    widths: tuple[int, ...] = Field((256, 512), min_length=1)
+    widths: tuple[int, ...] = Field(default=(256, 512), min_length=1)
 
 
 class ConvDecoderConfig(BaseModel):
@@ -31,8 +31,8 @@ class ConvDecoderConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["conv"] = "conv"
-    channels: tuple[int, ...] = Field((256, 128, 64, 32), min_length=1)
-    width: int = Field(256, ge=1, description="units of the dense layer")
+    channels: tuple[int, ...] = Field(default=(256, 128, 64, 32), min_length=1)
+    width: int = Field(default=256, ge=1, description="units of the dense layer")
 
 
 DecoderConfig = Annotated[DenseDecoderConfig | ConvDecoderConfig, Field(discriminator="kind")]

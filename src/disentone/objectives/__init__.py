@@ -14,6 +14,7 @@ from disentone.models.multiview import Outputs
 from disentone.objectives.agreement import Agreement, agreement
 from disentone.objectives.divergence import Divergence, KLParts, decomposed_kl
 from disentone.objectives.independence import Critic, Independence
+from disentone.objectives.invariance import Invariance
 from disentone.objectives.reconstruction import Reconstruction
 from disentone.objectives.term import Term
 
@@ -23,6 +24,7 @@ __all__ = [
     "Critic",
     "Divergence",
     "Independence",
+    "Invariance",
     "KLParts",
     "Objective",
     "Reconstruction",
@@ -32,7 +34,7 @@ __all__ = [
 ]
 
 AnyTerm = Annotated[
-    Reconstruction | Divergence | Agreement | Independence, Field(discriminator="term")
+    Reconstruction | Divergence | Agreement | Independence | Invariance, Field(discriminator="term")
 ]
 
 

@@ -53,7 +53,8 @@ def report_run(out: Path, *, recipe: Recipe, model: Model, data: Data, card: Car
     pairs = _pairs(table, recipe)
     shown = np.unique(pairs)[:6]
     rebuilt = model.decode(embedding[shown])
-    history = (out / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    metrics = out / "metrics.jsonl"  # an audit on other data has none
+    history = metrics.read_text(encoding="utf-8").splitlines() if metrics.exists() else []
     inputs = ReportInputs(
         title=f"disentone · {recipe.name}",
         facets=model.facets,
