@@ -49,7 +49,7 @@ def load_recipe(
     values = _read(name)
     if data is not None:
         place = values.setdefault("data", {"kind": "collection"})
-        if place.get("kind") != "collection":
+        if not isinstance(place, dict) or place.get("kind") != "collection":
             raise RecipeError(f"Recipe '{name}' makes its own data and takes no --data.")
         place["path"] = str(data)
     for setting in settings:
@@ -60,9 +60,9 @@ def load_recipe(
 def parse_recipe(values: Mapping[str, Any], *, name: str) -> Recipe:
     """Check a recipe's values; every mistake becomes one sentence."""
     try:
-        return Recipe(**values)
+        return Recipe.model_validate(values)
     except ValidationError as error:
-        raise RecipeError(f"Recipe '{name}': {_explain(error)}") from error
+        raise RecipeError(f"Recipe '{name}': {_explain(error, values)}") from error
 
 
 def dump_recipe(recipe: Recipe) -> str:
@@ -75,18 +75,28 @@ def _read(name: str | Path) -> dict[str, Any]:
     if path.suffix in (".yaml", ".yml"):
         if not path.is_file():
             raise RecipeError(f"There is no recipe file {path}.")
-        text = path.read_text(encoding="utf-8")
+        try:
+            text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError as error:
+            raise RecipeError(f"{name} is not valid YAML: it is not UTF-8 text.") from error
     elif str(name) in recipe_names():
         text = (resources.files("disentone.recipes") / f"{name}.yaml").read_text(encoding="utf-8")
     else:
         raise RecipeError(f"There is no recipe '{name}'{closest(str(name), recipe_names())}")
-    try:
-        values = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise RecipeError(f"{name} is not valid YAML: {str(error).splitlines()[0]}.") from error
+    values = _yaml(text, str(name))
     if not isinstance(values, dict):
         raise RecipeError(f"{name} must be a YAML mapping of recipe keys to values.")
     return values
+
+
+def _yaml(text: str, name: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        problem = getattr(error, "problem", None) or "it has characters that are not allowed"
+        line = f" in line {mark.line + 1}" if mark else ""
+        raise RecipeError(f"{name} is not valid YAML: {problem}{line}.") from error
 
 
 def _apply(values: dict[str, Any], setting: str) -> None:
@@ -102,7 +112,7 @@ def _apply(values: dict[str, Any], setting: str) -> None:
             place = place.setdefault(key, {})
         if not isinstance(place, dict | list):
             raise RecipeError(f"Setting '{setting}': '{key}' has no keys below it.")
-    value = yaml.safe_load(text)
+    value = _yaml(text, f"Setting '{setting}'")
     if isinstance(place, list):
         place[_item(place, last, setting)] = value
     else:
@@ -115,16 +125,27 @@ def _item(place: list[Any], key: str, setting: str) -> int:
     return int(key)
 
 
-def _explain(error: ValidationError) -> str:
+def _explain(error: ValidationError, values: Mapping[str, Any]) -> str:
     """Say the first mistake in one sentence, with the nearest known key for an unknown one."""
     first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
+    where = ".".join(_written(first["loc"], values))
     if first["type"] == "extra_forbidden":
         known = _known_keys(first["loc"])
         near = difflib.get_close_matches(str(first["loc"][-1]), known, n=1)
         return f"unknown key '{where}'" + (f"; did you mean '{near[0]}'?" if near else ".")
     message = first["msg"].removeprefix("Value error, ")
     return f"{where}: {message}." if where else f"{message}."
+
+
+def _written(location: tuple[Any, ...], values: Any) -> list[str]:
+    """Keys as the user wrote them: without the kinds that pydantic puts between them."""
+    parts = []
+    for part in location[:-1]:
+        if isinstance(values, Mapping) and part not in values:
+            continue
+        parts.append(str(part))
+        values = values[part] if isinstance(values, Mapping | list) else None
+    return [*parts, *(str(part) for part in location[-1:])]
 
 
 def _known_keys(location: tuple[Any, ...]) -> list[str]:

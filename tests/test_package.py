@@ -1,0 +1,31 @@
+import subprocess
+import sys
+from importlib import resources
+
+import pytest
+
+import disentone
+
+HEAVY = ("torch", "scipy", "sklearn", "matplotlib", "pydantic", "soundfile")
+
+
+@pytest.mark.parametrize("module", ["disentone", "disentone.cli"])
+def test_importing_takes_nothing_heavy(module):
+    code = f"import sys, {module}; print(*(name for name in {HEAVY} if name in sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
+@pytest.mark.parametrize("name", disentone.__all__)
+def test_every_public_name_is_there(name):
+    value = getattr(disentone, name)
+    assert getattr(value, "__name__", name) == name
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="'disentone' has no attribute 'Facet'"):
+        disentone.Facet  # noqa: B018
+
+
+def test_types_are_shipped():
+    assert (resources.files("disentone") / "py.typed").is_file()

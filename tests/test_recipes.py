@@ -1,0 +1,195 @@
+import pytest
+import yaml
+
+from disentone.errors import RecipeError
+from disentone.recipes import dump_recipe, load_recipe, recipe_names
+
+
+@pytest.fixture
+def written(tmp_path):
+    """Write a recipe as it is given, text or values, and give its path."""
+
+    def write(content):
+        path = tmp_path / "mine.yaml"
+        path.write_text(content if isinstance(content, str) else yaml.safe_dump(content))
+        return path
+
+    return write
+
+
+@pytest.fixture
+def values():
+    """What the smallest recipe says."""
+    return {
+        "name": "mine",
+        "data": {"kind": "syntone"},
+        "facets": {"private": {"dim": 2}, "shared": {"dim": 3, "same": "timbre"}},
+        "objective": [{"term": "reconstruction"}],
+    }
+
+
+def test_the_recipes_of_the_paper_and_of_tests_are_there():
+    assert {"debug", "demo", "marl-syntone", "marl-notes"} <= set(recipe_names())
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_packaged_recipes_are_whole(name):
+    recipe = load_recipe(name)
+    assert recipe.name == name
+    assert recipe.about, "listed without a word"
+    assert recipe.relations(), "nothing to agree in"
+    assert set(recipe.paper) <= {*recipe.facets, "all"}
+    for term in recipe.objective:
+        assert set(term.named_facets()) <= set(recipe.facets)
+    owned = [factor for factors in recipe.owns().values() for factor in factors]
+    assert len(owned) == len(set(owned)), "a factor with two owners"
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_a_dumped_recipe_is_the_same_recipe(name, written):
+    recipe = load_recipe(name, settings=["seed=7"])
+    assert load_recipe(written(dump_recipe(recipe))) == recipe
+
+
+def test_a_dump_says_every_default(written, values):
+    dumped = yaml.safe_load(dump_recipe(load_recipe(written(values))))
+    assert dumped["training"]["learning_rate"] == 1e-3
+    assert dumped["frontend"]["n_mels"] == 64
+
+
+def test_the_paper_recipe_is_the_papers_setting():
+    recipe = load_recipe("marl-syntone")
+    weights = {
+        (term.alpha, term.beta, term.gamma) for term in recipe.objective if term.term == "kl"
+    }
+    assert weights == {(0, 0, 0.1)}
+    assert (recipe.training.epochs, recipe.training.optimiser) == (100, "adam")
+    assert recipe.training.learning_rate == 1e-3
+    assert recipe.layout().to_json() == {"private": 8, "shared": 8}
+
+
+def test_settings_change_single_values():
+    before = load_recipe("debug")
+    settings = ["training.epochs=10", "objective.1.gamma=0.5", "facets.shared.dim = 4"]
+    recipe = load_recipe("debug", settings=[*settings, "model.decoder.widths=[8, 16]"])
+    assert recipe.training.epochs == 10
+    assert recipe.objective[1].gamma == 0.5
+    assert recipe.facets["shared"].dim == 4
+    assert recipe.model.decoder.widths == (8, 16)
+    assert recipe.training.batch == before.training.batch
+    assert recipe.objective[0] == before.objective[0]
+
+
+def test_settings_may_name_what_the_recipe_leaves_out(written, values):
+    recipe = load_recipe(written(values), settings=["model.encoder.kind=conv", "seed=3"])
+    assert recipe.model.encoder.kind == "conv"
+    assert recipe.seed == 3
+
+
+def test_later_settings_win():
+    settings = ["training.epochs=1", "training.epochs=2"]
+    assert load_recipe("debug", settings=settings).training.epochs == 2
+
+
+def test_owned_factors_follow_the_relation_unless_they_are_given(written, values):
+    assert load_recipe(written(values)).owns() == {"private": (), "shared": ("timbre",)}
+    values["facets"]["shared"] = {"same": "recording"}
+    values["facets"]["private"] = {"owns": ["frequency"]}
+    assert load_recipe(written(values)).owns() == {"private": ("frequency",), "shared": ()}
+
+
+def test_data_takes_the_place_of_the_recipes():
+    recipe = load_recipe("marl-notes", data="some/folder")
+    assert recipe.data.path == "some/folder"
+    assert recipe.data.kinds == {"pitch": "ordinal"}, "what the recipe says of factors stays"
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ("training.epoch=3", "unknown key 'training.epoch'; did you mean 'epochs'?"),
+        ("trainning.epochs=3", "unknown key 'trainning'; did you mean 'training'?"),
+        ("data.frequences=3", "unknown key 'data.frequences'; did you mean 'frequencies'?"),
+        ("objective.1.gama=3", "unknown key 'objective.1.gama'; did you mean 'gamma'?"),
+        ("facets.shared.sim=3", "unknown key 'facets.shared.sim'; did you mean 'dim'?"),
+        ("zzz=3", "unknown key 'zzz'"),
+        ("training.epochs=0", "training.epochs: "),
+        ("training.epochs=many", "training.epochs: "),
+        ("training.optimiser=sgd", "'adam' or 'adamw'"),
+        ("data.kind=cloud", "data: .*'syntone'"),
+        ("objective.0.term=magic", "objective.0: .*'reconstruction'"),
+        ("model.encoder.kind=rnn", "model.encoder: .*'patch'"),
+        ("frontend.high=9000", "low < high <= sample_rate / 2 must hold"),
+        ("facets.private.differ=timbre", "facets.private: 'differ' needs 'same' beside it"),
+        ("training.epochs", "must look like training.epochs=10"),
+        ("training.epochs.more=1", "'epochs' has no keys below it"),
+        ("objective.2.gamma=1", "'2' must be a number below 2"),
+        ("objective.kl.gamma=1", "'kl' must be a number below 2"),
+        ("objective.5=1", "'5' must be a number below 2"),
+        ("model.decoder.widths=[8", r"'model.decoder.widths=\[8' is not valid YAML"),
+    ],
+)
+def test_mistakes_are_named(setting, words):
+    with pytest.raises(RecipeError, match=words.replace("?", r"\?")) as caught:
+        load_recipe("debug", settings=[setting])
+    assert "\n" not in str(caught.value)
+
+
+def test_an_unknown_recipe_gets_a_suggestion():
+    with pytest.raises(RecipeError, match="no recipe 'marl-syntoné'; did you mean 'marl-syntone'?"):
+        load_recipe("marl-syntoné")
+    with pytest.raises(RecipeError, match="there are: .*debug.*demo"):
+        load_recipe("zzz")
+    with pytest.raises(RecipeError, match="no recipe file nowhere.yaml"):
+        load_recipe("nowhere.yaml")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("name: [", r"mine\.yaml is not valid YAML: .*line 1"),
+        ("a: 1\n b: 2\n", r"mine\.yaml is not valid YAML: .*line 2"),
+        ("- a\n- list\n", r"mine\.yaml must be a YAML mapping"),
+        ("", r"mine\.yaml must be a YAML mapping"),
+        ("1: 2\n", "mine.yaml': "),
+        ("name: mine\n", "data: Field required"),
+        ("!!python/object/apply:os.system ['touch executed']", "not valid YAML"),
+    ],
+)
+def test_bad_files_are_one_sentence(content, words, written, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(RecipeError, match=words) as caught:
+        load_recipe(written(content))
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "executed").exists()
+
+
+def test_a_file_that_is_not_text_is_one_sentence(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_bytes(b"name: \xff\xfe")
+    with pytest.raises(RecipeError, match="not valid YAML"):
+        load_recipe(path)
+
+
+def test_data_for_a_recipe_that_makes_its_own_is_refused(written, values):
+    for recipe in ("debug", written(values)):
+        with pytest.raises(RecipeError, match="makes its own data and takes no --data"):
+            load_recipe(recipe, data="folder")
+
+
+def test_data_for_a_recipe_that_names_none_is_a_collection(written, values):
+    del values["data"]
+    assert load_recipe(written(values), data="folder").data.kind == "collection"
+    with pytest.raises(RecipeError, match="data"):
+        load_recipe(written(values | {"data": "folder"}), data="folder")
+
+
+def test_an_objective_without_terms_is_refused(written, values):
+    with pytest.raises(RecipeError, match="objective"):
+        load_recipe(written(values | {"objective": []}))
+
+
+def test_numbers_may_be_written_with_an_exponent():
+    """YAML 1.1 reads 1e-4 as text."""
+    recipe = load_recipe("debug", settings=["training.learning_rate=1e-4"])
+    assert recipe.training.learning_rate == 1e-4
