@@ -136,11 +136,13 @@ def test_mistakes_are_named(setting, words):
 
 
 def test_an_unknown_recipe_gets_a_suggestion():
-    with pytest.raises(RecipeError, match="no recipe 'marl-syntoné'; did you mean 'marl-syntone'?"):
+    with pytest.raises(
+        RecipeError, match=r"no recipe 'marl-syntoné'; did you mean 'marl-syntone'\?"
+    ):
         load_recipe("marl-syntoné")
-    with pytest.raises(RecipeError, match="there are: .*debug.*demo"):
+    with pytest.raises(RecipeError, match=r"there are: .*debug.*demo"):
         load_recipe("zzz")
-    with pytest.raises(RecipeError, match="no recipe file nowhere.yaml"):
+    with pytest.raises(RecipeError, match=r"no recipe file nowhere\.yaml"):
         load_recipe("nowhere.yaml")
 
 

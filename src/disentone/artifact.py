@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,13 +11,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
 
 from disentone import audio
-from disentone.errors import ArtifactError, DataError
+from disentone.errors import ArtifactError, AudioError, DataError
 from disentone.facets import Facets
 from disentone.files import write_bytes, write_json
 from disentone.frontends.logmel import LogMel, LogMelConfig
@@ -26,6 +26,7 @@ __all__ = ["Embedding", "Model", "load", "write_tensors"]
 
 FORMAT = 1
 BATCH = 256
+_WRONG_SHAPE = (KeyError, TypeError, ValueError, AttributeError)  # what JSON of another kind gives
 
 
 @dataclass(frozen=True)
@@ -155,7 +156,7 @@ class Model:
         Raises
         ------
         AudioError
-            If a file cannot be read.
+            If a file cannot be read, or holds values that are not finite.
         DataError
             If an array comes without its sample rate, has another shape, or is not finite.
 
@@ -170,7 +171,7 @@ class Model:
             ids: Iterable[str] = map(str, range(len(sounds) if sounds.ndim > 1 else 1))
         else:
             paths = [sounds] if isinstance(sounds, str | Path) else list(sounds)
-            waves = [audio.read(path, sample_rate=self.frontend.sample_rate) for path in paths]
+            waves = [_read(path, self.frontend.sample_rate) for path in paths]
             ids = map(str, paths)
         values = [self._embed_wave(wave) for wave in waves]
         table = np.stack(values) if values else np.empty((0, self.facets.dim), np.float32)
@@ -265,13 +266,22 @@ def load(folder: str | Path, *, device: str | torch.device = "cpu") -> Model:
         }
         network.load_state_dict(weights)
         mean, std = tensors["standardise.mean"], tensors["standardise.std"]
-    except (KeyError, ValueError, ValidationError, SafetensorError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
+        about = dict(stored["about"])
+    except (*_WRONG_SHAPE, DataError, SafetensorError, RuntimeError) as error:
+        lines = [line.strip() for line in str(error).splitlines()]  # the second one says what
+        reason = textwrap.shorten(" ".join(lines[:2]), 200)
         raise ArtifactError(
             f"The model in {folder} is damaged, or its two files do not belong together: {reason}"
         ) from error
     network.eval()
-    return Model(network, frontend, mean, std, about=stored["about"]).to(device)
+    return Model(network, frontend, mean, std, about=about).to(device)
+
+
+def _read(path: str | Path, rate: int) -> np.ndarray:
+    wave = audio.read(path, sample_rate=rate)
+    if not np.isfinite(wave).all():
+        raise AudioError(f"'{path}' has samples that are not finite numbers (NaN or Inf).")
+    return wave
 
 
 def _as_waves(array: np.ndarray, rate: int | None, wanted: int) -> list[np.ndarray]:
