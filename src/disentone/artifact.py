@@ -123,7 +123,8 @@ class Model:
         self.network.eval()
         parts = [np.empty((0, self.facets.dim), dtype=np.float32)]
         for start in range(0, len(features), BATCH):
-            batch = torch.tensor(features[start : start + BATCH])
+            batch = features[start : start + BATCH]
+            batch = batch if isinstance(batch, Tensor) else torch.tensor(batch)  # may be a map
             x = self.standardise(batch.to(self.device).float())
             parts.append(self.network.posterior(x)[0].cpu().numpy())
         return np.concatenate(parts)
