@@ -25,7 +25,7 @@ from disentone.frontends.store import compute_features
 from disentone.models import MultiView
 from disentone.objectives import Objective
 from disentone.recipes import Recipe, dump_recipe, load_recipe
-from disentone.training import Split, fit
+from disentone.training import Split, fit, join_processes
 from disentone.views import ViewSampler
 from disentone.watcher import Watcher
 
@@ -131,11 +131,15 @@ def train(
         If ``out`` holds another run, or something that is no run.
     """
     out, watcher = Path(out), watcher or Watcher()
-    claim(out, recipe, resume=resume)
+    first = join_processes(device)
+    if first:
+        claim(out, recipe, resume=resume)
     data = data or prepare(recipe, watcher=watcher)
-    if data.skipped:
+    if data.skipped and first:
         write_skipped(out / "skipped.csv", data.skipped)
     model = _train(recipe, data, out, resume=resume, device=device, watcher=watcher)
+    if not first:
+        return out / "report.html"  # the first process audits and reports
     card = audit_model(model, data, recipe, run=out.name, watcher=watcher)
     card.save(out / "audit.json")
     from disentone.report.run import report_run  # drawing libraries are slow to import

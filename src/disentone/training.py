@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -25,7 +26,7 @@ from disentone.models import Groups, MultiView
 from disentone.objectives import Objective
 from disentone.views import ViewSampler
 
-__all__ = ["Progress", "Split", "TrainingConfig", "fit"]
+__all__ = ["Progress", "Split", "TrainingConfig", "fit", "join_processes"]
 
 
 class TrainingConfig(BaseModel):
@@ -191,6 +192,8 @@ def fit(
         if rank == 0:  # the state comes last: whatever it names is already on disk
             append_line(metrics_file, json.dumps(record))
             _save_state(state_file, learners, optimiser, epoch + 1, best, best_epoch)
+    if world > 1:
+        dist.barrier()  # nobody reads the best model before it is written
     return history
 
 
@@ -210,7 +213,7 @@ def evaluate(
             with _precision(config, device):
                 out = model(x, split.sampler.groups, dataset_size=len(split.sampler))
             sums.add(objective(out)[1], len(views))
-    return sums.values()
+    return _over_processes(sums.values())
 
 
 def _step(
@@ -280,10 +283,27 @@ def _mine(views: np.ndarray) -> np.ndarray:
     return views[rank * share : (rank + 1) * share]
 
 
+def join_processes(device: str | torch.device) -> bool:
+    """Join the processes that torchrun started, if it did; say whether this is the first."""
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1 and not dist.is_initialized():
+        dist.init_process_group("nccl" if torch.device(device).type == "cuda" else "gloo")
+    return _processes()[0] == 0
+
+
 def _processes() -> tuple[int, int]:
     if dist.is_available() and dist.is_initialized():
         return dist.get_rank(), dist.get_world_size()
     return 0, 1
+
+
+def _over_processes(values: dict[str, float]) -> dict[str, float]:
+    """Mean over processes, the same on each, so that all of them stop in the same epoch."""
+    _, world = _processes()
+    if world == 1:
+        return values
+    parts: list[dict[str, float]] = [{} for _ in range(world)]
+    dist.all_gather_object(parts, values)
+    return {name: sum(part[name] for part in parts) / world for name in values}
 
 
 def _average_gradients(model: nn.Module) -> None:

@@ -9,8 +9,6 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from disentone.models.multiview import Outputs
-from disentone.objectives.agreement import agreement
-from disentone.objectives.distributed import gather
 from disentone.objectives.term import Term
 
 __all__ = ["Invariance", "spectral_gate"]
@@ -39,24 +37,34 @@ def spectral_gate(x: Tensor, keep: Tensor) -> Tensor:
 
 
 class Invariance(Term):
-    """Make a facet of a clip agree with that of the clip behind a random spectral gate."""
+    """Make the posterior of a facet the same for a clip and for the clip behind a random gate.
+
+    Half the symmetric KL of the two posteriors, after the consistency regularisation of S. Sinha
+    and A. B. Dieng, "Consistency Regularization for Variational Auto-Encoders" (2021).
+    """
 
     term: Literal["invariance"] = "invariance"
     facet: str = Field(default="private", description="facet that must not change")
     least: float = Field(
         default=0.1, gt=0, le=1, description="least share of the level range that is kept"
     )
-    epsilon: float = Field(default=1e-4, gt=0, description="variance that does not count")
 
     def named_facets(self) -> tuple[str, ...]:
         """Facets that must exist."""
         return (self.facet,)
 
     def __call__(self, out: Outputs, module: nn.Module | None = None) -> dict[str, Tensor]:
-        """Value in nats: minus the information that the gated clip's facet has of the clip's."""
-        x = out.x[:, 0]
+        """Value in nats per clip."""
+        x, part = out.x[:, 0], out.facets.slice(self.facet)
         keep = self.least + (1 - self.least) * torch.rand(len(x), device=x.device)
-        part = out.facets.slice(self.facet)
-        gated = out.model.posterior(spectral_gate(x, keep))[0][:, part]
-        views = gather(torch.stack([out.posterior_mean[:, 0, part], gated], dim=1))
-        return {"value": agreement(views, epsilon=self.epsilon)}
+        gated = out.model.posterior(spectral_gate(x, keep))
+        mean, log_variance = out.mean[:, 0, part], out.log_variance[:, 0, part]
+        return {"value": jeffreys(mean, log_variance, gated[0][:, part], gated[1][:, part])}
+
+
+def jeffreys(mean: Tensor, log_variance: Tensor, mean2: Tensor, log_variance2: Tensor) -> Tensor:
+    """Half the symmetric KL of Gaussians (clips, dim), summed over dimensions: nats per clip."""
+    distance = (mean - mean2).square()
+    ratio = torch.cosh(log_variance - log_variance2) - 1
+    precision = torch.exp(-log_variance) + torch.exp(-log_variance2)
+    return 0.5 * (ratio + 0.5 * distance * precision).sum(-1).mean()
