@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import errno
+import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -75,7 +76,7 @@ class Screen(Watcher):
     def note(self, text: str) -> None:
         """Print one line above the bars."""
         if not self.quiet:
-            self.bar.console.print(text, style="dim", highlight=False, markup=False)
+            self.bar.console.print(text, style="dim", highlight=False, markup=False, soft_wrap=True)
 
     def stage(self, name: str) -> Callable[[int, int], None]:
         """Begin a bar."""
@@ -173,8 +174,9 @@ def reproduce(
     from disentone.reproduce import reproduce as run
 
     folder = out or Path("runs") / f"reproduce-{paper}"
-    again = f"disentone reproduce {paper} --out {folder} --seeds {seeds}"
-    again += " --quick" if quick else ""
+    again = ["disentone", "reproduce", paper, "--out", str(folder), "--seeds", str(seeds)]
+    again += ["--quick"] if quick else []
+    again += ["--device", device] if device != "cpu" else []
     with Screen(quiet=quiet) as screen:
         report, text = _resumable(
             again,
@@ -249,9 +251,10 @@ def _train(
 
     changes = list(settings or []) + ([f"seed={seed}"] if seed is not None else [])
     loaded = load_recipe(recipe, settings=changes, data=data)
-    again = f"disentone train {recipe} --out {folder} --resume"
-    again += f" --data {data}" if data else ""
-    again += "".join(f" --set {change}" for change in changes)
+    again = ["disentone", "train", recipe, "--out", str(folder), "--resume"]
+    again += ["--data", str(data)] if data else []
+    again += [word for change in changes for word in ("--set", change)]
+    again += ["--device", device] if device != "cpu" else []
     with Screen(quiet=quiet) as screen:
         report = _resumable(
             again, lambda: run(loaded, folder, resume=resume, device=device, watcher=screen)
@@ -259,11 +262,17 @@ def _train(
     typer.echo(report)
 
 
-def _resumable(again: str, work: Callable[[], Any]) -> Any:
+def _resumable(again: Sequence[str], work: Callable[[], Any]) -> Any:
     try:
         return work()
     except KeyboardInterrupt:
-        console.print(f"Stopped. Go on with: {again}", style="bold", markup=False)
+        console.print(
+            f"Stopped. Go on with: {shlex.join(again)}",
+            style="bold",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )
         raise typer.Exit(130) from None
 
 
@@ -281,7 +290,7 @@ def main() -> None:
 
 
 def _complain(message: str) -> None:
-    console.print(f"Error: {message}", style="red", highlight=False, markup=False)
+    console.print(f"Error: {message}", style="red", highlight=False, markup=False, soft_wrap=True)
     sys.exit(2)
 
 

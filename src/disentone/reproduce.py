@@ -13,7 +13,7 @@ from disentone.audit import Card
 from disentone.errors import RecipeError, closest
 from disentone.files import write_json
 from disentone.recipes import Recipe, load_recipe
-from disentone.runs import Data, is_finished, prepare, train
+from disentone.runs import Data, claim, is_finished, prepare, train
 from disentone.watcher import Watcher
 
 __all__ = ["PAPERS", "reproduce"]
@@ -115,6 +115,7 @@ def reproduce(
             recipe = load_recipe(cell.recipe, settings=settings)
             folder = out / "cells" / _slug(f"{cell.row}-{cell.table.split(':')[0]}-{seed}")
             watcher.note(f"{cell.table.split(':')[0]} · {cell.row} · seed {seed}")
+            claim(folder, recipe, resume=True)  # refuses what was run with other settings
             if not is_finished(folder):
                 data = _prepared(recipe, prepared, watcher)
                 train(recipe, folder, data=data, resume=True, device=device, watcher=watcher)
@@ -125,7 +126,7 @@ def reproduce(
 
     title = f"disentone · reproduce {paper}" + (" (quick: not the protocol)" if quick else "")
     report = out / "report.html"
-    write_tables_report(title, source, records, [], report)
+    write_tables_report(title, [source], records, [], report)
     return report, _text(records)
 
 

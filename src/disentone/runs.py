@@ -17,7 +17,7 @@ from disentone.audit import Card, audit
 from disentone.clips import ClipTable
 from disentone.datasets.collection import collection
 from disentone.datasets.syntone import SynTone, syntone
-from disentone.errors import ArtifactError, DataError
+from disentone.errors import ArtifactError, DataError, RecipeError
 from disentone.factors import Factor
 from disentone.files import write_bytes
 from disentone.frontends.logmel import LogMel
@@ -129,11 +129,17 @@ def train(
     ------
     ArtifactError
         If ``out`` holds another run, or something that is no run.
+    RecipeError
+        If this machine has no such device.
     """
     out, watcher = Path(out), watcher or Watcher()
+    _check_device(device)
     first = join_processes(device)
     if first:
         claim(out, recipe, resume=resume)
+    if resume and is_finished(out):
+        watcher.note(f"{out} is finished already.")
+        return out / "report.html"
     data = data or prepare(recipe, watcher=watcher)
     if data.skipped and first:
         write_skipped(out / "skipped.csv", data.skipped)
@@ -220,6 +226,10 @@ def claim(out: Path, recipe: Recipe, *, resume: bool) -> None:
             raise ArtifactError(f"{out} exists and is not a run: choose another --out.")
         write_bytes(file, dump_recipe(recipe).encode())
         return
+    if {entry.name for entry in out.iterdir()} <= {"config.yaml", "skipped.csv"}:
+        load_recipe(file)  # refuses what no run has written
+        write_bytes(file, dump_recipe(recipe).encode())  # the run there ended before it trained
+        return
     if not resume:
         state = "a finished run" if is_finished(out) else "an unfinished run"
         raise ArtifactError(
@@ -277,6 +287,15 @@ def write_skipped(file: Path, skipped: Sequence[Skipped]) -> None:
     rows.writerow(["path", "reason"])
     rows.writerows((item.path, item.reason) for item in skipped)
     write_bytes(file, text.getvalue().encode())
+
+
+def _check_device(device: str) -> None:
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise RecipeError(
+            f"This machine has no device '{device}': choose another --device, such as cpu."
+        ) from error
 
 
 def _train(
