@@ -90,6 +90,8 @@ class Screen(Watcher):
             self._training = self.bar.add_task("Training", total=total, detail="")
         shown = {k: v for k, v in progress.logs.items() if "_" not in k}
         detail = " ".join(f"{name} {value:.3g}" for name, value in shown.items())
+        if not console.is_terminal and progress.step == progress.steps:
+            self.note(f"epoch {progress.epoch + 1}/{progress.epochs} {detail}")  # for log files
         self.bar.update(
             self._training,
             completed=progress.epoch * progress.steps + progress.step,
