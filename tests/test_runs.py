@@ -1,0 +1,365 @@
+import csv
+import json
+import shutil
+
+import numpy as np
+import pytest
+import soundfile
+import yaml
+
+from disentone import runs
+from disentone.artifact import load
+from disentone.audit import Card
+from disentone.errors import ArtifactError, DataError, RecipeError
+from disentone.recipes import load_recipe
+from disentone.watcher import Watcher
+
+QUICK = ("training.epochs=2", "audit.seeds=1")
+RATE = 8000
+
+
+class Notes(Watcher):
+    """A watcher that remembers what it was told."""
+
+    def __init__(self):
+        self.notes, self.stages = [], []
+
+    def note(self, text):
+        self.notes.append(text)
+
+    def stage(self, name):
+        self.stages.append(name)
+        return super().stage(name)
+
+
+@pytest.fixture(scope="module")
+def recipe():
+    return load_recipe("debug", settings=QUICK)
+
+
+@pytest.fixture(scope="module")
+def finished(recipe, tmp_path_factory):
+    """A finished run, for looking only."""
+    folder = tmp_path_factory.mktemp("runs") / "finished"
+    assert runs.train(recipe, folder) == folder / "report.html"
+    return folder
+
+
+@pytest.fixture
+def copied(finished, tmp_path):
+    """A finished run, to do anything with."""
+    return shutil.copytree(finished, tmp_path / "copied")
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path, monkeypatch):
+    """Features of files are kept below the working folder."""
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+
+
+@pytest.fixture
+def tones(tmp_path):
+    """A table of 40 tones: two timbres at 20 frequencies."""
+    folder = tmp_path / "tones"
+    folder.mkdir()
+    rows = [["path", "timbre", "frequency"]]
+    time = np.arange(RATE // 4) / RATE
+    for i in range(20):
+        frequency = 300 + 37.5 * i
+        sine = 0.5 * np.sin(2 * np.pi * frequency * time)
+        for timbre, wave in {"sine": sine, "square": 0.3 * np.sign(sine)}.items():
+            soundfile.write(folder / f"{timbre}_{i}.wav", wave, RATE)
+            rows.append([f"{timbre}_{i}.wav", timbre, frequency])
+    with (folder / "clips.csv").open("w", newline="") as file:
+        csv.writer(file).writerows(rows)
+    return folder
+
+
+@pytest.fixture
+def of_files(tmp_path):
+    """Give a tiny recipe whose data are files."""
+    values = yaml.safe_load(runs.dump_recipe(load_recipe("debug", settings=QUICK)))
+    values |= {"name": "of-files", "data": {"kind": "collection"}}
+    values["data"]["kinds"] = {"frequency": "continuous"}
+    values["frontend"] |= {"sample_rate": RATE, "n_mels": 12}
+    values["audit"]["classes"] = {"frequency": 3}
+    (tmp_path / "of_files.yaml").write_text(yaml.safe_dump(values))
+    return lambda path, *settings: load_recipe(
+        tmp_path / "of_files.yaml", data=path, settings=settings
+    )
+
+
+def break_some(folder):
+    """Add to a table every kind of bad file; give the word that must tell of each."""
+    good = (folder / "sine_0.wav").read_bytes()
+    (folder / "empty.wav").touch()
+    (folder / "truncated.wav").write_bytes(good[: len(good) // 2])
+    (folder / "text.wav").write_text("these are words, and no sound at all\n" * 9)
+    soundfile.write(folder / "silent.wav", np.zeros(RATE // 4), RATE)
+    nan = np.full(RATE // 4, 0.1)
+    nan[99] = np.nan
+    soundfile.write(folder / "nan.wav", nan, RATE, subtype="FLOAT")
+    words = {
+        "missing.wav": "cannot be found|does not exist|No such file",
+        "empty.wav": "empty",
+        "truncated.wav": "truncated|cut|ends|shorter",
+        "text.wav": "not audio|no audio|cannot be|unknown",
+        "silent.wav": "silent",
+        "nan.wav": "NaN",
+    }
+    with (folder / "clips.csv").open("a", newline="") as file:
+        csv.writer(file).writerows([name, "sine", 500] for name in words)
+    return words
+
+
+# --- what a run leaves ------------------------------------------------------------------------
+
+
+def test_a_run_leaves_what_was_promised_and_nothing_else(finished):
+    """No ``skipped.csv``, as nothing was skipped; no temporary file."""
+    assert {path.name for path in finished.iterdir()} == {
+        "config.yaml", "metrics.jsonl", "model.safetensors", "config.json", "last",
+        "audit.json", "report.html", "figures",
+    }  # fmt: skip
+    assert {path.name for path in (finished / "last").iterdir()} == {"state.safetensors"}
+    assert not list(finished.rglob("*.tmp"))
+
+
+def test_the_config_is_the_whole_recipe_again(finished, recipe):
+    assert load_recipe(finished / "config.yaml") == recipe
+    assert "weight_decay" in (finished / "config.yaml").read_text(), "defaults are written out"
+
+
+def test_metrics_have_a_line_for_every_epoch(finished):
+    lines = map(json.loads, (finished / "metrics.jsonl").read_text().splitlines())
+    assert [line["epoch"] for line in lines] == [0, 1]
+
+
+def test_the_audit_is_flat_records(finished, recipe):
+    card = json.loads((finished / "audit.json").read_text())
+    assert (card["schema"], card["run"]) == (1, "finished")
+    assert card["facets"] == {"private": 3, "shared": 2}
+    assert card["factors"]["timbre"]["kind"] == "categorical"
+    assert set(card["factors"]) == {"timbre", "frequency"}
+    wanted = {"measure", "facet", "factor", "metric", "value", "low", "high", "chance", "n"}
+    assert all(wanted | {"split"} <= set(record) for record in card["records"])
+    told = {(r["facet"], r["factor"]) for r in card["records"] if r["measure"] == "probe"}
+    assert told == {(x, y) for x in ("private", "shared", "all") for y in ("timbre", "frequency")}
+    leaks = {(r["facet"], r["factor"]) for r in card["records"] if r["measure"] == "leak"}
+    assert leaks == {("private", "timbre"), ("shared", "frequency")}
+    assert {r["n"] for r in card["records"] if r["measure"] == "probe"} == {40}, "test clips"
+
+
+def test_features_are_standardised_with_the_training_clips_alone(finished, recipe):
+    data, model = runs.prepare(recipe), load(finished)
+    training = data.features[data.table.where("train")]
+    np.testing.assert_allclose(model.mean, training.mean(), rtol=1e-5)
+    np.testing.assert_allclose(model.std, training.std(), rtol=1e-5)
+    assert abs(float(model.mean) - data.features.mean()) > 1e-3, "the others are different"
+    assert model.about == {"recipe": "debug", "train_clips": len(training)}
+
+
+# --- going on -----------------------------------------------------------------------------------
+
+
+def snapshot(folder):
+    return {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+
+
+def test_resuming_a_finished_run_does_nothing(copied, recipe):
+    before, watcher = snapshot(copied), Notes()
+    assert runs.train(recipe, copied, resume=True, watcher=watcher) == copied / "report.html"
+    assert snapshot(copied) == before
+    assert watcher.stages == []
+
+
+def test_a_run_stopped_before_its_audit_is_only_audited(copied, finished, recipe):
+    for name in ("report.html", "audit.json"):
+        (copied / name).unlink()
+    trained = snapshot(copied / "last")
+    runs.train(recipe, copied, resume=True)
+    assert snapshot(copied / "last") == trained
+    assert (copied / "report.html").is_file()
+    for name in ("metrics.jsonl", "model.safetensors"):
+        assert (copied / name).read_bytes() == (finished / name).read_bytes()
+    cards = [json.loads((run / "audit.json").read_text()) for run in (copied, finished)]
+    assert cards[0]["records"] == cards[1]["records"]
+
+
+def test_a_run_is_not_run_over(copied, recipe):
+    before = snapshot(copied)
+    with pytest.raises(ArtifactError, match="holds a finished run: add --resume"):
+        runs.train(recipe, copied)
+    (copied / "report.html").unlink()
+    with pytest.raises(ArtifactError, match="holds an unfinished run: add --resume"):
+        runs.train(recipe, copied)
+    other = load_recipe("debug", settings=[*QUICK, "seed=1"])
+    with pytest.raises(ArtifactError, match="started with other settings"):
+        runs.train(other, copied, resume=True)
+    del before[copied / "report.html"]
+    assert snapshot(copied) == before
+
+
+def test_a_folder_that_is_no_run_is_left_alone(tmp_path, recipe):
+    (tmp_path / "taxes").mkdir()
+    (tmp_path / "taxes" / "2024.txt").write_text("42")
+    for place in (tmp_path / "taxes", tmp_path / "taxes" / "2024.txt"):
+        with pytest.raises(ArtifactError, match="exists and is not a run"):
+            runs.train(recipe, place)
+    assert [path.name for path in (tmp_path / "taxes").iterdir()] == ["2024.txt"]
+
+
+def test_a_config_that_is_not_ours_is_left_alone(tmp_path, recipe):
+    (tmp_path / "other").mkdir()
+    file = tmp_path / "other" / "config.yaml"
+    file.write_text("colour: blue\n")
+    for resume in (False, True):
+        with pytest.raises(RecipeError, match=r"config\.yaml"):
+            runs.train(recipe, tmp_path / "other", resume=resume)
+    assert file.read_text() == "colour: blue\n"
+
+
+def test_an_empty_folder_is_free(tmp_path, recipe):
+    runs.claim(tmp_path / "here", recipe, resume=False)
+    assert load_recipe(tmp_path / "here" / "config.yaml") == recipe
+
+
+def test_a_run_that_failed_before_training_leaves_its_folder_free(tmp_path, recipe):
+    mistaken = load_recipe("debug", settings=[*QUICK, "facets.shared.same=timber"])
+    with pytest.raises(DataError, match="no factor 'timber'; did you mean 'timbre'"):
+        runs.train(mistaken, tmp_path / "run")
+    runs.claim(tmp_path / "run", recipe, resume=False)
+    assert load_recipe(tmp_path / "run" / "config.yaml") == recipe
+
+
+def test_a_state_of_another_model_is_refused(copied, recipe, tmp_path):
+    (copied / "report.html").unlink()
+    other = load_recipe("debug", settings=[*QUICK, "facets.shared.dim=3"])
+    (copied / "config.yaml").write_text(runs.dump_recipe(other))
+    with pytest.raises(ArtifactError, match=r"state\.safetensors .*belongs to another model"):
+        runs.train(other, copied, resume=True)
+
+
+def test_free_folders_are_numbered(tmp_path):
+    folder = tmp_path / "demo"
+    assert runs.free_folder(folder) == folder
+    folder.mkdir()
+    assert runs.free_folder(folder) == tmp_path / "demo-2"
+    (tmp_path / "demo-2").mkdir()
+    assert runs.free_folder(folder) == tmp_path / "demo-3"
+
+
+def test_a_device_that_is_not_there_is_one_sentence(tmp_path, recipe):
+    with pytest.raises(RecipeError, match="no device 'abacus'"):
+        runs.train(recipe, tmp_path / "run", device="abacus")
+    assert not (tmp_path / "run").exists()
+
+
+# --- real files ---------------------------------------------------------------------------------
+
+
+def test_bad_files_are_named_and_the_run_goes_on(tones, of_files, tmp_path):
+    words, watcher = break_some(tones), Notes()
+    report = runs.train(of_files(tones), tmp_path / "run", watcher=watcher)
+    assert report == tmp_path / "run" / "report.html"
+    with (tmp_path / "run" / "skipped.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert sorted(row["path"] for row in rows) == sorted(words)
+    for row in rows:
+        assert any(word in row["reason"] for word in words[row["path"]].split("|")), row
+    warned = [note for note in watcher.notes if note.startswith("Left out")]
+    assert len(warned) == 6, "five by name, and how many more"
+    assert "1 more; see skipped.csv" in warned[-1]
+    card = Card.load(tmp_path / "run" / "audit.json")
+    assert set(card.factors) == {"timbre", "frequency"}
+    page = report.read_text()
+    assert all(name in page for name in words), "the report says it too"
+
+
+def test_prepared_data_are_the_usable_clips_in_order(tones, of_files):
+    clean = runs.prepare(of_files(tones), cache=tones / "cache")
+    assert clean.skipped == []
+    assert len(clean.table) == len(clean.features) == 40
+    (tones / "sine_3.wav").write_text("overwritten")
+    (tones / "square_9.wav").unlink()
+    left = runs.prepare(of_files(tones), cache=tones / "cache")
+    assert {item.path for item in left.skipped} == {"sine_3.wav", "square_9.wav"}
+    assert len(left.table) == len(left.features) == 38
+    row = {name: i for i, name in enumerate(clean.table.ids)}
+    expected = clean.features[[row[name] for name in left.table.ids]]
+    np.testing.assert_array_equal(left.features, expected)
+
+
+def test_features_of_files_are_kept_for_the_next_run(tones, of_files, monkeypatch):
+    first = runs.prepare(of_files(tones))
+    assert list((tones.parent / "here" / ".cache" / "disentone").iterdir())
+
+    def decoded(*_, **__):
+        raise AssertionError("read again")
+
+    monkeypatch.setattr("disentone.audio.read", decoded)
+    second = runs.prepare(of_files(tones))
+    np.testing.assert_array_equal(second.features, first.features)
+
+
+def test_no_usable_clip_is_one_sentence(tmp_path, of_files):
+    folder = tmp_path / "bad"
+    folder.mkdir()
+    with pytest.raises(DataError, match="no usable audio file"):
+        runs.prepare(of_files(folder, "data.kinds={}"))
+    for name in ("a.wav", "b.wav"):
+        soundfile.write(folder / name, np.zeros(RATE), RATE)
+    with pytest.raises(DataError, match=r"None of the 2 clips is usable.*silent"):
+        runs.prepare(of_files(folder, "data.kinds={}"))
+
+
+def test_a_split_without_clips_is_named(tmp_path, of_files, rng):
+    for i in range(2):
+        soundfile.write(tmp_path / f"{i}.wav", 0.1 * rng.standard_normal(RATE), RATE)
+    with pytest.raises(DataError, match=r"no usable clip in the (train|valid|test) split"):
+        runs.prepare(of_files(tmp_path, "data.kinds={}"))
+
+
+# --- auditing again -------------------------------------------------------------------------------
+
+
+def test_auditing_again_gives_the_same_numbers_elsewhere(finished, tmp_path):
+    before = snapshot(finished)
+    report = runs.audit_run(finished, out=tmp_path / "again")
+    assert report == tmp_path / "again" / "report.html"
+    assert (tmp_path / "again" / "audit.json").read_text() == (finished / "audit.json").read_text()
+    assert snapshot(finished) == before
+
+
+def test_audit_on_audio_never_heard(copied, tones):
+    before = snapshot(copied)
+    report = runs.audit_run(copied, data=tones)
+    assert report == copied / "audit-tones" / "report.html"
+    assert "debug on tones" in report.read_text()
+    card = Card.load(copied / "audit-tones" / "audit.json")
+    assert set(card.factors) == {"timbre", "frequency"}
+    assert card.record("probe", "shared", "timbre")["n"] == 4, "the tenth that is its test split"
+    assert {path: before[path] for path in before} == {
+        path: time for path, time in snapshot(copied).items() if path in before
+    }, "the run itself stays"
+
+
+def test_audit_on_audio_without_the_factors_says_so(copied, tones):
+    (tones / "clips.csv").unlink()
+    with pytest.raises(DataError, match="no factor to audit"):
+        runs.audit_run(copied, data=tones)
+
+
+def test_audit_on_audio_with_other_factors_names_the_missing_one(copied, tones):
+    (tones / "clips.csv").write_text((tones / "clips.csv").read_text().replace("quency", "q", 1))
+    with pytest.raises(DataError, match=r"no factor 'frequency'; .*'freq'"):
+        runs.audit_run(copied, data=tones)
+
+
+def test_auditing_needs_a_model_and_its_recipe(copied, tmp_path):
+    with pytest.raises(ArtifactError, match="no model"):
+        runs.audit_run(tmp_path)
+    (copied / "config.yaml").unlink()
+    with pytest.raises(RecipeError, match=r"config\.yaml"):
+        runs.audit_run(copied)
