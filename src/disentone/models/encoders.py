@@ -39,6 +39,7 @@ class PatchEncoderConfig(BaseModel):
     contrast: float = Field(
         default=2.5, ge=0, description="steepness of the amplitude view; 0: none"
     )
+    dropout: float = Field(default=0.0, ge=0, lt=1, description="for small collections")
 
 
 class ConvEncoderConfig(BaseModel):
@@ -49,6 +50,7 @@ class ConvEncoderConfig(BaseModel):
     kind: Literal["conv"] = "conv"
     channels: tuple[int, ...] = Field(default=(32, 64, 128, 256), min_length=1)
     width: int = Field(default=256, ge=1, description="units of the dense layer")
+    dropout: float = Field(default=0.0, ge=0, lt=1, description="for small collections")
 
 
 EncoderConfig = Annotated[PatchEncoderConfig | ConvEncoderConfig, Field(discriminator="kind")]
@@ -77,9 +79,10 @@ AMPLITUDE = 4.0
 """Weight of the amplitude view beside the decibels, as measured on SynTone."""
 
 
-def dense(before: int, after: int) -> list[nn.Module]:
-    """Give the layers of one dense stage: linear, layer normalisation, GELU."""
-    return [nn.Linear(before, after), nn.LayerNorm(after), nn.GELU()]
+def dense(before: int, after: int, dropout: float = 0.0) -> list[nn.Module]:
+    """Give the layers of one dense stage: linear, layer normalisation, GELU, dropout."""
+    stage: list[nn.Module] = [nn.Linear(before, after), nn.LayerNorm(after), nn.GELU()]
+    return [*stage, nn.Dropout(dropout)] if dropout else stage
 
 
 class PatchEncoder(nn.Module):
@@ -89,11 +92,13 @@ class PatchEncoder(nn.Module):
         super().__init__()
         self.patch, self.contrast = config.patch, config.contrast
         width, sides = config.width, 2 if config.contrast else 1
-        layers = dense(sides * config.patch * features, width)
+        layers = dense(sides * config.patch * features, width, config.dropout)
         for _ in range(config.depth - 1):
-            layers += dense(width, width)
+            layers += dense(width, width, config.dropout)
         self.patches = nn.Sequential(*layers)
-        self.head = nn.Sequential(*dense(width, width), FullPrecision(width, out))
+        self.head = nn.Sequential(
+            *dense(width, width, config.dropout), FullPrecision(width, out)
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (batch, frames, features) to (batch, out)."""
@@ -129,8 +134,10 @@ class ConvEncoder(nn.Module):
             frames, features = (frames + 1) // 2, (features + 1) // 2
         self.convolutions = nn.Sequential(*layers)
         self.head = nn.Sequential(
+            nn.Dropout(config.dropout),
             nn.Linear(before * frames * features, config.width),
             nn.GELU(),
+            nn.Dropout(config.dropout),
             FullPrecision(config.width, out),
         )
 
