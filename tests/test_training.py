@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import small
 import torch
 from safetensors.torch import load_file
 
+import small
 from disentone.artifact import load
 from disentone.errors import ArtifactError, RecipeError
 from disentone.models import ModelConfig

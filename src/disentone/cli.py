@@ -196,13 +196,14 @@ def audit(
         Path | None, typer.Option(help="Other audio to audit on; the run's own by default.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the audit.")] = None,
+    seed: Seed = None,
     quiet: Quiet = False,
 ) -> None:
     """Audit a trained model, on its own data or on audio that it has never heard."""
     from disentone.runs import audit_run
 
     with Screen(quiet=quiet) as screen:
-        report = audit_run(run, data=data, out=out, watcher=screen)
+        report = audit_run(run, data=data, out=out, seed=seed, watcher=screen)
     typer.echo(report)
 
 

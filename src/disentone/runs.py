@@ -141,6 +141,8 @@ def train(
         watcher.note(f"{out} is finished already.")
         return out / "report.html"
     data = data or prepare(recipe, watcher=watcher)
+    for name in _named_factors(recipe):
+        data.table.factor(name)  # better refused now than after the training
     if data.skipped and first:
         write_skipped(out / "skipped.csv", data.skipped)
     model = _train(recipe, data, out, resume=resume, device=device, watcher=watcher)
@@ -158,6 +160,7 @@ def audit_run(
     *,
     data: str | Path | None = None,
     out: str | Path | None = None,
+    seed: int | None = None,
     watcher: Watcher | None = None,
 ) -> Path:
     """Audit a finished run again, on its own data or on audio that it has never heard.
@@ -174,6 +177,8 @@ def audit_run(
     out : path, optional
         Where ``audit.json`` and ``report.html`` go; the run folder, or ``RUN/audit-NAME`` for
         other data.
+    seed : int, optional
+        Of probes and permutations; the run's own by default.
     watcher : Watcher, optional
 
     Returns
@@ -184,6 +189,8 @@ def audit_run(
     run = Path(run)
     model = load(run)
     recipe = load_recipe(run / "config.yaml")
+    if seed is not None:
+        recipe = recipe.model_copy(update={"seed": seed})
     if data is not None:
         place = {"kind": "collection", "path": str(data)}
         if not isinstance(recipe.data, SynTone):
@@ -196,6 +203,9 @@ def audit_run(
         out = out or run / f"audit-{Path(data).stem}"
     out = Path(out or run)
     prepared = prepare(recipe, watcher=watcher)
+    for name in _named_factors(recipe):
+        if name not in prepared.table.factors:
+            (watcher or Watcher()).note(f"Factor '{name}' is not known here and is left out.")
     if prepared.skipped:
         write_skipped(out / "skipped.csv", prepared.skipped)
     card = audit_model(model, prepared, recipe, run=run.name, watcher=watcher)
@@ -245,17 +255,23 @@ def claim(out: Path, recipe: Recipe, *, resume: bool) -> None:
 def audit_model(
     model: Model, data: Data, recipe: Recipe, *, run: str, watcher: Watcher | None = None
 ) -> Card:
-    """Audit a model on a recipe's data: probes learn on its train split and score on its test."""
+    """Audit a model on a recipe's data: probes learn on its train split and score on its test.
+
+    Factors that the recipe names and the data does not have are left out.
+    """
     config = recipe.audit
     names = config.factors or _tellable(data.table)
-    factors = {name: data.table.factor(name) for name in names}
+    factors = {name: data.table.factors[name] for name in names if name in data.table.factors}
     return audit(
         model.embed_features(data.features),
         facets=model.facets,
         factors=factors,
         split=data.table.split,
-        owns=recipe.owns(),
-        classes=config.classes,
+        owns={
+            facet: [name for name in owned if name in factors]
+            for facet, owned in recipe.owns().items()
+        },
+        classes={name: count for name, count in config.classes.items() if name in factors},
         seeds=config.seeds,
         permutations=config.permutations,
         train_limit=config.train_limit,
@@ -263,6 +279,12 @@ def audit_model(
         run=run,
         progress=(watcher or Watcher()).stage("Auditing"),
     )
+
+
+def _named_factors(recipe: Recipe) -> list[str]:
+    """Factors that the audit of a recipe names."""
+    owned = [name for names in recipe.owns().values() for name in names]
+    return list(dict.fromkeys([*owned, *recipe.audit.classes, *(recipe.audit.factors or ())]))
 
 
 def _tellable(table: ClipTable) -> tuple[str, ...]:

@@ -96,9 +96,7 @@ class PatchEncoder(nn.Module):
         for _ in range(config.depth - 1):
             layers += dense(width, width, config.dropout)
         self.patches = nn.Sequential(*layers)
-        self.head = nn.Sequential(
-            *dense(width, width, config.dropout), FullPrecision(width, out)
-        )
+        self.head = nn.Sequential(*dense(width, width, config.dropout), FullPrecision(width, out))
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (batch, frames, features) to (batch, out)."""

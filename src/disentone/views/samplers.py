@@ -156,6 +156,6 @@ def _spans(starts: np.ndarray, order: np.ndarray, count: int) -> tuple[np.ndarra
 def _no_partner(table: ClipTable, relation: Relation, alone: np.ndarray, views: int) -> str:
     first = table.ids[np.flatnonzero(alone)[0]]
     return (
-        f"{int(alone.sum())} of {len(table)} clips have no {views - 1} other clip(s) with the "
-        f"{relation} (the first is '{first}'): leave them out or loosen the relation."
+        f"{int(alone.sum())} of {len(table)} clips lack a partner ({views - 1} needed) under "
+        f"'{relation}'; the first is '{first}': leave them out or loosen the relation."
     )
