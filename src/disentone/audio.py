@@ -16,7 +16,7 @@ import numpy as np
 import soundfile
 import soxr
 
-from disentone.decoders import Part, decode, describe, existing, reason
+from disentone.decoding import Part, decode, describe, existing, reason
 from disentone.errors import AudioError
 
 __all__ = ["SUFFIXES", "AudioInfo", "Skipped", "check", "info", "read", "resample", "write"]
