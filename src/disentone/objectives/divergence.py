@@ -98,12 +98,6 @@ class Divergence(Term):
     alpha: float = Field(default=1.0, description="weight of mutual information")
     beta: float = Field(default=1.0, description="weight of total correlation")
     gamma: float = Field(default=1.0, description="weight of dimension-wise KL")
-    start: float | None = Field(
-        default=None, gt=0, description="factor on all three at the start; falls to 1"
-    )
-    anneal: float = Field(
-        default=0.7, gt=0, le=1, description="share of training in which it falls, geometrically"
-    )
 
     def named_facets(self) -> tuple[str, ...]:
         """Facets that must exist."""
@@ -130,8 +124,6 @@ class Divergence(Term):
                 for key, part_value in zip(("mi", "tc", "dkl"), kl):
                     label = f"{key}_{name}"
                     sums[label] = sums.get(label, 0) + views * part_value.detach()
-        if self.start is not None:
-            value = value * self.start ** max(0.0, 1 - out.progress / self.anneal)
         return {"value": value, **sums}
 
 

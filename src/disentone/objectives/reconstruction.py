@@ -6,7 +6,6 @@ from typing import Literal
 
 from pydantic import Field
 from torch import Tensor, nn
-from torch.nn import functional
 
 from disentone.models.multiview import Outputs
 from disentone.objectives.term import Term
@@ -25,15 +24,9 @@ class Reconstruction(Term):
     scale: float = Field(
         default=1.0, gt=0, description="standard deviation, in standardised features"
     )
-    blurs: tuple[int, ...] = Field(
-        default=(), description="also compare features averaged over so many neighbours"
-    )
 
     def __call__(self, out: Outputs, module: nn.Module | None = None) -> dict[str, Tensor]:
         """Value in nats per clip, and the mean squared error a feature."""
-        difference = out.reconstruction - out.x  # (B, V, frames, features)
-        value = difference.square().sum((1, 2, 3)).mean()
-        for blur in self.blurs:
-            blurred = functional.avg_pool1d(difference.flatten(0, 1), blur)
-            value = value + blur * blurred.square().sum((1, 2)).mean() * out.x.shape[1]
-        return {"value": 0.5 / self.scale**2 * value, "mse": difference.detach().square().mean()}
+        error = (out.reconstruction - out.x).square()  # (B, V, frames, features)
+        value = 0.5 / self.scale**2 * error.sum((1, 2, 3)).mean()
+        return {"value": value, "mse": error.detach().mean()}
