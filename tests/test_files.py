@@ -2,6 +2,7 @@ import errno
 import json
 import os
 import resource
+from contextlib import contextmanager
 
 import pytest
 
@@ -13,13 +14,15 @@ def full(*_):
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-@pytest.fixture
+@contextmanager
 def small_disk():
-    """Let no file grow beyond 1000 bytes; what is written up to there is on the disk."""
+    """Let no file grow beyond 1000 bytes, the log of the tests included: keep it short."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def contents(folder):
@@ -43,10 +46,10 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch,
     assert contents(tmp_path) == {"file.bin": b"old"}
 
 
-def test_a_write_cut_short_leaves_the_old_file_and_nothing_else(tmp_path, small_disk):
+def test_a_write_cut_short_leaves_the_old_file_and_nothing_else(tmp_path):
     file = tmp_path / "file.bin"
     write_bytes(file, b"old")
-    with pytest.raises(ArtifactError, match=r"\(File too large\)"):
+    with small_disk(), pytest.raises(ArtifactError, match=r"\(File too large\)"):
         write_bytes(file, bytes(100_000))
     assert contents(tmp_path) == {"file.bin": b"old"}
 
