@@ -15,7 +15,7 @@ from disentone.artifact import Model, load
 from disentone.audio import Skipped
 from disentone.audit import Card, audit
 from disentone.clips import ClipTable
-from disentone.datasets.collection import collection
+from disentone.datasets.folder import open_collection
 from disentone.datasets.syntone import SynTone, syntone
 from disentone.errors import ArtifactError, DataError, RecipeError
 from disentone.factors import Factor
@@ -71,7 +71,7 @@ def prepare(recipe: Recipe, *, cache: Path | None = None, watcher: Watcher | Non
     if isinstance(recipe.data, SynTone):
         table = syntone(recipe.data)
     else:
-        opened = collection(recipe.data)
+        opened = open_collection(recipe.data)
         table, skipped = opened.table, list(opened.skipped)
         for note in opened.notes:
             watcher.note(note)

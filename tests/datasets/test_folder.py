@@ -5,6 +5,7 @@ import os
 import pytest
 
 from disentone.audio import Skipped
+from disentone.datasets.config import CollectionConfig
 from disentone.datasets.folder import find_audio, open_collection, read_folder
 from disentone.errors import DataError
 
@@ -41,7 +42,7 @@ def test_patterns(tmp_path, tone):
     names = ["alto_sax_57_1.wav", "alto_sax_58_2.wav", "flute_57_1.WAV", "notes.wav"]
     for name in names:
         tone(name)
-    collection = read_folder(tmp_path, pattern="{instrument}_{pitch}_{take}.wav")
+    collection = read_folder(tmp_path, CollectionConfig(pattern="{instrument}_{pitch}_{take}.wav"))
     clips = collection.table
     assert clips.factor("instrument").labels() == ["alto_sax", "alto_sax", "flute"]
     assert clips.factor("pitch").kind == "ordinal"
@@ -57,7 +58,9 @@ def test_patterns(tmp_path, tone):
 def test_patterns_of_paths_special_fields_and_any_suffix(tmp_path, tone):
     for name in ("cello/train/a-1.wav", "cello/test/a-2.flac", "viola/train/b-3.wav"):
         tone(name)
-    clips = read_folder(tmp_path, pattern="{instrument}/{split}/{recording}-{}").table
+    clips = read_folder(
+        tmp_path, CollectionConfig(pattern="{instrument}/{split}/{recording}-{}")
+    ).table
     assert set(clips.factors) == {"instrument"}
     assert clips.recordings.tolist() == ["a", "a", "b"]
     assert clips.split[0] == "test"
@@ -77,19 +80,19 @@ def test_patterns_of_paths_special_fields_and_any_suffix(tmp_path, tone):
 def test_patterns_that_cannot_be_used(tmp_path, tone, pattern, words):
     tone("note.wav")
     with pytest.raises(DataError, match=words):
-        read_folder(tmp_path, pattern=pattern)
+        read_folder(tmp_path, CollectionConfig(pattern=pattern))
 
 
 def test_folders_that_cannot_be_used(tmp_path, tone):
     with pytest.raises(DataError, match="does not exist"):
-        open_collection(tmp_path / "missing")
+        open_collection(CollectionConfig(path=str(tmp_path / "missing")))
     with pytest.raises(DataError, match="has no usable audio file"):
-        open_collection(tmp_path)
+        open_collection(CollectionConfig(path=str(tmp_path)))
     with pytest.raises(DataError, match="is not a folder or a table"):
-        open_collection(tone("a.wav"))
+        open_collection(CollectionConfig(path=str(tone("a.wav"))))
     (tmp_path / "a.wav").write_bytes(b"")
     with pytest.raises(DataError, match=r"no usable audio file .a\.wav: The file is empty"):
-        open_collection(tmp_path)
+        open_collection(CollectionConfig(path=str(tmp_path)))
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read every folder")
@@ -133,15 +136,18 @@ def test_a_name_that_is_not_text_is_named(tmp_path, tone):
 def test_open_collection_chooses(tmp_path, tone, table):
     for name in ("a_1.wav", "a_2.wav", "b_3.wav"):
         tone(name)
-    assert len(open_collection(tmp_path).table) == 3
+    assert len(open_collection(CollectionConfig(path=str(tmp_path))).table) == 3
     path = table([["path", "word"], ["a_1.wav", "x"], ["gone.wav", "y"]])
-    from_folder, from_file = open_collection(tmp_path), open_collection(str(path))
+    from_folder, from_file = (
+        open_collection(CollectionConfig(path=str(tmp_path))),
+        open_collection(CollectionConfig(path=str(path))),
+    )
     assert from_folder.table.ids.tolist() == from_file.table.ids.tolist() == ["a_1.wav"]
     assert from_folder.notes[-1].startswith("2 audio files have no row in ")
-    by_name = open_collection(tmp_path, pattern="{letter}_{number}.wav")
+    by_name = open_collection(CollectionConfig(path=str(tmp_path), pattern="{letter}_{number}.wav"))
     assert set(by_name.table.factors) == {"letter", "number"}
     with pytest.raises(DataError, match="A pattern is for a folder"):
-        open_collection(path, pattern="{a}.wav")
+        open_collection(CollectionConfig(path=str(path), pattern="{a}.wav"))
 
 
 @pytest.mark.parametrize(
@@ -155,7 +161,7 @@ def test_open_collection_chooses(tmp_path, tone, table):
     ],
 )
 def test_shared_collections_open(shared_data, name, clips, kinds):
-    collection = open_collection(shared_data / name)
+    collection = open_collection(CollectionConfig(path=str(shared_data / name)))
     assert len(collection.table) == clips
     assert not collection.skipped
     assert {factor: collection.table.factor(factor).kind for factor in kinds} == kinds

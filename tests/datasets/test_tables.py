@@ -10,6 +10,7 @@ import pytest
 
 from disentone.audio import Skipped
 from disentone.clips import SPLITS
+from disentone.datasets.config import CollectionConfig
 from disentone.datasets.files import FileSounds
 from disentone.datasets.tables import read_table
 from disentone.errors import AudioError, DataError
@@ -124,12 +125,14 @@ def test_tables_that_cannot_be_used(tmp_path, files, name, content, words):
 
 def test_kinds_and_tolerances_are_given(files, table):
     path = table(ROWS)
-    clips = read_table(path, kinds={"pitch": "continuous"}, tolerances={"pitch": 0.5}).table
+    clips = read_table(
+        path, CollectionConfig(kinds={"pitch": "continuous"}, tolerances={"pitch": 0.5})
+    ).table
     assert clips.factor("pitch").kind == "continuous"
     assert clips.factor("pitch").tolerance == 0.5
     for options in ({"kinds": {"pich": "ordinal"}}, {"tolerances": {"pich": 1.0}}):
         with pytest.raises(DataError, match="did you mean 'pitch'"):
-            read_table(path, **options)
+            read_table(path, CollectionConfig(**options))
 
 
 def test_parts_of_one_file(table, tone):
@@ -173,25 +176,25 @@ def test_made_splits_are_exact_seeded_and_told(tone, table):
     counts = [int((first.table.split == name).sum()) for name in SPLITS]
     assert counts == [48, 6, 6]
     assert (read_table(path).table.split == first.table.split).all()
-    assert (read_table(path, seed=1).table.split != first.table.split).any()
+    assert (read_table(path, CollectionConfig(seed=1)).table.split != first.table.split).any()
     assert first.notes == ["Splits were made at random (seed 0), no recording in two of them."]
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_splits_keep_recordings_and_groups_together(tone, table, seed):
     path = many(tone, table, {"recording": lambda c: f"r{c // 4}", "sensor": lambda c: c % 3})
-    clips = read_table(path, seed=seed).table
+    clips = read_table(path, CollectionConfig(seed=seed)).table
     shares = {}
     for split, recording in zip(clips.split, clips.recordings):
         shares.setdefault(recording, set()).add(split)
     assert all(len(splits) == 1 for splits in shares.values())
     assert set(clips.split) == set(SPLITS)
-    grouped = read_table(path, seed=seed, split="sensor").table
+    grouped = read_table(path, CollectionConfig(seed=seed, split="sensor")).table
     sensors = grouped.factor("sensor").values
     assert sorted(len(set(grouped.split[sensors == s])) for s in range(3)) == [1, 1, 1]
     assert set(grouped.split) == set(SPLITS)
     with pytest.raises(DataError, match="did you mean 'sensor'"):
-        read_table(path, split="sensr")
+        read_table(path, CollectionConfig(split="sensr"))
 
 
 def test_given_splits(tone, table):

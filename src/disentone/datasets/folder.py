@@ -5,37 +5,25 @@ from __future__ import annotations
 import os
 import re
 import string
-from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from disentone.audio import SUFFIXES, Skipped
+from disentone.datasets.config import CollectionConfig
 from disentone.datasets.tables import TABLE_SUFFIXES, Collection, collect, read_table
 from disentone.errors import DataError
-from disentone.factors import FactorKind
 
 __all__ = ["find_audio", "open_collection", "read_folder"]
 
+_DEFAULTS = CollectionConfig()
 
-def open_collection(
-    path: str | Path,
-    *,
-    pattern: str | None = None,
-    kinds: Mapping[str, FactorKind] | None = None,
-    tolerances: Mapping[str, float] | None = None,
-    split: str = "random",
-    seed: int = 0,
-    lufs: float | None = None,
-) -> Collection:
+
+def open_collection(config: CollectionConfig) -> Collection:
     """Open a table, a folder with a ``clips.csv`` in it, or a folder of audio files.
 
     Parameters
     ----------
-    path : path
-    pattern : str, optional
-        As in :func:`read_folder`; a ``clips.csv`` is then not looked at.
-    kinds, tolerances, split, seed, lufs
-        As in :func:`~disentone.datasets.tables.read_table`.
+    config : CollectionConfig
+        With a pattern, a ``clips.csv`` is not looked at.
 
     Returns
     -------
@@ -44,24 +32,19 @@ def open_collection(
     Raises
     ------
     DataError
-        If there is nothing there, or nothing usable.
+        If no path was given, there is nothing there, or nothing usable.
     """
-    path = Path(path)
-    options: dict[str, Any] = {
-        "kinds": kinds,
-        "tolerances": tolerances,
-        "split": split,
-        "seed": seed,
-        "lufs": lufs,
-    }
+    if config.path is None:
+        raise DataError("This recipe needs your audio: add --data FOLDER or --data TABLE.csv.")
+    path = Path(config.path)
     if path.suffix.lower() in TABLE_SUFFIXES and not path.is_dir():
-        if pattern is not None:
+        if config.pattern is not None:
             raise DataError(f"A pattern is for a folder of files, but '{path}' is a table.")
-        return read_table(path, **options)
+        return read_table(path, config)
     table = path / "clips.csv"
-    if pattern is not None or not table.is_file():
-        return read_folder(path, pattern=pattern, **options)
-    collection = read_table(table, **options)
+    if config.pattern is not None or not table.is_file():
+        return read_folder(path, config)
+    collection = read_table(table, config)
     named = {*collection.table.ids, *(item.path for item in collection.skipped)}
     named = {str(name).split("@")[0] for name in named} | named
     without_row = [file for file in find_audio(path)[0] if file not in named]
@@ -72,29 +55,19 @@ def open_collection(
     return collection
 
 
-def read_folder(
-    folder: str | Path,
-    *,
-    pattern: str | None = None,
-    kinds: Mapping[str, FactorKind] | None = None,
-    tolerances: Mapping[str, float] | None = None,
-    split: str = "random",
-    seed: int = 0,
-    lufs: float | None = None,
-) -> Collection:
+def read_folder(folder: str | Path, config: CollectionConfig = _DEFAULTS) -> Collection:
     """Make a collection of the audio files below a folder, in order of their names.
 
     Parameters
     ----------
     folder : path
         Hidden files are left out; symbolic links are followed, each folder once.
-    pattern : str, optional
-        How file names tell factors, such as ``{instrument}_{pitch}_{take}.wav``; with ``/`` in it,
-        how the path below the folder does. ``{}`` stands for text that tells nothing. The last
-        fields are the shortest ones: ``alto_sax_57_1`` is ``alto_sax``, ``57``, ``1``. Without a
-        pattern, each level of sub-folders is a factor: ``folder``, ``folder2`` and so on.
-    kinds, tolerances, split, seed, lufs
-        As in :func:`~disentone.datasets.tables.read_table`.
+    config : CollectionConfig
+        ``pattern`` says how file names tell factors, such as ``{instrument}_{pitch}_{take}.wav``;
+        with ``/`` in it, how the path below the folder does. ``{}`` stands for text that tells
+        nothing. The last fields are the shortest ones: ``alto_sax_57_1`` is ``alto_sax``, ``57``,
+        ``1``. Without a pattern, each level of sub-folders is a factor: ``folder``, ``folder2``
+        and so on.
 
     Returns
     -------
@@ -107,34 +80,12 @@ def read_folder(
     """
     folder = Path(folder)
     files, skipped = find_audio(folder)
-    if pattern is None:
+    if config.pattern is None:
         columns = _levels(files)
     else:
-        expression, in_name = _expression(pattern)
-        texts = [PurePosixPath(file).name if in_name else file for file in files]
-        matches = [expression.fullmatch(text) for text in texts]
-        reason = f"The name does not match the pattern '{pattern}'."
-        skipped += [Skipped(file, reason) for file, m in zip(files, matches) if not m]
-        if files and not any(matches):
-            raise DataError(
-                f"Pattern '{pattern}' matches none of the {len(files)} audio files in '{folder}', "
-                f"such as '{files[0]}'."
-            )
-        files = [file for file, match in zip(files, matches) if match]
-        found = [match.groupdict() for match in matches if match]
-        columns = {name: [one[name] for one in found] for name in expression.groupindex}
-    return collect(
-        folder,
-        files,
-        columns,
-        whence=f"Folder '{folder}'",
-        skipped=skipped,
-        kinds=kinds,
-        tolerances=tolerances,
-        split=split,
-        seed=seed,
-        lufs=lufs,
-    )
+        files, columns, unmatched = _matched(files, config.pattern, folder)
+        skipped += unmatched
+    return collect(folder, files, columns, config, whence=f"Folder '{folder}'", skipped=skipped)
 
 
 def find_audio(folder: str | Path) -> tuple[list[str], list[Skipped]]:
@@ -182,6 +133,25 @@ def find_audio(folder: str | Path) -> tuple[list[str], list[Skipped]]:
         below = Path(error.filename).relative_to(folder).as_posix()
         skipped.append(Skipped(below, f"The folder cannot be read: {error.strerror}."))
     return sorted(files), skipped
+
+
+def _matched(
+    files: list[str], pattern: str, folder: Path
+) -> tuple[list[str], dict[str, list[str | None]], list[Skipped]]:
+    """Files that match a pattern, the columns that it finds in them, and the other files."""
+    expression, in_name = _expression(pattern)
+    texts = [PurePosixPath(file).name if in_name else file for file in files]
+    matches = [expression.fullmatch(text) for text in texts]
+    if files and not any(matches):
+        raise DataError(
+            f"Pattern '{pattern}' matches none of the {len(files)} audio files in '{folder}', "
+            f"such as '{files[0]}'."
+        )
+    reason = f"The name does not match the pattern '{pattern}'."
+    skipped = [Skipped(file, reason) for file, match in zip(files, matches) if not match]
+    found = [match.groupdict() for match in matches if match]
+    columns = {name: [one[name] for one in found] for name in expression.groupindex}
+    return [file for file, match in zip(files, matches) if match], columns, skipped
 
 
 def _levels(files: list[str]) -> dict[str, list[str | None]]:

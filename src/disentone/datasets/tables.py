@@ -15,7 +15,9 @@ import numpy as np
 from disentone.audio import Skipped
 from disentone.clips import ClipTable
 from disentone.datasets.columns import factor_from_column
+from disentone.datasets.config import CollectionConfig
 from disentone.datasets.files import FileSounds
+from disentone.datasets.segments import segment
 from disentone.datasets.splits import make_splits
 from disentone.errors import DataError, closest
 from disentone.factors import Factor, FactorKind
@@ -24,6 +26,7 @@ __all__ = ["TABLE_SUFFIXES", "Collection", "collect", "read_table"]
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
 
+_DEFAULTS = CollectionConfig()
 _PATH = ("path", "file", "filename", "file_name", "filepath", "file_path", "audio", "audio_path",
          "audio_file", "audio_filename", "wav")  # fmt: skip
 _RECORDING = ("source_id", "recording", "recording_id")
@@ -47,15 +50,7 @@ class Collection:
     notes: list[str]
 
 
-def read_table(
-    path: str | Path,
-    *,
-    kinds: Mapping[str, FactorKind] | None = None,
-    tolerances: Mapping[str, float] | None = None,
-    split: str = "random",
-    seed: int = 0,
-    lufs: float | None = None,
-) -> Collection:
+def read_table(path: str | Path, config: CollectionConfig = _DEFAULTS) -> Collection:
     """Make a collection of a table whose rows name audio files.
 
     The column ``path`` (or ``file``, ``filename``, ``audio`` ...) is relative to the table.
@@ -67,16 +62,8 @@ def read_table(
     ----------
     path : path
         ``.csv``, ``.tsv``, ``.jsonl`` or ``.parquet``.
-    kinds : mapping of str to {"categorical", "multilabel", "ordinal", "continuous"}, optional
-    tolerances : mapping of str to float, optional
-        Up to which difference two clips agree in an ordinal or continuous factor.
-    split : str
-        Where the table gives none: ``"random"`` for 80/10/10 with every recording in one split,
-        or the name of a factor whose values must not occur in two splits.
-    seed : int
-        Of the split.
-    lufs : float, optional
-        Loudness that every clip is brought to.
+    config : CollectionConfig
+        Kinds and tolerances of factors, splits where the table gives none, segments, loudness.
 
     Returns
     -------
@@ -103,12 +90,8 @@ def read_table(
         path.parent,
         [texts[row] for row in keep],
         {name: [values[row] for row in keep] for name, values in columns.items()},
+        config,
         skipped=skipped,
-        kinds=kinds,
-        tolerances=tolerances,
-        split=split,
-        seed=seed,
-        lufs=lufs,
         whence=f"Table '{path}'",
     )
 
@@ -117,14 +100,10 @@ def collect(
     root: Path,
     paths: Sequence[str],
     columns: Mapping[str, Sequence[Any]],
+    config: CollectionConfig = _DEFAULTS,
     *,
-    whence: str,
+    whence: str = "The list",
     skipped: Iterable[Skipped] = (),
-    kinds: Mapping[str, FactorKind] | None = None,
-    tolerances: Mapping[str, float] | None = None,
-    split: str = "random",
-    seed: int = 0,
-    lufs: float | None = None,
 ) -> Collection:
     """Make a collection of paths and columns; :func:`read_table` says how columns are read.
 
@@ -135,12 +114,11 @@ def collect(
     paths : sequence of str
     columns : mapping of str to sequence
         As many values as paths.
+    config : CollectionConfig
     whence : str
         What to call the collection in errors.
     skipped : iterable of Skipped
         What was left out before.
-    kinds, tolerances, split, seed, lufs
-        As in :func:`read_table`.
 
     Returns
     -------
@@ -152,24 +130,36 @@ def collect(
         If no file is usable, or a kind, tolerance or split names no factor.
     """
     columns = dict(columns)
+    is_part = "start" in columns
     start, seconds = _parts(columns, len(paths))
-    ids = [_clip_id(text, begin, "start" in columns) for text, begin in zip(paths, start)]
+    ids = [_clip_id(text, begin if is_part else None) for text, begin in zip(paths, start)]
     keep, left_out = _usable(root, paths, ids)
     skipped = [*skipped, *left_out]
-    if not keep:
+    rows = np.array(keep, dtype=int)
+    files = np.array([os.path.join(root, text) for text in paths], dtype=object)
+    if config.segment is not None:
+        cut = segment(
+            files[rows], start[rows], seconds[rows], length=config.segment, hop=config.hop
+        )
+        skipped += [Skipped(paths[keep[row]], reason) for row, reason in cut.broken.items()]
+        rows, start, seconds = rows[cut.rows], cut.start, cut.seconds
+        ids = [_clip_id(paths[row], begin) for row, begin in zip(map(int, rows), start)]
+    else:
+        start, seconds, ids = start[rows], seconds[rows], [ids[row] for row in keep]
+    if not len(rows):
         first = f" ({skipped[0].path}: {skipped[0].reason})" if skipped else ""
         raise DataError(f"{whence} has no usable audio file{first}.")
-    for name in ("start", "seconds", "duration") if "start" in columns else ():
+    order: list[int] = rows.tolist()
+    for name in ("start", "seconds", "duration") if is_part else ():
         columns.pop(name, None)
-    columns = {name: [values[row] for row in keep] for name, values in columns.items()}
+    columns = {name: [values[row] for row in order] for name, values in columns.items()}
     given = _pop(columns, ("split",))
     sources = _pop(columns, _RECORDING)
-    recordings = _recordings(sources, [os.path.normpath(paths[row]) for row in keep])
-    factors, notes = _factors(columns, kinds or {}, tolerances or {}, len(set(recordings)))
-    splits, more = make_splits(given, recordings, factors, how=split, seed=seed)
-    files = np.array([os.path.join(root, paths[row]) for row in keep], dtype=object)
-    sounds = FileSounds(files, start[keep], seconds[keep], lufs)
-    table = ClipTable(np.array([ids[r] for r in keep], object), factors, splits, sounds, recordings)
+    recordings = _recordings(sources, [os.path.normpath(paths[row]) for row in order])
+    factors, notes = _factors(columns, config.kinds, config.tolerances, len(set(recordings)))
+    splits, more = make_splits(given, recordings, factors, how=config.split, seed=config.seed)
+    sounds = FileSounds(files[rows], start, seconds, config.lufs)
+    table = ClipTable(np.array(ids, object), factors, splits, sounds, recordings)
     return Collection(table, skipped, notes + more)
 
 
@@ -251,9 +241,9 @@ def _parts(columns: Mapping[str, Sequence[Any]], count: int) -> tuple[np.ndarray
     return np.nan_to_num(start), Factor.continuous("seconds", seconds).values
 
 
-def _clip_id(text: str, start: float, is_part: bool) -> str:
+def _clip_id(text: str, start: float | None) -> str:
     path = Path(os.path.normpath(text)).as_posix()
-    return f"{path}@{start:g}" if is_part else path
+    return path if start is None else f"{path}@{start:.10g}"
 
 
 def _usable(root: Path, paths: Sequence[str], ids: Sequence[str]) -> tuple[list[int], list]:

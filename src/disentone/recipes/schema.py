@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from disentone.datasets.collection import CollectionConfig
+from disentone.datasets.config import CollectionConfig
 from disentone.datasets.syntone import SynTone
 from disentone.facets import Facets
 from disentone.frontends.logmel import LogMelConfig

@@ -1,0 +1,44 @@
+"""How the user's own audio becomes a collection."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from disentone.factors import FactorKind
+
+__all__ = ["CollectionConfig"]
+
+
+class CollectionConfig(BaseModel):
+    """A folder of audio, or a table with a path column, and how to read it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["collection"] = "collection"
+    path: str | None = Field(default=None, description="folder or table; --data sets it")
+    pattern: str | None = Field(default=None, description="file names, as {instrument}_{pitch}.wav")
+    kinds: dict[str, FactorKind] = Field(default_factory=dict, description="factor kinds to use")
+    tolerances: dict[str, float] = Field(
+        default_factory=dict, description="how far apart values still agree"
+    )
+    split: str = Field(
+        default="random",
+        description="random; stratified:FACTOR for alike shares of its values; or the factor "
+        "whose values splits must not share",
+    )
+    segment: float | None = Field(
+        default=None, gt=0, description="cut files into clips of so many seconds"
+    )
+    hop: float | None = Field(
+        default=None, gt=0, description="seconds from one segment to the next; without overlap"
+    )
+    lufs: float | None = Field(default=None, description="loudness that clips are brought to")
+    seed: int = Field(default=0, description="of the split")
+
+    @model_validator(mode="after")
+    def _hop_needs_segment(self) -> CollectionConfig:
+        if self.hop is not None and self.segment is None:
+            raise ValueError("'hop' needs 'segment' beside it")
+        return self
