@@ -139,7 +139,7 @@ def collect(
     files = np.array([os.path.join(root, text) for text in paths], dtype=object)
     if config.segment is not None:
         cut = segment(
-            files[rows], start[rows], seconds[rows], length=config.segment, hop=config.hop
+            files[rows].tolist(), start[rows], seconds[rows], length=config.segment, hop=config.hop
         )
         skipped += [Skipped(paths[keep[row]], reason) for row, reason in cut.broken.items()]
         rows, start, seconds = rows[cut.rows], cut.start, cut.seconds
