@@ -54,6 +54,10 @@ class ClipTable:
         Gives the waveform of a clip.
     recordings : sequence of str, optional
         The recording that each clip was cut from; by default every clip is its own.
+    origins : sequence of str, optional
+        The clip that each is a transformed copy of; by default every clip is its own.
+    copy_for : sequence of str, optional
+        The facet that each transformed copy was made for, ``""`` for the clips themselves.
 
     Raises
     ------
@@ -66,21 +70,27 @@ class ClipTable:
     split: np.ndarray
     sounds: Sounds
     recordings: np.ndarray = field(default=None)  # type: ignore[assignment]  # set below
+    origins: np.ndarray = field(default=None)  # type: ignore[assignment]  # set below
+    copy_for: np.ndarray = field(default=None)  # type: ignore[assignment]  # set below
 
     def __post_init__(self) -> None:
         count = len(self.ids)
         set_field = object.__setattr__  # the class is frozen for everyone else
         set_field(self, "ids", np.asarray(self.ids, dtype=object))
         set_field(self, "split", np.asarray(self.split, dtype=object))
-        recordings = self.ids if self.recordings is None else self.recordings
-        set_field(self, "recordings", np.asarray(recordings, dtype=object))
+        defaults = {"recordings": self.ids, "origins": self.ids, "copy_for": [""] * count}
+        for name, default in defaults.items():
+            given = getattr(self, name)
+            set_field(self, name, np.asarray(default if given is None else given, dtype=object))
+            if len(getattr(self, name)) != count:
+                raise DataError(f"The {count} clips of a table need as many {name}.")
         for factor in self.factors.values():
             if len(factor.values) != count:
                 raise DataError(
                     f"Factor '{factor.name}' has {len(factor.values)} values for {count} clips."
                 )
-        if len(self.split) != count or len(self.recordings) != count:
-            raise DataError(f"Every one of the {count} clips needs a split and a recording.")
+        if len(self.split) != count:
+            raise DataError(f"Every one of the {count} clips needs a split.")
         wrong = sorted(set(self.split) - set(SPLITS))
         if wrong:
             raise DataError(f"Split '{wrong[0]}' is unknown: use train, valid or test.")
@@ -117,6 +127,8 @@ class ClipTable:
             self.split[index],
             self.sounds.take(index),
             self.recordings[index],
+            self.origins[index],
+            self.copy_for[index],
         )
 
     def describe(self) -> str:

@@ -121,3 +121,112 @@ def test_leaving_out_says_how_many():
     sampler = ViewSampler(clips, {"s": Relation("timbre")}, leave_out=True)
     assert sampler.left_out == {"s": 1}
     assert len(sampler) == 4
+
+
+COUNT = 40
+
+
+def rich_table(seed=0):
+    """Clips with a factor of every kind, some of it unknown, cut from 15 recordings."""
+    rng = np.random.default_rng(seed)
+    room = rng.choice(["hall", "booth", "street", ""], COUNT)
+    tempo = np.where(rng.random(COUNT) < 0.15, np.nan, rng.integers(60, 90, COUNT))
+    tags = (rng.random((COUNT, 4)) < 0.3).astype(float)
+    tags[rng.random(COUNT) < 0.1] = np.nan
+    factors = {
+        "room": Factor.categorical("room", list(room)),
+        "tempo": Factor.continuous("tempo", tempo, tolerance=3),
+        "pitch": Factor.continuous("pitch", rng.integers(48, 56, COUNT), kind="ordinal"),
+        "tags": Factor("tags", "multilabel", tags, ("a", "b", "c", "d")),
+    }
+    recordings = rng.integers(0, 15, COUNT).astype(str)
+    ids = [f"clip{i}" for i in range(COUNT)]
+    return ClipTable(ids, factors, ["train"] * COUNT, sounds=None, recordings=recordings)
+
+
+def agree(clips, name, i, j, within=None):
+    """Whether two clips agree in a factor, as the documentation says it; None if unknown."""
+    if name == "recording":
+        return bool(clips.recordings[i] == clips.recordings[j])
+    factor = clips.factor(name)
+    if not (factor.known[i] and factor.known[j]):
+        return None
+    a, b = factor.values[i], factor.values[j]
+    if factor.kind == "multilabel":
+        return any(x == y == 1 for x, y in zip(a, b))
+    if factor.kind == "categorical":
+        return bool(a == b)
+    return bool(abs(a - b) <= ((factor.tolerance or 0) if within is None else within))
+
+
+RELATIONS = [
+    Relation("room"),
+    Relation("recording"),
+    Relation("tempo"),
+    Relation("tempo", within=0),
+    Relation("pitch", "tempo"),
+    Relation("pitch", ["tempo", "room"]),
+    Relation("tags"),
+    Relation("tags", "room"),
+    Relation("room", "tags"),
+    Relation(["room", "tempo"], "pitch"),
+    Relation(["room", "pitch"], within=2),
+    Relation(["tempo", "pitch"], within=4),
+    Relation(["room", "tags", "tempo"]),
+    Relation(["recording"], "room"),
+]
+
+
+@pytest.mark.parametrize("relation", RELATIONS, ids=str)
+def test_every_relation_draws_what_a_loop_over_all_pairs_allows(relation):
+    clips = rich_table()
+    allowed = np.zeros((COUNT, COUNT), dtype=bool)
+    for i in range(COUNT):
+        for j in range(COUNT):
+            same = [agree(clips, name, i, j, relation.within) is True for name in relation.sames]
+            other = [agree(clips, name, i, j) is False for name in relation.differs]
+            allowed[i, j] = i != j and all(same) and all(other)
+    sampler = ViewSampler(clips, {"s": relation}, leave_out=True)
+    assert sampler.left_out.get("s", 0) == int((~allowed.any(axis=1)).sum())
+    seen = np.zeros_like(allowed)
+    for epoch in range(400):
+        anchor, partner = sampler.epoch(epoch).T
+        seen[anchor, partner] = True
+    np.testing.assert_array_equal(seen, allowed)  # 400 draws miss one of 10 or so by 1e-16
+
+
+def test_three_views_differ_from_each_other_even_where_draws_rarely_do():
+    clips = table(timbre=["a"] * 60 + ["b"] * 3, pitch=["1"] * 58 + ["2", "3", "1", "2", "3"])
+    sampler = ViewSampler(clips, {"s": Relation("timbre", "pitch")}, views=3)
+    for epoch in range(5):
+        for row in clips.factor("pitch").values[sampler.epoch(epoch)]:
+            assert len(set(row)) == 3
+
+
+def test_copies_are_partners_of_their_facet_only():
+    ids = ["x", "y", "x+1", "x+2", "y+1"]
+    clips = ClipTable(
+        ids,
+        {},
+        ["train"] * 5,
+        sounds=None,
+        origins=["x", "y", "x", "x", "y"],
+        copy_for=["", "", "f", "f", "f"],
+        recordings=["x", "y", "x", "x", "y"],
+    )
+    sampler = ViewSampler(clips, {"f": Relation("clip")})
+    drawn = np.concatenate([sampler.epoch(epoch) for epoch in range(50)])
+    assert {tuple(row) for row in drawn} == {(0, 2), (0, 3), (1, 4)}
+
+
+@pytest.mark.parametrize(
+    ("relation", "message"),
+    [
+        (Relation("room", within=2), "'within' is for ordinal and continuous"),
+        (Relation(["room", "temp"]), "did you mean 'tempo'"),
+        (Relation("clip"), "lack a partner"),
+    ],
+)
+def test_mistakes_in_rich_relations(relation, message):
+    with pytest.raises(DataError, match=message):
+        ViewSampler(rich_table(), {"s": relation})

@@ -2,75 +2,166 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from disentone.clips import ClipTable
 from disentone.errors import DataError
+from disentone.factors import Factor
 
-__all__ = ["Relation"]
+__all__ = ["CLIP", "RECORDING", "Relation"]
+
+RECORDING = "recording"
+CLIP = "clip"
+
+Test = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""Whether clips of one index array go with those of another: two (n,) to bool (n,)."""
 
 
 @dataclass(frozen=True)
 class Relation:
-    """Two clips are views of each other when they agree in one factor and differ in another.
+    """Two clips are views of each other when they agree in some factors and differ in others.
+
+    Clips agree in a categorical factor when its value is the same, in a multi-label one when they
+    share a label, and in an ordinal or continuous one when their values are no farther apart than
+    its tolerance. They differ when both values are known and they do not agree.
 
     Parameters
     ----------
-    same : str
-        Factor in which views agree, or ``"recording"`` for clips cut from the same recording.
-    differ : str, optional
-        Factor in which every two views differ.
+    same : str or sequence of str
+        Factors in which views agree; ``"recording"`` for clips cut from the same recording and
+        ``"clip"`` for transformed copies of one clip.
+    differ : str or sequence of str, optional
+        Factors in which every two views differ.
+    within : float, optional
+        Tolerance of the ordinal and continuous factors in `same`, instead of their own.
     """
 
-    same: str
-    differ: str | None = None
+    same: str | Sequence[str]
+    differ: str | Sequence[str] | None = None
+    within: float | None = None
 
-    def groups(self, table: ClipTable) -> np.ndarray:
-        """Group of every clip: int (clips,); views share a group, -1 where it is unknown.
+    @property
+    def sames(self) -> tuple[str, ...]:
+        """Names in which views agree."""
+        return _names(self.same)
+
+    @property
+    def differs(self) -> tuple[str, ...]:
+        """Names in which views differ."""
+        return _names(self.differ)
+
+    def __str__(self) -> str:
+        """Say the relation in words."""
+        text = f"same {' and '.join(self.sames)}"
+        text += f" within {self.within:g}" if self.within is not None else ""
+        return text + (f", different {' and '.join(self.differs)}" if self.differs else "")
+
+    def codes(self, table: ClipTable) -> np.ndarray:
+        """Group of every clip by all the exact factors of `same`: int (clips,), -1 if unknown.
 
         Raises
         ------
         DataError
-            If the factor does not exist, is not categorical, or has one class only.
+            If a factor does not exist, or clips cannot agree in it and not in others.
         """
-        if self.same == "recording":
-            codes = np.unique(table.recordings.astype(str), return_inverse=True)[1]
-        else:
-            codes = _codes(table, self.same)
-        present = np.unique(codes[codes >= 0])
-        if len(present) < 2:
-            found = f"only {len(present)} class" if len(present) else "no known value"
-            raise DataError(
-                f"Views with the same '{self.same}' need at least two classes of it, "
-                f"but these {len(table)} clips have {found}."
-            )
+        codes = np.zeros(len(table), dtype=np.int64)
+        for name in self.sames:
+            if name in (RECORDING, CLIP):
+                values = table.recordings if name == RECORDING else table.origins
+                more = np.unique(values.astype(str), return_inverse=True)[1]
+            elif self._is_exact(table.factor(name)):
+                more = _exact(table.factor(name))
+            else:
+                continue
+            _refuse_one_class(name, more, len(table))
+            known = (codes >= 0) & (more >= 0)
+            pairs = np.stack([codes, more])[:, known]
+            codes = np.full(len(table), -1, dtype=np.int64)
+            codes[known] = np.unique(pairs, axis=1, return_inverse=True)[1].ravel()
         return codes
 
-    def variants(self, table: ClipTable) -> np.ndarray:
-        """Code of the differing factor of every clip: int (clips,), -1 where it is unknown.
+    def near(self, table: ClipTable) -> list[tuple[np.ndarray, float]]:
+        """Values (clips,), NaN if unknown, and tolerance of every factor agreed in up to one."""
+        factors = [table.factor(n) for n in self.sames if n not in (RECORDING, CLIP)]
+        found = [f for f in factors if not self._is_exact(f) and f.kind != "multilabel"]
+        numbers = any(f.kind in ("ordinal", "continuous") for f in factors)
+        if self.within is not None and not numbers:
+            raise DataError(f"'within' is for ordinal and continuous factors: not for '{self}'.")
+        for factor in found:
+            _refuse_one_class(factor.name, _exact(factor), len(table))
+        return [(factor.values, self._tolerance(factor)) for factor in found]
 
-        Without a differing factor every clip is its own variant, so a view is another clip.
+    def labels(self, table: ClipTable) -> list[np.ndarray]:
+        """Which labels each clip has, bool (clips, classes), for the multi-label factors."""
+        factors = [table.factor(n) for n in self.sames if n not in (RECORDING, CLIP)]
+        found = [f for f in factors if f.kind == "multilabel"]
+        for factor in found:
+            if factor.values.shape[1] < 2:
+                raise DataError(_one_class(factor.name, len(factor.classes), len(table)))
+        return [factor.values == 1 for factor in found]
+
+    def differing(self, table: ClipTable) -> Test:
+        """Test of two clips for differing in every factor of `differ`.
+
+        Raises
+        ------
+        DataError
+            If a factor does not exist, or has one class only.
         """
-        if self.differ is None:
-            return np.arange(len(table))
-        codes = _codes(table, self.differ)
-        if len(np.unique(codes[codes >= 0])) < 2:
-            raise DataError(f"Views cannot differ in '{self.differ}': it has one class only.")
-        return codes
+        tests = [_differing(table.factor(name)) for name in self.differs]
+        return lambda first, second: np.logical_and.reduce(
+            [np.ones(len(first), dtype=bool), *(test(first, second) for test in tests)]
+        )
 
-    def __str__(self) -> str:
-        """Say the relation in words."""
-        return f"same {self.same}" + (f", different {self.differ}" if self.differ else "")
+    def _tolerance(self, factor: Factor) -> float:
+        tolerance = factor.tolerance if self.within is None else self.within
+        return (tolerance or 0.0) * (1 + 1e-9)  # a difference of exactly the tolerance is within
+
+    def _is_exact(self, factor: Factor) -> bool:
+        if factor.kind == "multilabel":
+            return False
+        return factor.kind == "categorical" or not self._tolerance(factor)
 
 
-def _codes(table: ClipTable, name: str) -> np.ndarray:
-    factor = table.factor(name)
-    if factor.kind == "multilabel":
-        raise DataError(f"Factor '{name}' is multi-label; views need a factor with one value.")
+def _names(names: str | Sequence[str] | None) -> tuple[str, ...]:
+    return (names,) if isinstance(names, str) else tuple(names or ())
+
+
+def _exact(factor: Factor) -> np.ndarray:
+    """Code of every clip's value, -1 where it is unknown."""
     if factor.kind == "categorical":
         return factor.values
-    codes = np.full(len(table), -1, dtype=np.int64)
+    codes = np.full(len(factor.values), -1, dtype=np.int64)
     codes[factor.known] = np.unique(factor.values[factor.known], return_inverse=True)[1]
     return codes
+
+
+def _differing(factor: Factor) -> Test:
+    values = factor.values
+    if factor.kind == "multilabel":
+        known, has = factor.known, values == 1
+        return lambda i, j: known[i] & known[j] & ~(has[i] & has[j]).any(axis=1)
+    codes = _exact(factor)
+    if len(np.unique(codes[codes >= 0])) < 2:
+        raise DataError(f"Views cannot differ in '{factor.name}': it has one class only.")
+    if factor.kind == "categorical" or not factor.tolerance:
+        return lambda i, j: (codes[i] >= 0) & (codes[j] >= 0) & (codes[i] != codes[j])
+    reach = factor.tolerance * (1 + 1e-9)
+    return lambda i, j: np.abs(values[i] - values[j]) > reach  # False where one is NaN
+
+
+def _refuse_one_class(name: str, codes: np.ndarray, clips: int) -> None:
+    present = len(np.unique(codes[codes >= 0]))
+    if present < 2:
+        raise DataError(_one_class(name, present, clips))
+
+
+def _one_class(name: str, present: int, clips: int) -> str:
+    found = f"only {present} class" if present else "no known value"
+    return (
+        f"Views with the same '{name}' need at least two classes of it, "
+        f"but these {clips} clips have {found}."
+    )
