@@ -23,10 +23,14 @@ class CollectionConfig(BaseModel):
     tolerances: dict[str, float] = Field(
         default_factory=dict, description="how far apart values still agree"
     )
+    dataset: str | None = Field(
+        default=None, description="one of the known datasets in `path`: esc50, nsynth ..."
+    )
     split: str = Field(
-        default="random",
-        description="random; stratified:FACTOR for alike shares of its values; or the factor "
-        "whose values splits must not share",
+        default="given",
+        description="given: as the table or dataset says, at random where it says nothing. "
+        "Others win over what it says: random; stratified:FACTOR for alike shares of its values; "
+        "or the factor whose values splits must not share",
     )
     segment: float | None = Field(
         default=None, gt=0, description="cut files into clips of so many seconds"

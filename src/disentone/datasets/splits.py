@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,11 +12,12 @@ from disentone.clips import SPLITS, random_split
 from disentone.errors import DataError, closest
 from disentone.factors import Factor
 
-__all__ = ["make_splits"]
+__all__ = ["SPLIT_NAMES", "make_splits"]
 
-_SPLIT_NAMES = {"training": "train", "validation": "valid", "validate": "valid", "val": "valid",
-                "dev": "valid", "development": "valid", "testing": "test", "eval": "test",
-                "evaluation": "test"}  # fmt: skip
+SPLIT_NAMES = {"train": "train", "training": "train", "valid": "valid", "validation": "valid",
+               "validate": "valid", "val": "valid", "dev": "valid", "development": "valid",
+               "test": "test", "testing": "test", "eval": "test",
+               "evaluation": "test"}  # fmt: skip
 
 
 def make_splits(
@@ -23,7 +25,7 @@ def make_splits(
     recordings: np.ndarray,
     factors: Mapping[str, Factor],
     *,
-    how: str = "random",
+    how: str = "given",
     seed: int = 0,
 ) -> tuple[np.ndarray, list[str]]:
     """Say which split every clip is in.
@@ -37,7 +39,10 @@ def make_splits(
         Never in two splits that are made here.
     factors : mapping of str to Factor
     how : str
-        ``"random"``, or the factor whose values must not occur in two splits.
+        ``"given"`` for the table's own splits, at random where it has none. Everything else is
+        made here, whatever the table says: ``"random"``; ``"stratified:FACTOR"``, where the
+        values of a factor have alike shares in all splits; or a factor whose values must not
+        occur in two splits.
     seed : int
 
     Returns
@@ -51,17 +56,33 @@ def make_splits(
     DataError
         If a split has another name, or there is no such factor.
     """
-    if given is None:
-        groups, name = recordings, "recording"
-        if how != "random":
-            if how not in factors:
-                raise DataError(f"Splits cannot be made by '{how}'{closest(how, factors)}")
-            labels = factors[how].labels()
-            groups, name = np.where(labels, labels, recordings), how
-        note = f"Splits were made at random (seed {seed}), no {name} in two of them."
-        return _grouped_split(groups, seed), [note]
+    if how == "given" and given is not None:
+        return _given_split(given, recordings, seed)
+    notes = ["The splits that come with the clips were not used."] if given is not None else []
+    if how in ("given", "random"):
+        notes.append(f"Splits were made at random (seed {seed}), no recording in two of them.")
+        return _grouped_split(recordings, seed), notes
+    if how.startswith("stratified:") and how not in factors:
+        factor = _find(how.removeprefix("stratified:"), factors)
+        split, more = _stratified_split(factor, recordings, seed)
+        return split, notes + more
+    labels = _find(how, factors).labels()
+    notes.append(f"Splits were made at random (seed {seed}), no {how} in two of them.")
+    return _grouped_split(np.where(labels, labels, recordings), seed), notes
+
+
+def _find(name: str, factors: Mapping[str, Factor]) -> Factor:
+    if name not in factors:
+        raise DataError(f"Splits cannot be made by '{name}'{closest(name, factors)}")
+    return factors[name]
+
+
+def _given_split(
+    given: Sequence[Any], recordings: np.ndarray, seed: int
+) -> tuple[np.ndarray, list[str]]:
+    """Splits as a table has them, under our names, with a valid split where one is missing."""
     texts = [str(value or "").strip().lower() for value in given]
-    split = np.array([_SPLIT_NAMES.get(text, text) or "train" for text in texts], dtype=object)
+    split = np.array([SPLIT_NAMES.get(text, text) or "train" for text in texts], dtype=object)
     wrong = sorted(set(split) - set(SPLITS))
     if wrong:
         raise DataError(f"Split '{wrong[0]}' is unknown: use train, valid or test.")
@@ -94,3 +115,67 @@ def _grouped_split(
             chosen = [min(free, key=lambda group: sizes[group])]
         split[chosen] = name
     return split[codes]
+
+
+def _stratified_split(
+    factor: Factor, recordings: np.ndarray, seed: int
+) -> tuple[np.ndarray, list[str]]:
+    """Split clips so that a factor's values have alike shares, no recording in two splits."""
+    names, strata = _strata(factor)
+    groups = np.unique(recordings.astype(str), return_inverse=True)[1]
+    folds, count = _folds(strata, groups, seed)
+    if count < len(SPLITS):
+        return _grouped_split(recordings, seed), [
+            f"No value of '{factor.name}' is in three recordings, so that splits were made at "
+            f"random (seed {seed}), no recording in two of them."
+        ]
+    sizes = np.zeros((count, len(names)))
+    np.add.at(sizes, (folds, strata), 1)
+    unlike = np.abs(sizes - sizes.mean(axis=0)).sum(axis=1)
+    test, valid = np.argsort(unlike, kind="stable")[:2]  # the folds most like the whole
+    split = np.full(len(folds), "train", dtype=object)
+    split[folds == test], split[folds == valid] = "test", "valid"
+    notes = [
+        f"Splits were made with alike shares of '{factor.name}' (seed {seed}), no recording in "
+        f"two of them; valid and test are a {'tenth' if count == 10 else f'part in {count}'} each."
+    ]
+    rare = [
+        name for code, name in enumerate(names) if len(set(split[strata == code])) < len(SPLITS)
+    ]
+    if rare:
+        some = ", ".join(rare[:3]) + (" ..." if len(rare) > 3 else "")
+        notes.append(f"Of {len(names)} values of '{factor.name}', {len(rare)} are too rare to be "
+                     f"in every split: {some}.")  # fmt: skip
+    return split, notes
+
+
+def _strata(factor: Factor) -> tuple[list[str], np.ndarray]:
+    """Names and codes of a factor's values; unknown is one of them, and numbers are tenths."""
+    labels, known = factor.labels(), factor.known
+    if factor.kind in ("ordinal", "continuous") and len(set(labels)) > 10:
+        edges = np.unique(np.quantile(factor.values[known], np.linspace(0.1, 0.9, 9)))
+        labels = [f"tenth {1 + bin}" for bin in np.searchsorted(edges, factor.values, "right")]
+    labels = [label or "(none)" if ok else "(unknown)" for label, ok in zip(labels, known)]
+    names, codes = np.unique(np.array(labels), return_inverse=True)
+    return names.tolist(), codes
+
+
+def _folds(strata: np.ndarray, groups: np.ndarray, seed: int) -> tuple[np.ndarray, int]:
+    """Ten folds of alike strata, or as many as recordings and the commonest stratum allow."""
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
+    alone = groups.max() + 1 == len(groups)  # without groups to keep, the faster one
+    pairs = np.unique(np.stack([strata, groups]), axis=1)
+    count = min(10, int(np.bincount(pairs[0]).max()))
+    if count < len(SPLITS):
+        return np.zeros(len(strata), dtype=int), count
+    splitter = (StratifiedKFold if alone else StratifiedGroupKFold)(
+        count, shuffle=True, random_state=seed
+    )
+    folds = np.zeros(len(strata), dtype=int)
+    with warnings.catch_warnings():  # that a stratum is rare is told in a note
+        warnings.filterwarnings("ignore", "The least populated class", UserWarning)
+        parts = splitter.split(strata, strata, None if alone else groups)
+        for fold, (_, chosen) in enumerate(parts):
+            folds[chosen] = fold
+    return folds, count
