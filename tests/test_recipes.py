@@ -3,6 +3,8 @@ import yaml
 
 from disentone.errors import RecipeError
 from disentone.recipes import dump_recipe, load_recipe, recipe_names
+from disentone.recipes.facet import FacetConfig, parse_facets
+from disentone.views import Relation
 
 
 @pytest.fixture
@@ -32,7 +34,10 @@ def test_the_recipes_of_the_paper_and_of_tests_are_there():
     assert {"debug", "demo", "marl-syntone", "marl-notes"} <= set(recipe_names())
 
 
-@pytest.mark.parametrize("name", recipe_names())
+WHOLE = [name for name in recipe_names() if name != "facets"]  # which is filled in by its user
+
+
+@pytest.mark.parametrize("name", WHOLE)
 def test_packaged_recipes_are_whole(name):
     recipe = load_recipe(name)
     assert recipe.name == name
@@ -45,7 +50,7 @@ def test_packaged_recipes_are_whole(name):
     assert len(owned) == len(set(owned)), "a factor with two owners"
 
 
-@pytest.mark.parametrize("name", recipe_names())
+@pytest.mark.parametrize("name", WHOLE)
 def test_a_dumped_recipe_is_the_same_recipe(name, written):
     recipe = load_recipe(name, settings=["seed=7"])
     assert load_recipe(written(dump_recipe(recipe))) == recipe
@@ -186,9 +191,85 @@ def test_data_for_a_recipe_that_names_none_is_a_collection(written, values):
         load_recipe(written(values | {"data": "folder"}), data="folder")
 
 
-def test_an_objective_without_terms_is_refused(written, values):
-    with pytest.raises(RecipeError, match="objective"):
-        load_recipe(written(values | {"objective": []}))
+def test_an_objective_left_out_is_made_for_the_facets(written, values):
+    facets = {"a": {"dim": 2, "same": "timbre"}, "b": {"dim": 2, "same": "frequency"}, "rest": {}}
+    recipe = load_recipe(written(values | {"objective": [], "facets": facets}))
+    said = [term.model_dump() for term in recipe.objective]
+    assert [term["term"] for term in said] == [
+        "reconstruction",
+        "kl",
+        "kl",
+        "agreement",
+        "agreement",
+    ]
+    assert [term.get("facets") for term in said[1:3]] == [("rest",), ("a", "b")]
+    assert [term.get("facet") for term in said[3:]] == ["a", "b"]
+    assert load_recipe(written(dump_recipe(recipe))) == recipe
+
+
+def test_facets_in_one_line_each():
+    found = parse_facets(
+        [
+            "timbre:8 same=instrument differ=pitch,take",
+            "pitch:4 same=pitch within=1.5 owns=pitch",
+            "voice:2 augment=pitch_shift(-4, 4)+gain",
+            "rest",
+        ]
+    )
+    assert list(found) == ["timbre", "pitch", "voice", "rest"]
+    config = {name: FacetConfig.model_validate(values) for name, values in found.items()}
+    assert config["timbre"].relation == Relation("instrument", ("pitch", "take"))
+    assert config["pitch"].relation == Relation("pitch", None, 1.5)
+    assert [str(one) for one in config["voice"].chain] == ["pitch_shift(-4, 4)", "gain(-12, 12)"]
+    assert config["voice"].relation.sames == ("clip",)
+    assert config["rest"] == FacetConfig()
+    assert [c.owned for c in config.values()] == [("instrument",), ("pitch",), (), ()]
+
+
+@pytest.mark.parametrize(
+    ("facets", "words"),
+    [
+        (["8"], "must begin with NAME:SIZE"),
+        (["a:x"], "must begin with NAME:SIZE"),
+        (["a:8 sam=b"], "did you mean 'same'"),
+        (["a:8 same"], "not of the form key=value"),
+        (["a:2", "a:3"], "given twice"),
+        (["a:0 same=b"], "facets.a.dim"),
+        (["a:2 differ=b"], "'differ' needs 'same'"),
+        (["a:2 within=1"], "'within' needs 'same'"),
+        (["a:2 same=clip"], "need 'augment'"),
+        (["a:2 augment=pich_shift"], "did you mean 'pitch_shift'"),
+        (["a:2 augment=gain(3)"], "must look like gain"),
+        ([], "needs facets"),
+    ],
+)
+def test_facets_that_cannot_be_read(facets, words, tone, tmp_path):
+    tone("a.wav")
+    with pytest.raises(RecipeError, match=words):
+        load_recipe("facets", data=tmp_path, facets=facets)
+
+
+def test_what_a_recipe_leaves_to_the_data(tone, tmp_path):
+    for name in range(60):
+        tone(f"{name}.wav", seconds=1.25, rate=16000)
+    facets = ["who:2 same=folder"]
+    recipe = load_recipe("facets", data=tmp_path, facets=facets)
+    assert recipe.frontend.sample_rate == 16000
+    assert recipe.frontend.seconds == 1.25
+    assert recipe.training.epochs == 200  # 48 clips: 2,000 steps of 64 would be 2,667 epochs
+    segmented = ["data.segment=0.5", "training.batch=8", "data.hop=0.25"]
+    recipe = load_recipe("facets", data=tmp_path, facets=facets, settings=segmented)
+    assert recipe.frontend.seconds == 0.5
+    assert recipe.training.epochs == round(2000 * 8 / (48 * 4))
+    given = ["training.epochs=3", "frontend.seconds=0.1", "frontend.sample_rate=8000"]
+    recipe = load_recipe("facets", data=tmp_path, facets=facets, settings=given)
+    assert (recipe.training.epochs, recipe.frontend.seconds) == (3, 0.1)
+
+
+def test_auto_is_refused_where_there_is_no_rule_for_it(tone, tmp_path):
+    tone("a.wav")
+    with pytest.raises(RecipeError, match=r"'training\.batch' cannot be auto"):
+        load_recipe("facets", data=tmp_path, facets=["a"], settings=["training.batch=auto"])
 
 
 def test_numbers_may_be_written_with_an_exponent():

@@ -129,11 +129,16 @@ def demo(
 
 
 @app.command(
-    epilog="Example: disentone train marl-syntone --out runs/marl --set training.epochs=20"
+    epilog="Example: disentone train marl-syntone --out runs/marl --set training.epochs=20 · "
+    "disentone train facets --data sounds/ --facet 'timbre:8 same=instrument' --facet rest:8"
 )
 def train(
     recipe: Annotated[str, typer.Argument(help="Name of a recipe, or a YAML file.")],
     data: Annotated[Path | None, typer.Option(help="Folder or table of audio.")] = None,
+    facet: Annotated[
+        list[str] | None,
+        typer.Option(help="A facet: 'timbre:8 same=instrument differ=pitch', 'rest:8'; repeat."),
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Run folder; runs/RECIPE by default.")] = None,
     settings: Settings = None,
     resume: Annotated[bool, typer.Option(help="Go on with an unfinished run.")] = False,
@@ -143,6 +148,9 @@ def train(
 ) -> None:
     """Train a recipe; leave model, audit and report in a run folder.
 
+    A --facet is NAME:SIZE and what makes clips agree in it: same=FACTOR (or same=recording, for
+    parts of one file), differ=FACTOR, within=TOLERANCE, augment=pitch_shift(-4,4)+gain. A facet
+    without any of these is private: it keeps what the others do not tell.
     Under torchrun the same command trains in several processes.
     """
     folder = out or Path("runs") / Path(recipe).stem
@@ -150,6 +158,7 @@ def train(
         recipe,
         folder,
         data=data,
+        facets=facet,
         settings=settings,
         resume=resume,
         seed=seed,
@@ -232,10 +241,10 @@ def info(
 @app.command(epilog="Example: disentone recipes")
 def recipes() -> None:
     """List the recipes that come with disentone."""
-    from disentone.recipes import load_recipe, recipe_names
+    from disentone.recipes import about_recipe, recipe_names
 
     for name in recipe_names():
-        typer.echo(f"{name:20s} {load_recipe(name).about}")
+        typer.echo(f"{name:20s} {about_recipe(name)}")
 
 
 def _train(
@@ -243,6 +252,7 @@ def _train(
     folder: Path,
     *,
     data: Path | None = None,
+    facets: list[str] | None = None,
     settings: list[str] | None = None,
     resume: bool = False,
     seed: int | None = None,
@@ -253,9 +263,10 @@ def _train(
     from disentone.runs import train as run
 
     changes = list(settings or []) + ([f"seed={seed}"] if seed is not None else [])
-    loaded = load_recipe(recipe, settings=changes, data=data)
+    loaded = load_recipe(recipe, settings=changes, data=data, facets=facets or ())
     again = ["disentone", "train", recipe, "--out", str(folder), "--resume"]
     again += ["--data", str(data)] if data else []
+    again += [word for facet in facets or () for word in ("--facet", facet)]
     again += [word for change in changes for word in ("--set", change)]
     again += ["--device", device] if device != "cpu" else []
     with Screen(quiet=quiet) as screen:

@@ -26,7 +26,7 @@ from disentone.models import MultiView
 from disentone.objectives import Objective
 from disentone.recipes import Recipe, dump_recipe, load_recipe
 from disentone.training import Split, fit, join_processes
-from disentone.views import ViewSampler
+from disentone.views import ViewSampler, with_copies
 from disentone.watcher import Watcher
 
 __all__ = ["Data", "audit_run", "free_folder", "is_finished", "prepare", "train"]
@@ -43,11 +43,16 @@ class Data:
     features : ndarray of float32, shape (clips, frames, features)
         In the front-end's unit, not standardised.
     skipped : list of Skipped
+    views : ClipTable
+        The clips, then the transformed copies of them that some facet asks for.
+    view_features : ndarray of float32, shape (clips and copies, frames, features)
     """
 
     table: ClipTable
     features: np.ndarray
     skipped: list[Skipped]
+    views: ClipTable
+    view_features: np.ndarray
 
 
 def prepare(recipe: Recipe, *, cache: Path | None = None, watcher: Watcher | None = None) -> Data:
@@ -77,6 +82,10 @@ def prepare(recipe: Recipe, *, cache: Path | None = None, watcher: Watcher | Non
             watcher.note(note)
         cache = cache or Path(".cache") / "disentone"
     watcher.note(table.describe())
+    if recipe.chains():
+        table = with_copies(table, recipe.chains(), copies=recipe.copies, seed=recipe.seed)
+        made = int((table.copy_for != "").sum())
+        watcher.note(f"{made} transformed copies are made for {', '.join(recipe.chains())}.")
     frontend = LogMel(recipe.frontend)
     stage = "Synthesising" if isinstance(recipe.data, SynTone) else "Reading audio"
     computed = compute_features(table, frontend, cache=cache, progress=watcher.stage(stage))
@@ -90,11 +99,13 @@ def prepare(recipe: Recipe, *, cache: Path | None = None, watcher: Watcher | Non
         watcher.note(f"Left out {item.path}: {item.reason}")
     if len(skipped) > 5:
         watcher.note(f"Left out {len(skipped) - 5} more; see skipped.csv.")
-    table = table.take(computed.rows)
+    views = table.take(computed.rows)
+    clips = int((views.copy_for == "").sum())  # they come first
+    table = views.take(np.arange(clips))
     for name in ("train", "valid", "test"):
         if not len(table.where(name)):
             raise DataError(f"There is no usable clip in the {name} split: give more clips.")
-    return Data(table, computed.array, skipped)
+    return Data(table, computed.array[:clips], skipped, views, computed.array)
 
 
 def train(
@@ -346,19 +357,22 @@ def _train(
 
 
 def _split(recipe: Recipe, data: Data, name: str, watcher: Watcher) -> Split:
-    rows = data.table.where(name)
+    rows = data.views.where(name)
     sampler = ViewSampler(
-        data.table.take(rows),
+        data.views.take(rows),
         recipe.relations(),
         views=recipe.views,
         seed=recipe.seed,
         leave_out=name != "train" or not isinstance(recipe.data, SynTone),
     )
+    clips = len(data.table.where(name))
     for facet, count in sampler.left_out.items():
-        watcher.note(f"{count} of {len(rows)} {name} clips have no partner for facet '{facet}'.")
-    train_rows = data.table.where("train")
-    mean, std = _statistics(data.features, train_rows)
-    return Split(torch.from_numpy(data.features[rows]), sampler, mean, std)
+        relation = recipe.facets[facet].relation
+        watcher.note(
+            f"{count} of {clips} {name} clips have no partner for facet '{facet}' ({relation})."
+        )
+    mean, std = _statistics(data.features, data.table.where("train"))
+    return Split(torch.from_numpy(data.view_features[rows]), sampler, mean, std)
 
 
 def _statistics(features: np.ndarray, rows: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:

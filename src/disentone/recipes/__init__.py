@@ -12,9 +12,11 @@ import yaml
 from pydantic import ValidationError
 
 from disentone.errors import RecipeError, closest
+from disentone.recipes.automatic import fill_automatic
+from disentone.recipes.facet import parse_facets
 from disentone.recipes.schema import Recipe
 
-__all__ = ["Recipe", "dump_recipe", "load_recipe", "recipe_names"]
+__all__ = ["Recipe", "about_recipe", "dump_recipe", "load_recipe", "recipe_names"]
 
 
 def recipe_names() -> list[str]:
@@ -23,8 +25,17 @@ def recipe_names() -> list[str]:
     return sorted(f.name[:-5] for f in folder.iterdir() if f.name.endswith(".yaml"))
 
 
+def about_recipe(name: str) -> str:
+    """Say in one line what a packaged recipe is for."""
+    return str(_read(name).get("about", ""))
+
+
 def load_recipe(
-    name: str | Path, *, settings: Sequence[str] = (), data: str | Path | None = None
+    name: str | Path,
+    *,
+    settings: Sequence[str] = (),
+    data: str | Path | None = None,
+    facets: Sequence[str] = (),
 ) -> Recipe:
     """Load a recipe by name or from a YAML file, with some values set otherwise.
 
@@ -36,6 +47,9 @@ def load_recipe(
         Overrides such as ``"training.epochs=10"``; ``"objective.0.weight=2"`` for list items.
     data : path, optional
         Folder or table that takes the place of the recipe's data.
+    facets : sequence of str
+        Facets that take the place of the recipe's, each in one line
+        (see :func:`~disentone.recipes.facet.parse_facets`).
 
     Returns
     -------
@@ -45,6 +59,8 @@ def load_recipe(
     ------
     RecipeError
         If there is no such recipe, a key does not exist, or a value does not fit.
+    DataError
+        If a value is ``auto`` and the data cannot be opened.
     """
     values = _read(name)
     if data is not None:
@@ -52,9 +68,15 @@ def load_recipe(
         if not isinstance(place, dict) or place.get("kind") != "collection":
             raise RecipeError(f"Recipe '{name}' makes its own data and takes no --data.")
         place["path"] = str(data)
+    if facets:
+        values["facets"] = parse_facets(facets)
+    if values.get("facets") == {}:
+        raise RecipeError(
+            f"Recipe '{name}' needs facets: add --facet \"timbre:8 same=instrument\" and the like."
+        )
     for setting in settings:
         _apply(values, setting)
-    return parse_recipe(values, name=str(name))
+    return parse_recipe(fill_automatic(values), name=str(name))
 
 
 def parse_recipe(values: Mapping[str, Any], *, name: str) -> Recipe:

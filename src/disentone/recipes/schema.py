@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -11,34 +12,14 @@ from disentone.datasets.syntone import SynTone
 from disentone.facets import Facets
 from disentone.frontends.logmel import LogMelConfig
 from disentone.models import ModelConfig
-from disentone.objectives import AnyTerm
+from disentone.objectives import Agreement, AnyTerm, Divergence, Reconstruction
+from disentone.recipes.facet import FacetConfig
 from disentone.training import TrainingConfig
-from disentone.views import Relation
+from disentone.views import Relation, Transform
 
 __all__ = ["AuditConfig", "FacetConfig", "Recipe"]
 
 DataConfig = Annotated[SynTone | CollectionConfig, Field(discriminator="kind")]
-
-
-class FacetConfig(BaseModel):
-    """One facet: its size, and what makes clips agree in it; without that it is private."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    dim: int = Field(default=8, ge=1)
-    same: str | None = Field(
-        default=None, description="factor in which views agree, or 'recording'"
-    )
-    differ: str | None = Field(default=None, description="factor in which views differ")
-    owns: tuple[str, ...] | None = Field(
-        default=None, description="factors it should tell; by default the one of 'same'"
-    )
-
-    @model_validator(mode="after")
-    def _differ_needs_same(self) -> FacetConfig:
-        if self.differ and not self.same:
-            raise ValueError("'differ' needs 'same' beside it")
-        return self
 
 
 class AuditConfig(BaseModel):
@@ -68,12 +49,17 @@ class Recipe(BaseModel):
     about: str = Field(default="", description="one line for people")
     data: DataConfig
     frontend: LogMelConfig = Field(default_factory=LogMelConfig)
-    facets: dict[str, FacetConfig]
+    facets: dict[str, FacetConfig] = Field(min_length=1)
     views: int = Field(
         default=2, ge=2, description="clips that agree in a facet, the clip included"
     )
     model: ModelConfig = Field(default_factory=ModelConfig)
-    objective: tuple[AnyTerm, ...] = Field(min_length=1)
+    copies: int = Field(
+        default=4, ge=1, description="transformed copies of a clip, for facets with 'augment'"
+    )
+    objective: tuple[AnyTerm, ...] = Field(
+        default=(), description="terms; by default those that suit the facets"
+    )
     training: TrainingConfig = Field(default_factory=TrainingConfig)
     audit: AuditConfig = Field(default_factory=AuditConfig)
     paper: dict[str, dict[str, float]] = Field(
@@ -81,18 +67,42 @@ class Recipe(BaseModel):
     )
     seed: int = 0
 
+    @model_validator(mode="after")
+    def _fill_objective(self) -> Recipe:
+        if not self.objective:
+            object.__setattr__(self, "objective", default_objective(self.facets))
+        return self
+
     def layout(self) -> Facets:
         """Facets of the embedding, in the recipe's order."""
         return Facets({name: facet.dim for name, facet in self.facets.items()})
 
     def relations(self) -> dict[str, Relation]:
         """Relation of every facet that has one."""
-        return {n: Relation(f.same, f.differ) for n, f in self.facets.items() if f.same}
+        return {name: facet.relation for name, facet in self.facets.items() if facet.same}
+
+    def chains(self) -> dict[str, list[Transform]]:
+        """Transforms of the views of every facet that has some."""
+        return {name: facet.chain for name, facet in self.facets.items() if facet.augment}
 
     def owns(self) -> dict[str, tuple[str, ...]]:
         """Factors that each facet should tell."""
-        owned = {}
-        for name, facet in self.facets.items():
-            default = (facet.same,) if facet.same and facet.same != "recording" else ()
-            owned[name] = default if facet.owns is None else facet.owns
-        return owned
+        return {name: facet.owned for name, facet in self.facets.items()}
+
+
+def default_objective(facets: Mapping[str, FacetConfig]) -> tuple[AnyTerm, ...]:
+    """Give the terms that work for any number of facets, as measured on notes (docs/facets.md).
+
+    Private facets pay in full for what they hold, so that they keep only what no other facet can
+    tell; related ones pay little, and are made to agree over their views.
+    """
+    private = tuple(name for name, facet in facets.items() if not facet.same)
+    related = tuple(name for name, facet in facets.items() if facet.same)
+    terms: list[AnyTerm] = [Reconstruction()]
+    if private:
+        terms.append(Divergence(facets=private, weight=1.0))
+    if related:
+        terms.append(Divergence(facets=related, weight=0.1))
+    # No more exact than a variance of 0.05: closer agreement fits small collections by heart.
+    terms += [Agreement(facet=name, weight=10.0, epsilon=0.05) for name in related]
+    return tuple(terms)

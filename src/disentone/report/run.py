@@ -103,7 +103,7 @@ def resynthesise(mel_db: np.ndarray, frontend: LogMel) -> np.ndarray:
 def _pairs(table: ClipTable, recipe: Recipe) -> np.ndarray:
     """Pairs of test clips that differ in what the first related facet holds: (pairs, 2)."""
     rng = np.random.default_rng(recipe.seed)
-    first = next((facet.same for facet in recipe.facets.values() if facet.same), "")
+    first = next((relation.sames[0] for relation in recipe.relations().values()), "")
     order = rng.permutation(len(table))
     if first in table.factors and table.factors[first].kind == "categorical":
         codes = table.factors[first].values[order]

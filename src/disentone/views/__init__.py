@@ -1,6 +1,15 @@
-"""Which clips are views of each other: relations, and samplers that draw views."""
+"""Which clips are views of each other: relations, copies, and samplers that draw views."""
 
-from disentone.views.relations import Relation
+from disentone.views.augmentation import Transform, parse_transform, with_copies
+from disentone.views.relations import CLIP, RECORDING, Relation
 from disentone.views.samplers import ViewSampler
 
-__all__ = ["Relation", "ViewSampler"]
+__all__ = [
+    "CLIP",
+    "RECORDING",
+    "Relation",
+    "Transform",
+    "ViewSampler",
+    "parse_transform",
+    "with_copies",
+]

@@ -1,0 +1,116 @@
+"""Values that a recipe leaves to the data: ``auto``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+from pydantic import ValidationError
+
+from disentone import audio
+from disentone.clips import ClipTable
+from disentone.datasets.config import CollectionConfig
+from disentone.datasets.files import FileSounds
+from disentone.datasets.folder import open_collection
+from disentone.errors import AudioError, RecipeError
+
+__all__ = ["fill_automatic"]
+
+AUTO = "auto"
+STEPS = 2000  # of training, in which a few hundred clips are learnt without being learnt by heart
+EPOCHS = (4, 200)
+RATES = (8000, 22050)  # Hz
+SECONDS = 2.0  # of a clip that is looked at, where the collection is not cut in segments
+LOOKED_AT = 400  # files whose headers are read
+
+
+def fill_automatic(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Replace every ``auto`` in a recipe's values by what suits its collection.
+
+    Epochs are such that there are some 2000 steps, at least 4 and at most 200; the sample rate is
+    the one that most files have, at most 22,050 Hz; clips are as long as the segments, or else as
+    most files, at most 2 s.
+
+    Parameters
+    ----------
+    values : mapping
+        As in a YAML file.
+
+    Raises
+    ------
+    DataError
+        If the collection cannot be opened.
+    RecipeError
+        If a value is ``auto`` that no rule is for.
+    """
+    values = {k: dict(v) if isinstance(v, Mapping) else v for k, v in values.items()}
+    wanted = [
+        (section, key)
+        for section, part in values.items()
+        if isinstance(part, dict)
+        for key, value in part.items()
+        if value == AUTO
+    ]
+    if not wanted:
+        return values
+    for section, key in wanted:
+        if f"{section}.{key}" not in _RULES:
+            raise RecipeError(f"'{section}.{key}' cannot be auto; {', '.join(_RULES)} can.")
+    try:
+        config = CollectionConfig.model_validate(values["data"])
+    except (ValidationError, KeyError):
+        return values  # checking the whole recipe will say what is wrong
+    table = open_collection(config).table
+    for section, key in wanted:
+        values[section][key] = _RULES[f"{section}.{key}"](table, config, values)
+    return values
+
+
+def _epochs(table: ClipTable, config: CollectionConfig, values: Mapping[str, Any]) -> int:
+    batch = int(values["training"].get("batch", 128))
+    clips = max(1, len(table.where("train")))
+    return int(np.clip(round(STEPS * batch / clips), *EPOCHS))
+
+
+def _sample_rate(table: ClipTable, config: CollectionConfig, values: Mapping[str, Any]) -> int:
+    rates = [info.sample_rate for info in _infos(table)]
+    if not rates:
+        return RATES[1]
+    found, counts = np.unique(rates, return_counts=True)
+    return int(np.clip(found[counts.argmax()], *RATES))
+
+
+def _seconds(table: ClipTable, config: CollectionConfig, values: Mapping[str, Any]) -> float:
+    if config.segment is not None:
+        return config.segment
+    seconds = [info.seconds for info in _infos(table)]
+    if isinstance(table.sounds, FileSounds):
+        parts = table.sounds.seconds[~np.isnan(table.sounds.seconds)]
+        seconds = list(parts) or seconds
+    return round(float(min(SECONDS, np.median(seconds or [SECONDS]))), 2)
+
+
+def _infos(table: ClipTable) -> list[audio.AudioInfo]:
+    """What the headers of some files say, evenly spaced over the table; broken ones left out."""
+    if not isinstance(table.sounds, FileSounds):
+        return []
+    paths = list(dict.fromkeys(map(str, table.sounds.paths)))
+    paths = paths[:: max(1, len(paths) // LOOKED_AT)]
+
+    def look(path: str) -> audio.AudioInfo | None:
+        try:
+            return audio.info(path)
+        except AudioError:
+            return None
+
+    with ThreadPoolExecutor(8) as pool:
+        return [info for info in pool.map(look, paths) if info is not None]
+
+
+_RULES: dict[str, Callable[[ClipTable, CollectionConfig, Mapping[str, Any]], float]] = {
+    "training.epochs": _epochs,
+    "frontend.sample_rate": _sample_rate,
+    "frontend.seconds": _seconds,
+}
