@@ -18,12 +18,13 @@ _DEFAULTS = CollectionConfig()
 
 
 def open_collection(config: CollectionConfig) -> Collection:
-    """Open a table, a folder with a ``clips.csv`` in it, or a folder of audio files.
+    """Open a known dataset, a table, a folder with a ``clips.csv``, or a folder of audio files.
 
     Parameters
     ----------
     config : CollectionConfig
-        With a pattern, a ``clips.csv`` is not looked at.
+        With a dataset's name, :mod:`disentone.datasets.named` says how to read the folder. With
+        a pattern, a ``clips.csv`` is not looked at.
 
     Returns
     -------
@@ -37,6 +38,10 @@ def open_collection(config: CollectionConfig) -> Collection:
     if config.path is None:
         raise DataError("This recipe needs your audio: add --data FOLDER or --data TABLE.csv.")
     path = Path(config.path)
+    if config.dataset is not None:
+        from disentone.datasets.named import load_dataset  # its loaders list folders with this
+
+        return load_dataset(config.dataset, path, config)
     if path.suffix.lower() in TABLE_SUFFIXES and not path.is_dir():
         if config.pattern is not None:
             raise DataError(f"A pattern is for a folder of files, but '{path}' is a table.")

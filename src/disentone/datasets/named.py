@@ -1,0 +1,62 @@
+"""Known datasets by name; nothing is downloaded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from disentone.datasets.adapters import LIBRARIES, load_from_library
+from disentone.datasets.config import CollectionConfig
+from disentone.datasets.esc import load_esc10, load_esc50
+from disentone.datasets.fsdd import load_fsdd
+from disentone.datasets.nsynth import load_nsynth
+from disentone.datasets.sonyc import load_sonyc_v1, load_sonyc_v2
+from disentone.datasets.tables import Collection
+from disentone.datasets.tinysol import load_tinysol
+from disentone.errors import DataError, closest
+
+__all__ = ["DATASETS", "load_dataset"]
+
+DATASETS: Mapping[str, Callable[[Path, CollectionConfig], Collection]] = {
+    "esc10": load_esc10,
+    "esc50": load_esc50,
+    "fsdd": load_fsdd,
+    "nsynth": load_nsynth,
+    "sonyc-ust-v1": load_sonyc_v1,
+    "sonyc-ust-v2": load_sonyc_v2,
+    "tinysol": load_tinysol,
+}
+
+_DEFAULTS = CollectionConfig()
+
+
+def load_dataset(name: str, folder: str | Path, config: CollectionConfig = _DEFAULTS) -> Collection:
+    """Load a known dataset from where it was unpacked.
+
+    Parameters
+    ----------
+    name : str
+        One of ``DATASETS``, whose docstrings tell layout, factors, split and licence; or
+        ``mirdata:NAME`` or ``soundata:NAME`` for what these libraries load.
+    folder : path
+    config : CollectionConfig
+        Kinds given there win over those of the dataset, and so does a split other than "given".
+
+    Returns
+    -------
+    Collection
+
+    Raises
+    ------
+    DataError
+        If the name is unknown, or the folder does not have the dataset in it.
+    """
+    if config.pattern is not None:
+        raise DataError(f"Dataset '{name}' needs no pattern: leave one of the two out.")
+    folder = Path(folder).expanduser()
+    library, _, inner = name.partition(":")
+    if library in LIBRARIES and inner:
+        return load_from_library(library, inner, folder, config)
+    if name not in DATASETS:
+        raise DataError(f"Dataset '{name}' is unknown{closest(name, DATASETS)}")
+    return DATASETS[name](folder, config)
