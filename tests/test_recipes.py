@@ -256,11 +256,11 @@ def test_what_a_recipe_leaves_to_the_data(tone, tmp_path):
     recipe = load_recipe("facets", data=tmp_path, facets=facets)
     assert recipe.frontend.sample_rate == 16000
     assert recipe.frontend.seconds == 1.25
-    assert recipe.training.epochs == 200  # 48 clips: 2,000 steps of 64 would be 2,667 epochs
+    assert recipe.training.epochs == 200  # 48 clips: 1,200 steps of 64 would be 1,600 epochs
     segmented = ["data.segment=0.5", "training.batch=8", "data.hop=0.25"]
     recipe = load_recipe("facets", data=tmp_path, facets=facets, settings=segmented)
     assert recipe.frontend.seconds == 0.5
-    assert recipe.training.epochs == round(2000 * 8 / (48 * 4))
+    assert recipe.training.epochs == round(1200 * 8 / (48 * 4))
     given = ["training.epochs=3", "frontend.seconds=0.1", "frontend.sample_rate=8000"]
     recipe = load_recipe("facets", data=tmp_path, facets=facets, settings=given)
     assert (recipe.training.epochs, recipe.frontend.seconds) == (3, 0.1)

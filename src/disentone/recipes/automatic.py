@@ -19,19 +19,19 @@ from disentone.errors import AudioError, RecipeError
 __all__ = ["fill_automatic"]
 
 AUTO = "auto"
-STEPS = 2000  # of training, in which a few hundred clips are learnt without being learnt by heart
+STEPS = 1200  # of training, in which a few hundred clips are learnt without being learnt by heart
 EPOCHS = (4, 200)
 RATES = (8000, 22050)  # Hz
-SECONDS = 2.0  # of a clip that is looked at, where the collection is not cut in segments
+SECONDS = 1.5  # of a clip that is looked at, where the collection is not cut in segments
 LOOKED_AT = 400  # files whose headers are read
 
 
 def fill_automatic(values: Mapping[str, Any]) -> dict[str, Any]:
     """Replace every ``auto`` in a recipe's values by what suits its collection.
 
-    Epochs are such that there are some 2000 steps, at least 4 and at most 200; the sample rate is
+    Epochs are such that there are some 1200 steps, at least 4 and at most 200; the sample rate is
     the one that most files have, at most 22,050 Hz; clips are as long as the segments, or else as
-    most files, at most 2 s.
+    most files, at most 1.5 s.
 
     Parameters
     ----------
