@@ -1,0 +1,181 @@
+"""Windows of files as sounds: neighbours are decoded together, ahead of whoever reads them."""
+
+from __future__ import annotations
+
+from concurrent.futures import Executor, Future
+from threading import Lock
+from typing import NamedTuple
+
+import numpy as np
+
+from disentone import audio
+from disentone.datasets.files import FileSounds
+from disentone.errors import AudioError
+
+__all__ = ["WindowSounds", "Windows", "model_windows"]
+
+_STRETCH = 30.0  # seconds of a file that are decoded at once
+_GAP = 0.5  # seconds between two windows that are cheaper to decode than to leave out
+_KEPT = 16  # stretches behind the last one that was asked for: threads overtake each other
+
+
+class Windows(NamedTuple):
+    """The windows that a model hears of each of some parts of files.
+
+    Parameters
+    ----------
+    rows : ndarray of int, shape (windows,)
+        Which part each window is of, in order.
+    start, seconds : ndarray of float, shape (windows,)
+        Place in the file and length; NaN seconds for up to the end of the file.
+    """
+
+    rows: np.ndarray
+    start: np.ndarray
+    seconds: np.ndarray
+
+
+def model_windows(
+    start: np.ndarray, duration: np.ndarray, given: np.ndarray, *, samples: int, rate: int
+) -> Windows:
+    """Cut parts of files into the windows whose mean :meth:`disentone.Model.embed` gives.
+
+    Windows do not overlap; a rest shorter than half a window is left out; a part shorter than a
+    window is one window.
+
+    Parameters
+    ----------
+    start, duration : ndarray of float, shape (parts,)
+        In seconds.
+    given : ndarray of float, shape (parts,)
+        What a part of one window is to be called: its duration, or NaN for up to the end of the
+        file. A feature store knows it by this.
+    samples, rate : int
+        Length of a window, and its sample rate in Hz.
+
+    Returns
+    -------
+    Windows
+    """
+    length = np.round(duration * rate).astype(np.int64)
+    counts = np.maximum(1, length // samples + (2 * (length % samples) >= samples))
+    rows = np.repeat(np.arange(len(counts)), counts)
+    number = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
+    begin = number * samples / rate
+    seconds = np.minimum(samples / rate, duration[rows] - begin)
+    seconds = np.where(counts[rows] == 1, given[rows], seconds)
+    return Windows(rows, start[rows] + begin, seconds)
+
+
+class WindowSounds:
+    """Windows of files; where several lie close together in a file, it is opened once for them.
+
+    Opening a compressed file and finding a place in it costs as much as decoding a second.
+
+    Parameters
+    ----------
+    files : FileSounds
+        Windows in order of their files.
+    samples, rate : int
+        Length of a window at most, and its sample rate in Hz.
+    pool : Executor
+        Where files are decoded.
+    ahead : int
+        Stretches that are decoded before they are asked for.
+    """
+
+    def __init__(
+        self, files: FileSounds, *, samples: int, rate: int, pool: Executor, ahead: int = 2
+    ) -> None:
+        self._files, self._samples, self._rate = files, samples, rate
+        self._pool, self._ahead = pool, ahead
+        seconds = np.fmin(files.seconds.astype(float), samples / rate)
+        ends = files.start + seconds
+        self._first = _stretches(files.paths, files.start, ends)  # windows that begin a stretch
+        self._stretch = np.searchsorted(self._first, np.arange(len(files)), side="right") - 1
+        self._end = np.maximum.reduceat(ends, self._first) if len(files) else ends
+        self._decoded: dict[int, Future[np.ndarray]] = {}
+        self._lock = Lock()
+        self.silent: set[int] = set()  # windows that were read and hold no sound
+        self.broken: dict[int, str] = {}  # windows that could not be read, and why
+
+    def read(self, index: int, sample_rate: int) -> np.ndarray:
+        """Waveform of one window: mono float32 (samples,), shorter where its file ends.
+
+        Raises
+        ------
+        AudioError
+            If the file cannot be read, or the window is silent or not finite.
+        """
+        wave = np.empty(0, np.float32)
+        try:
+            wave = self._cut(index)
+            audio.check(wave, self._files.paths[index])
+        except AudioError as error:
+            if wave.size and np.isfinite(wave).all():
+                self.silent.add(index)
+            else:
+                self.broken[index] = str(error)
+            raise
+        return wave
+
+    def key(self, index: int) -> str:
+        """Text that depends on the bytes of the file and on the window, and on nothing else."""
+        return self._files.key(index)
+
+    def stamp(self, index: int) -> str:
+        """Text that changes whenever :meth:`key` may have changed, without reading the file."""
+        return self._files.stamp(index)
+
+    def take(self, indices: np.ndarray) -> WindowSounds:
+        """Give some of the windows, in that order."""
+        return WindowSounds(
+            self._files.take(indices),
+            samples=self._samples,
+            rate=self._rate,
+            pool=self._pool,
+            ahead=self._ahead,
+        )
+
+    def _cut(self, index: int) -> np.ndarray:
+        stretch = int(self._stretch[index])
+        origin, start = (
+            round(float(self._files.start[i]) * self._rate) for i in (self._first[stretch], index)
+        )
+        seconds = float(self._files.seconds[index])
+        length = self._samples if np.isnan(seconds) else round(seconds * self._rate)
+        wave = self._wave(stretch).result()
+        return wave[start - origin :][: min(length, self._samples)]
+
+    def _wave(self, stretch: int) -> Future[np.ndarray]:
+        """Ask for a stretch and those that follow; forget those that were passed long ago."""
+        with self._lock:
+            for number in range(stretch, min(stretch + 1 + self._ahead, len(self._first))):
+                if number not in self._decoded:
+                    self._decoded[number] = self._pool.submit(self._decode, number)
+            for number in [n for n in self._decoded if n < stretch - _KEPT]:
+                del self._decoded[number]
+            return self._decoded[stretch]
+
+    def _decode(self, stretch: int) -> np.ndarray:
+        first = self._first[stretch]
+        start = float(self._files.start[first])
+        seconds = float(self._end[stretch]) - start
+        return audio.read(
+            str(self._files.paths[first]), sample_rate=self._rate, start=start, seconds=seconds
+        )
+
+
+def _stretches(paths: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
+    """Windows that begin a stretch: of another file, further back, or too long with the last."""
+    first: list[int] = []
+    for index in range(len(paths)):
+        begun = first[-1] if first else -1
+        if (
+            begun < 0
+            or paths[index] != paths[begun]
+            or not start[begun] <= start[index] <= end[index - 1] + _GAP
+            or end[index] - start[begun] > _STRETCH
+        ):
+            first.append(index)
+    return np.array(first, dtype=np.int64)
