@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from disentone.datasets.columns import factor_from_column
+from disentone.datasets.columns import derived_factor, factor_from_column
 from disentone.errors import DataError
+from disentone.factors import Factor
 
 
 def kind_of(name, values, **options):
@@ -107,3 +108,28 @@ def test_a_kind_may_be_given():
         factor_from_column("take", ["1"], kind="ordinl")  # type: ignore[arg-type]
     with pytest.raises(DataError, match="'take' is not all numbers"):
         factor_from_column("take", ["one", "two"], kind="ordinal")
+
+
+def test_derived_factors():
+    pitch = Factor.continuous("pitch", [48, 61, None, 71.5], kind="ordinal")
+    found = derived_factor("pitch class", "pitch % 12", {"pitch": pitch})
+    assert found.kind == "categorical"
+    assert found.labels() == ["0", "1", "", "11"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        ("pitch", "write FACTOR % NUMBER"),
+        ("pitch % 0", "write FACTOR % NUMBER"),
+        ("pich % 12", "did you mean 'pitch'"),
+        ("name % 2", "'name' is categorical and has no numbers"),
+    ],
+)
+def test_rules_that_derive_nothing(rule, words):
+    factors = {
+        "pitch": Factor.continuous("pitch", [1, 2]),
+        "name": Factor.categorical("name", ["a", "b"]),
+    }
+    with pytest.raises(DataError, match=words):
+        derived_factor("new", rule, factors)

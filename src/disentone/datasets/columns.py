@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, get_args
 
@@ -12,7 +12,7 @@ import numpy as np
 from disentone.errors import DataError, closest
 from disentone.factors import Factor, FactorKind
 
-__all__ = ["factor_from_column"]
+__all__ = ["derived_factor", "factor_from_column"]
 
 _UNKNOWN = frozenset({"", "na", "n/a", "nan", "null", "unknown", "?"})
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
@@ -91,6 +91,34 @@ def factor_from_column(
             tolerance = 0.0 if kind == "ordinal" else _tenth_of_range(factor.values)
         factor = replace(factor, tolerance=tolerance)
     return factor, _describe(factor) if guessed else ""
+
+
+def derived_factor(name: str, rule: str, factors: Mapping[str, Factor]) -> Factor:
+    """Make a categorical factor of a numeric one: what is left when it is divided by a number.
+
+    Parameters
+    ----------
+    name : str
+        Of the new factor.
+    rule : str
+        ``"FACTOR % NUMBER"``: ``"pitch % 12"`` is the pitch class, ``"hour % 24"`` the time of day.
+    factors : mapping of str to Factor
+
+    Raises
+    ------
+    DataError
+        If the rule has another form, or its factor does not exist or has no numbers.
+    """
+    match = re.fullmatch(r"\s*(.+?)\s*%\s*(\d+\.?\d*)\s*", rule)
+    if match is None or not float(match[2]):
+        raise DataError(f"Factor '{name}' cannot be made of '{rule}': write FACTOR % NUMBER.")
+    if match[1] not in factors:
+        raise DataError(f"Factor '{name}': there is no '{match[1]}'{closest(match[1], factors)}")
+    source = factors[match[1]]
+    if source.kind not in ("ordinal", "continuous"):
+        raise DataError(f"Factor '{name}': '{source.name}' is {source.kind} and has no numbers.")
+    rest = np.floor(np.mod(source.values, float(match[2])))
+    return Factor.categorical(name, [None if np.isnan(r) else int(r) for r in rest])
 
 
 def _guess(name: str, known: list[Any], recordings: int) -> tuple[FactorKind | None, str]:

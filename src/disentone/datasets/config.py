@@ -23,6 +23,9 @@ class CollectionConfig(BaseModel):
     tolerances: dict[str, float] = Field(
         default_factory=dict, description="how far apart values still agree"
     )
+    derive: dict[str, str] = Field(
+        default_factory=dict, description="further factors, such as pitch_class: pitch % 12"
+    )
     dataset: str | None = Field(
         default=None, description="one of the known datasets in `path`: esc50, nsynth ..."
     )

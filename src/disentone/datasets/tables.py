@@ -14,7 +14,7 @@ import numpy as np
 
 from disentone.audio import Skipped
 from disentone.clips import ClipTable
-from disentone.datasets.columns import factor_from_column
+from disentone.datasets.columns import derived_factor, factor_from_column
 from disentone.datasets.config import CollectionConfig
 from disentone.datasets.files import FileSounds
 from disentone.datasets.segments import segment
@@ -157,6 +157,8 @@ def collect(
     sources = _pop(columns, _RECORDING)
     recordings = _recordings(sources, [os.path.normpath(paths[row]) for row in order])
     factors, notes = _factors(columns, config.kinds, config.tolerances, len(set(recordings)))
+    for name, rule in config.derive.items():
+        factors[name] = derived_factor(name, rule, factors)
     splits, more = make_splits(given, recordings, factors, how=config.split, seed=config.seed)
     sounds = FileSounds(files[rows], start, seconds, config.lufs)
     table = ClipTable(np.array(ids, object), factors, splits, sounds, recordings)
