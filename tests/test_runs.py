@@ -364,3 +364,15 @@ def test_auditing_needs_a_model_and_its_recipe(copied, tmp_path):
     (copied / "config.yaml").unlink()
     with pytest.raises(RecipeError, match=r"config\.yaml"):
         runs.audit_run(copied)
+
+
+def test_training_copies_no_features(of_files, tones):
+    """Splits are rows of the store's map, however large it is."""
+    data = runs.prepare(of_files(tones), cache=tones / "cache")
+    assert isinstance(data.view_features, np.memmap)
+    for name in ("train", "valid"):
+        split = runs._split(of_files(tones), data, name, Watcher())
+        assert np.shares_memory(split.features, data.view_features)
+        assert len(split) == len(data.table.where(name))
+        index = split.sampler.epoch(0)[:, 0]
+        assert set(data.table.split[split.rows[index]]) == {name}

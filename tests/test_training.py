@@ -15,7 +15,7 @@ import small
 from disentone.artifact import load
 from disentone.errors import ArtifactError, RecipeError
 from disentone.models import ModelConfig
-from disentone.training import TrainingConfig
+from disentone.training import Split, TrainingConfig, fit
 
 
 def without_time(history):
@@ -45,6 +45,30 @@ def test_the_same_seed_gives_the_same_numbers(tmp_path):
     assert same_weights(tmp_path / "one", tmp_path / "two")
 
 
+def test_features_that_stay_in_a_file_train_the_same_model(tmp_path):
+    """A split that is some rows of a map, against one whose clips were copied."""
+    model, copied, valid, objective = small.problem()
+    clips = len(copied)
+    order = np.random.default_rng(1).permutation(2 * clips)[:clips]
+    stored = np.full((2 * clips, *copied.features.shape[1:]), np.nan, dtype=np.float32)
+    stored[order] = copied.features
+    stored.tofile(tmp_path / "features.f32")
+    mapped = np.memmap(tmp_path / "features.f32", np.float32, "r", shape=stored.shape)
+    split = Split(mapped, copied.sampler, copied.mean, copied.std, order)
+    assert len(split) == clips
+    views = copied.sampler.epoch(3)[:7]
+    cpu = torch.device("cpu")
+    assert torch.equal(split.batch(views, cpu), copied.batch(views, cpu))
+    _, expected = small.train(tmp_path / "copied", epochs=2)
+    config = TrainingConfig(epochs=2, batch=16, learning_rate=5e-3)
+    history = fit(
+        model.network, split, valid, objective=objective, config=config, out=tmp_path / "mapped",
+        save_best=lambda: model.save(tmp_path / "mapped"),
+    )  # fmt: skip
+    assert without_time(history) == without_time(expected)
+    assert same_weights(tmp_path / "mapped", tmp_path / "copied")
+
+
 def test_resume_after_kill_is_bit_exact(tmp_path):
     epochs = 40
     _, whole = small.train(tmp_path / "whole", epochs=epochs)
@@ -70,8 +94,6 @@ def test_resuming_with_another_model_is_refused(tmp_path):
     small.train(tmp_path, epochs=1)
     other = small.NETWORK.model_dump() | {"encoder": {"kind": "patch", "width": 8}}
     model, split, valid, objective = small.problem(network=ModelConfig(**other))
-    from disentone.training import fit
-
     with pytest.raises(ArtifactError, match="another model"):
         fit(
             model.network, split, valid, objective=objective, config=TrainingConfig(epochs=2),

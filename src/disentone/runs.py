@@ -282,6 +282,7 @@ def audit_model(
             facet: [name for name in owned if name in factors]
             for facet, owned in recipe.owns().items()
         },
+        baselines=_baselines(model, data, recipe) if config.baselines else {},
         classes={name: count for name, count in config.classes.items() if name in factors},
         seeds=config.seeds,
         permutations=config.permutations,
@@ -290,6 +291,24 @@ def audit_model(
         run=run,
         progress=(watcher or Watcher()).stage("Auditing"),
     )
+
+
+def _baselines(model: Model, data: Data, recipe: Recipe) -> dict[str, np.ndarray]:
+    """What the network says before it is trained, and the mean of the features over time."""
+    untrained = Model(_network(recipe, model.frontend), model.frontend, model.mean, model.std)
+    parts = range(0, len(data.features), 1024)
+    mean = [data.features[start : start + 1024].mean(axis=1) for start in parts]
+    return {
+        "untrained network": untrained.embed_features(data.features),
+        "mean features": np.concatenate(mean),
+    }
+
+
+def _network(recipe: Recipe, frontend: LogMel) -> MultiView:
+    """Give a recipe's network, untrained: the same for the same seed."""
+    torch.manual_seed(recipe.seed)
+    shape = {"frames": frontend.frames, "features": frontend.features}
+    return MultiView(recipe.model, recipe.layout(), **shape)
 
 
 def _named_factors(recipe: Recipe) -> list[str]:
@@ -335,10 +354,9 @@ def _train(
     recipe: Recipe, data: Data, out: Path, *, resume: bool, device: str, watcher: Watcher
 ) -> Model:
     frontend, facets = LogMel(recipe.frontend), recipe.layout()
-    torch.manual_seed(recipe.seed)
-    network = MultiView(recipe.model, facets, frames=frontend.frames, features=frontend.features)
+    network = _network(recipe, frontend)
     train_split, valid_split = (_split(recipe, data, name, watcher) for name in ("train", "valid"))
-    about = {"recipe": recipe.name, "train_clips": len(train_split.features)}
+    about = {"recipe": recipe.name, "train_clips": len(train_split)}
     model = Model(network, frontend, train_split.mean, train_split.std, about=about)
     fit(
         network,
@@ -372,7 +390,7 @@ def _split(recipe: Recipe, data: Data, name: str, watcher: Watcher) -> Split:
             f"{count} of {clips} {name} clips have no partner for facet '{facet}' ({relation})."
         )
     mean, std = _statistics(data.features, data.table.where("train"))
-    return Split(torch.from_numpy(data.view_features[rows]), sampler, mean, std)
+    return Split(data.view_features, sampler, mean, std, rows)  # not copied: it may be a map
 
 
 def _statistics(features: np.ndarray, rows: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:

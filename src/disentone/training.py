@@ -60,17 +60,24 @@ class Split:
     """Clips to train or validate on, and their views.
 
     ``features`` (clips, frames, features) are standardised on the fly with ``mean`` and ``std``.
+    They stay where they are: of the map of a file that is larger than memory, no more than a
+    batch is ever copied. ``rows`` are those of the clips that the sampler counts; all by default.
     """
 
-    features: Tensor
+    features: Tensor | np.ndarray
     sampler: ViewSampler
     mean: Tensor
     std: Tensor
+    rows: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        """Count the clips."""
+        return len(self.features if self.rows is None else self.rows)
 
     def batch(self, views: np.ndarray, device: torch.device) -> Tensor:
         """Views (rows, columns) of clips as standardised features (rows, columns, ...)."""
-        index = torch.from_numpy(views.reshape(-1))
-        x = self.features.index_select(0, index).to(device).float()
+        index = views.reshape(-1) if self.rows is None else self.rows[views.reshape(-1)]
+        x = torch.as_tensor(self.features[index]).to(device).float()
         x = (x - self.mean.to(device)) / self.std.to(device)
         return x.unflatten(0, views.shape)
 
