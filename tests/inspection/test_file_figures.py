@@ -110,11 +110,22 @@ def test_samples_that_are_not_finite_are_counted_and_leave_the_rest_alone(put):
     assert not found.usable
 
 
-def test_a_truncated_file_is_an_error(put):
-    path = put("a.wav")
-    os.truncate(path, os.path.getsize(path) - 100)
+@pytest.mark.parametrize("suffix", ["wav", "flac", "ogg", "aiff"])
+def test_a_truncated_file_is_an_error(put, suffix):
+    path = put(f"a.{suffix}", np.random.default_rng(0).uniform(-0.5, 0.5, 40_000))
+    os.truncate(path, os.path.getsize(path) // 2)
     with pytest.raises(AudioError, match="truncated"):
         measure(path)
+
+
+def test_reading_mp3_in_blocks_gives_the_samples_of_the_whole_and_no_words_of_the_decoder(
+    put, monkeypatch, capfd
+):
+    path = put("a.mp3", np.random.default_rng(0).uniform(-0.9, 0.9, 80_000))
+    whole = measure(path)
+    monkeypatch.setattr(sounds, "_BLOCK", 5000)
+    assert measure(path).digest == whole.digest
+    assert capfd.readouterr() == ("", "")
 
 
 def test_duplicates_are_found_by_bytes_and_by_sound(put, tmp_path, look):

@@ -20,7 +20,6 @@ from disentone.errors import AudioError
 __all__ = ["Duplicates", "FileFigures", "find_duplicates", "measure", "measure_all"]
 
 _BLOCK = 2**20  # samples, of all channels together, that are in memory at once
-_MP3_AGAIN = 4608  # frames read twice: soundfile seeks after each read, and MP3 looks back so far
 _FULL_SCALE = 32767 / 32768  # the highest value that 16 bits can hold
 _RUN = 3  # samples in a row at full scale that are taken for clipping
 
@@ -205,7 +204,7 @@ def _blocks(path: str, info: AudioInfo) -> Iterator[np.ndarray]:
     size = max(1, _BLOCK // info.channels)
     with open(path, "rb") as raw:
         try:
-            file = soundfile.SoundFile(raw.fileno(), closefd=False)
+            file = _OneWay(raw.fileno(), closefd=False)
         except soundfile.SoundFileError:
             file = None
         if file is None or file.frames != info.frames:  # FFmpeg reads it, or knows its length
@@ -215,13 +214,22 @@ def _blocks(path: str, info: AudioInfo) -> Iterator[np.ndarray]:
             yield from _in_sequence(path, file, size)
 
 
+class _OneWay(soundfile.SoundFile):
+    """A file that is read from its beginning to its end.
+
+    Where it may, soundfile seeks after every read, to where it already is. An MP3 decoder then
+    forgets the frames before, which it needs.
+    """
+
+    def seekable(self) -> bool:
+        return False
+
+
 def _in_sequence(path: str, file: soundfile.SoundFile, size: int) -> Iterator[np.ndarray]:
     for start in range(0, file.frames, size):
         wanted = min(size, file.frames - start)
-        again = min(start, _MP3_AGAIN) if file.format == "MP3" else 0
         try:
-            file.seek(start - again)
-            block = file.read(again + wanted, dtype="float32", always_2d=True)[again:]
+            block = file.read(wanted, dtype="float32", always_2d=True)
         except soundfile.SoundFileError as error:
             reason = str(error).removeprefix("Error : ").rstrip(".")
             raise AudioError(f"'{path}' is damaged or truncated: {reason}.") from error
