@@ -221,3 +221,18 @@ def test_importing_the_audit_is_cheap():
     code = "import sys, disentone.audit; print(*{'torch', 'sklearn', 'scipy'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
+
+
+def test_baselines_are_probed_beside_the_facets_and_not_judged():
+    embedding, factors, split = made_up(300)
+    card = quick(embedding, factors, split, baselines={"as it was": embedding[:, 2:5]})
+    same = card.record("probe", "timbre", "shape") | {"facet": "as it was"}
+    assert card.record("probe", "as it was", "shape") == same
+    assert set(card.table("leak")) == {"pitch", "timbre"}
+    for baselines, words in (
+        ({"pitch": embedding}, "a facet's name"),
+        ({"short": embedding[:5]}, "has 5 rows for 300 clips"),
+        ({"flat": embedding[:, 0]}, "Baseline 'flat' is not a table"),
+    ):
+        with pytest.raises(DataError, match=words):
+            quick(embedding, factors, split, baselines=baselines)

@@ -183,6 +183,7 @@ def test_a_split_of_one_clip_has_a_report(parts, tmp_path):
     data = parts["data"]
     test = data.table.where("test")
     keep = np.setdiff1d(np.arange(len(data.table)), test[1:])
-    few = type(data)(data.table.take(keep), data.features[keep], [])
+    table, features = data.table.take(keep), data.features[keep]
+    few = type(data)(table, features, [], table, features)
     report = report_run(tmp_path, **parts | {"data": few})
     assert "0.432" in report.read_text()

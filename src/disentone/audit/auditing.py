@@ -25,7 +25,7 @@ __all__ = ["audit"]
 class _Plan:
     """What is audited, checked."""
 
-    blocks: Mapping[str, np.ndarray]  # facet -> (clips, dims), the whole embedding last
+    blocks: Mapping[str, np.ndarray]  # facet, ALL or baseline -> (clips, dims)
     targets: Mapping[str, Target]
     train: np.ndarray  # (clips,) bool
     test: np.ndarray  # (clips,) bool
@@ -41,6 +41,7 @@ def audit(
     factors: Mapping[str, Factor],
     split: np.ndarray,
     owns: Mapping[str, Sequence[str]] | None = None,
+    baselines: Mapping[str, np.ndarray] | None = None,
     classes: Mapping[str, int] | None = None,
     seeds: int = 5,
     permutations: int = 200,
@@ -80,6 +81,8 @@ def audit(
         ``"train"``, ``"valid"`` or ``"test"``.
     owns : mapping of str to sequence of str, optional
         The factors that each facet is meant to hold. A facet that is not named is not judged.
+    baselines : mapping of str to ndarray, shape (clips, dims), optional
+        Other embeddings of the same clips, probed in the same way to compare with.
     classes : mapping of str to int, optional
         Number of classes of equal width to cut an ordinal or continuous factor in.
     seeds : int
@@ -111,7 +114,7 @@ def audit(
     """
     if seeds < 1 or permutations < 1 or (train_limit is not None and train_limit < 2):
         raise DataError("An audit needs a seed, a permutation and two training clips at least.")
-    blocks = _blocks(np.asarray(embedding), facets)
+    blocks = _blocks(embedding, facets, baselines or {})
     split = np.asarray(split)
     _check(len(blocks[ALL]), facets, factors, split, owns or {}, classes or {})
     targets = {
@@ -142,19 +145,33 @@ def audit(
     return Card(facets, about, tuple(records), run)
 
 
-def _blocks(embedding: np.ndarray, facets: Facets) -> dict[str, np.ndarray]:
-    if embedding.ndim != 2 or not np.issubdtype(embedding.dtype, np.number):
-        raise DataError(f"An embedding is a table of clips x dims, not {embedding.shape}.")
+def _blocks(
+    embedding: np.ndarray, facets: Facets, baselines: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Everything that is probed, by name."""
     if ALL in facets:
         raise DataError(f"No facet may be called '{ALL}': the card keeps it for all of them.")
+    embedding = _table("The embedding", embedding)
+    blocks = {**facets.split(embedding), ALL: embedding}
+    for name, block in baselines.items():
+        if name in blocks:
+            raise DataError(f"No baseline may be called '{name}': that is a facet's name.")
+        blocks[name] = _table(f"Baseline '{name}'", block)
+        if len(block) != len(embedding):
+            raise DataError(f"Baseline '{name}' has {len(block)} rows for {len(embedding)} clips.")
+    return {name: np.ascontiguousarray(block) for name, block in blocks.items()}
+
+
+def _table(what: str, embedding: np.ndarray) -> np.ndarray:
+    embedding = np.asarray(embedding)
+    if embedding.ndim != 2 or not np.issubdtype(embedding.dtype, np.number):
+        raise DataError(f"{what} is not a table of clips x dims, but {embedding.shape}.")
     bad = np.flatnonzero(~np.isfinite(embedding).all(axis=1))
     if len(bad):
         raise DataError(
-            f"The embedding of {len(bad)} clips (first: row {bad[0]}) is not finite: "
-            "leave them out."
+            f"{what} of {len(bad)} clips (first: row {bad[0]}) is not finite: leave them out."
         )
-    whole = {**facets.split(embedding), ALL: embedding}
-    return {name: np.ascontiguousarray(block) for name, block in whole.items()}
+    return embedding
 
 
 def _check(

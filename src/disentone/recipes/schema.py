@@ -38,6 +38,9 @@ class AuditConfig(BaseModel):
         default=None, ge=10, description="most clips a probe is trained on"
     )
     permutations: int = Field(default=200, ge=20)
+    baselines: bool = Field(
+        default=False, description="probe the untrained network and the mean features as well"
+    )
 
 
 class Recipe(BaseModel):

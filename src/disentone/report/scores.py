@@ -23,7 +23,7 @@ def section(inputs: ReportInputs) -> Section | None:
         return None
     cells = {(score.facet, score.factor): score for score in found}
     names = list(dict.fromkeys(score.facet for score in found))
-    rows = [name for name in names if name not in WHOLE] + [n for n in names if n in WHOLE]
+    rows = sorted(names, key=lambda name: (name not in inputs.facets, name not in WHOLE))
     factors = list(dict.fromkeys(score.factor for score in found))
     body = render(
         "scores.html",
