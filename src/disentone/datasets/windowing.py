@@ -96,6 +96,8 @@ class WindowSounds:
         self._end = np.maximum.reduceat(ends, self._first) if len(files) else ends
         self._decoded: dict[int, Future[np.ndarray]] = {}
         self._lock = Lock()
+        self._seen: dict[str, str] = {}  # stamps of files, for as long as nothing was read
+        self._reading = False
         self.silent: set[int] = set()  # windows that were read and hold no sound
         self.broken: dict[int, str] = {}  # windows that could not be read, and why
 
@@ -125,7 +127,12 @@ class WindowSounds:
 
     def stamp(self, index: int) -> str:
         """Text that changes whenever :meth:`key` may have changed, without reading the file."""
-        return self._files.stamp(index)
+        if self._reading:
+            return self._files.stamp(index)
+        path = self._files.paths[index]  # looked at once for all of its windows
+        if path not in self._seen:
+            self._seen[path] = self._files.stamp(index).removesuffix(self._files._part(index))
+        return self._seen[path] + self._files._part(index)
 
     def take(self, indices: np.ndarray) -> WindowSounds:
         """Give some of the windows, in that order."""
@@ -150,6 +157,7 @@ class WindowSounds:
     def _wave(self, stretch: int) -> Future[np.ndarray]:
         """Ask for a stretch and those that follow; forget those that were passed long ago."""
         with self._lock:
+            self._reading = True
             for number in range(stretch, min(stretch + 1 + self._ahead, len(self._first))):
                 if number not in self._decoded:
                     self._decoded[number] = self._pool.submit(self._decode, number)
