@@ -331,3 +331,45 @@ def test_ctrl_c_leaves_a_run_that_goes_on_as_it_says(tmp_path):
     lines = metrics.read_text().splitlines()
     assert lines[: len(done) - 1] == done[:-1], "not done again; the last one may have to be"
     assert [json.loads(line)["epoch"] for line in lines] == list(range(epochs))
+
+
+def test_inspecting_says_what_is_there_and_writes_it_as_json(tone, tmp_path):
+    for pitch in range(60, 66):
+        for instrument in ("harp", "oboe"):
+            tone(f"{instrument}_{pitch}.wav", frequency=10 * pitch + ord(instrument[0]))
+    (tmp_path / "broken.wav").write_text("this is not audio")
+    page = tmp_path / "made" / "page.json"
+    words = (tmp_path, "--pattern", "{instrument}_{pitch}.wav", "--json", page)
+    done = call("inspect", *words)
+    assert done.code == 0
+    *lines, last = done.out.splitlines()
+    assert last == str(page), "the path of what it made is the last line"
+    assert "12 clips" in lines[0]
+    assert any("broken.wav" in line for line in lines)
+    assert '    --facet "rest:8"' in lines
+    assert "Inspecting" in done.err
+    assert len(json.loads(page.read_text())["files"]) == 12
+    quiet = call("inspect", *words, "--quiet")
+    assert (quiet.code, quiet.out, quiet.err) == (0, f"{page}\n", "")
+
+
+def test_inspecting_cuts_and_splits_as_it_is_told(tone, tmp_path):
+    for number in range(12):
+        tone(f"{'ab'[number % 2]}/{number}.wav", frequency=200 + number, seconds=1.0)
+    words = ("--segment", "0.5", "--hop", "0.25", "--split", "stratified:folder", "--seed", "3")
+    out = call("inspect", tmp_path, *words).out
+    assert "36 clips (18 s) from 12 files (12 s)" in out
+    for setting in ("segment=0.5", "hop=0.25", 'split="stratified:folder"', "seed=3"):
+        assert f"data.{setting}" in out, "the command to copy reads the same clips"
+
+
+def test_what_cannot_be_inspected_is_one_clear_error(tone, tmp_path):
+    assert "does not exist" in complaint("inspect", tmp_path / "nowhere")
+    assert "no usable audio file" in complaint("inspect", tmp_path)
+    (tmp_path / "a.wav").write_text("this is not audio")
+    assert "a.wav: The file is not audio" in complaint("inspect", tmp_path)
+    assert "'hop' needs 'segment'" in complaint("inspect", tmp_path, "--hop", "1")
+    assert "--segment: " in complaint("inspect", tmp_path, "--segment", "0")
+    tone("b.wav")
+    blocked = tmp_path / "b.wav" / "page.json"
+    assert "could not be written" in call("inspect", tmp_path, "--json", blocked).err

@@ -216,6 +216,63 @@ def audit(
     typer.echo(report)
 
 
+@app.command(epilog="Example: disentone inspect sounds/ --pattern '{instrument}_{pitch}.wav'")
+def inspect(
+    data: Annotated[Path, typer.Argument(help="Folder or table of audio.")],
+    pattern: Annotated[
+        str | None, typer.Option(help="What file names tell: '{instrument}_{pitch}.wav'.")
+    ] = None,
+    dataset: Annotated[
+        str | None, typer.Option(help="A known dataset in the folder: esc50, nsynth ...")
+    ] = None,
+    split: Annotated[
+        str | None, typer.Option(help="random, stratified:FACTOR, or a factor to split by.")
+    ] = None,
+    segment: Annotated[
+        float | None, typer.Option(help="Cut files into clips of so many seconds.")
+    ] = None,
+    hop: Annotated[
+        float | None, typer.Option(help="Seconds from a segment to the next; needs --segment.")
+    ] = None,
+    json: Annotated[
+        Path | None, typer.Option(help="Write all of it to this JSON file as well.")
+    ] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Files that are decoded at once.")] = 2,
+    seed: Seed = None,
+    quiet: Quiet = False,
+) -> None:
+    """Say what is in a collection: clips, factors, faults, and which relations are possible."""
+    from pydantic import ValidationError
+
+    from disentone import inspection
+    from disentone.datasets.config import CollectionConfig
+    from disentone.errors import DataError
+    from disentone.files import write_json
+
+    options = {
+        "pattern": pattern,
+        "dataset": dataset,
+        "split": split,
+        "segment": segment,
+        "hop": hop,
+        "seed": seed,
+    }
+    given = {name: value for name, value in options.items() if value is not None}
+    try:
+        config = CollectionConfig.model_validate({"path": str(data), **given})
+    except ValidationError as error:
+        problem = error.errors()[0]
+        name = "".join(f"--{part}: " for part in problem["loc"])
+        raise DataError(f"{name}{problem['msg'].removeprefix('Value error, ')}.") from error
+    with Screen(quiet=quiet) as screen:
+        found = inspection.inspect(config, jobs=jobs, progress=screen.stage("Inspecting"))
+    if not quiet:
+        typer.echo(inspection.text(found))
+    if json is not None:
+        write_json(json, found.to_json())
+        typer.echo(json)
+
+
 @app.command(epilog="Example: disentone info runs/demo")
 def info(
     run: Annotated[Path, typer.Argument(help="Run folder, or any folder with a model.")],
