@@ -373,3 +373,24 @@ def test_what_cannot_be_inspected_is_one_clear_error(tone, tmp_path):
     tone("b.wav")
     blocked = tmp_path / "b.wav" / "page.json"
     assert "could not be written" in call("inspect", tmp_path, "--json", blocked).err
+
+
+def test_embedding_writes_a_row_for_every_file(trained, tone, tmp_path):
+    run = trained[0]
+    for name in ("a.wav", "b/c.wav"):
+        tone(name, seconds=0.5, rate=16000)
+    (tmp_path / "broken.wav").write_text("this is not audio")
+    out = tmp_path / "made.parquet"
+    done = call("embed", run, tmp_path, "-o", out)
+    assert done.code == 0
+    assert done.out.splitlines()[-1] == str(out)
+    import pyarrow.parquet
+
+    table = pyarrow.parquet.read_table(out).to_pydict()
+    assert len(table["path"]) == 2
+    assert {"private", "shared"} <= set(table)
+    assert "broken.wav" in (tmp_path / "made-skipped.csv").read_text()
+    assert "made.parquet" in complaint("embed", run, tmp_path, "-o", out)
+    stopped = complaint("embed", run, tmp_path, "-o", tmp_path / "x.npz", "--on-error", "stop")
+    assert "broken.wav" in stopped
+    assert not (tmp_path / "x.npz").exists()

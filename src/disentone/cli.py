@@ -6,6 +6,7 @@ import errno
 import shlex
 import sys
 from collections.abc import Callable, Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -45,6 +46,13 @@ Settings = Annotated[
     list[str] | None, typer.Option("--set", help="Set a recipe's key: training.epochs=10.")
 ]
 Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1 ...")]
+
+
+class OnError(StrEnum):
+    """What a file that cannot be used does."""
+
+    skip = "skip"
+    stop = "stop"
 
 
 class Screen(Watcher):
@@ -271,6 +279,63 @@ def inspect(
     if json is not None:
         write_json(json, found.to_json())
         typer.echo(json)
+
+
+@app.command(epilog="Example: disentone embed runs/facets sounds/ -o sounds.parquet")
+def embed(
+    model: Annotated[Path, typer.Argument(help="Run folder, or any folder with a model.")],
+    paths: Annotated[list[Path], typer.Argument(help="Audio files, folders and tables.")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="FILE.parquet, .npz, or .npy with a .csv beside it.")
+    ],
+    segment: Annotated[
+        float | None, typer.Option(help="A row for every so many seconds, not for every file.")
+    ] = None,
+    hop: Annotated[
+        float | None, typer.Option(help="Seconds from a segment to the next; needs --segment.")
+    ] = None,
+    cache: Annotated[
+        Path | None, typer.Option(help="Keep features here: the next pass is many times faster.")
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Files that are decoded at once; all cores.")
+    ] = None,
+    on_error: Annotated[
+        OnError, typer.Option(help="What a file that cannot be used does.")
+    ] = OnError.skip,
+    resume: Annotated[bool, typer.Option(help="Go on with what was stopped.")] = False,
+    device: Device = "cpu",
+    quiet: Quiet = False,
+) -> None:
+    """Embed a collection: a row for each file or segment, a column for each facet.
+
+    What was left out is listed in OUT-skipped.csv, with the reason.
+    """
+    from disentone.extraction import embed_collection
+
+    words = [str(model), *map(str, paths)]
+    options = {"--out": out, "--segment": segment, "--hop": hop, "--cache": cache, "--jobs": jobs}
+    words += [w for k, v in options.items() if v is not None for w in (k, str(v))]
+    words += ["--on-error", on_error.value] if on_error is not OnError.skip else []
+    words += ["--device", device] if device != "cpu" else []
+    with Screen(quiet=quiet) as screen:
+        made = _resumable(
+            ["disentone", "embed", *words, "--resume"],
+            lambda: embed_collection(
+                model,
+                paths,
+                out,
+                segment=segment,
+                hop=hop,
+                cache=cache,
+                jobs=jobs,
+                device=device,
+                resume=resume,
+                on_error=on_error.value,
+                watcher=screen,
+            ),
+        )
+    typer.echo(made)
 
 
 @app.command(epilog="Example: disentone info runs/demo")
