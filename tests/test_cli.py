@@ -357,7 +357,7 @@ def test_inspecting_cuts_and_splits_as_it_is_told(tone, tmp_path):
     for number in range(12):
         tone(f"{'ab'[number % 2]}/{number}.wav", frequency=200 + number, seconds=1.0)
     words = ("--segment", "0.5", "--hop", "0.25", "--split", "stratified:folder", "--seed", "3")
-    out = call("inspect", tmp_path, *words).out
+    out = " ".join(call("inspect", tmp_path, *words).out.split())
     assert "36 clips (18 s) from 12 files (12 s)" in out
     for setting in ("segment=0.5", "hop=0.25", 'split="stratified:folder"', "seed=3"):
         assert f"data.{setting}" in out, "the command to copy reads the same clips"

@@ -18,7 +18,7 @@ def test_clips_hours_and_formats(put, look):
     assert sum(split.clips for split in found.splits) == 4 * 3 + 6
     assert sum(split.seconds for split in found.splits) == pytest.approx(9.0)
     assert sorted({one.sample_rate for one in found.files}) == [8000, 16000]
-    assert "18 clips (9 s) from 5 files (9 s)" in text(found)
+    assert "18 clips (9 s) from 5 files (9 s)" in " ".join((text(found)).split())
     assert "8,000 Hz mono: 4 files, 16,000 Hz mono: 1 file" in text(found)
 
 
