@@ -1,0 +1,216 @@
+"""Embed FLAC and OGG clips from a cold start: ours, against librosa in a torch DataLoader.
+
+Each is a new process, finds no file in the system's cache, and leaves the embeddings on disk. The
+lines called "whole command" count the start of Python and torch too, which takes two seconds and
+more on two cores; the others do not. Each is run several times and the best is kept, as machines
+have other work. The model is the default network on log-mel windows of 1 s; weights do not matter.
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+RATE, SECONDS = 44100, 10
+OURS = """
+import sys, time
+from disentone.extraction import embed_collection
+model, folder, out, *cache = sys.argv[1:]
+began = time.perf_counter()
+embed_collection(model, [folder], out, cache=cache[0] if cache else None)
+print(time.perf_counter() - began)
+"""
+
+
+def make_clip(path, seed):
+    """Notes of a few partials over a little noise: neither trivial nor impossible to compress."""
+    rng = np.random.default_rng(seed)
+    time = np.arange(RATE * SECONDS) / RATE
+    wave = 0.003 * rng.standard_normal(len(time))
+    for begin in range(0, len(time), RATE // 2):
+        note = slice(begin, begin + RATE // 2)
+        pitch = 440 * 2 ** (rng.integers(-24, 24) / 12)
+        partials = np.arange(1, 1 + rng.integers(3, 12))
+        tone = (np.sin(2 * np.pi * pitch * partials[:, None] * time[note]) / partials[:, None]).sum(
+            axis=0
+        )
+        wave[note] += 0.2 * tone * np.exp(-4 * (time[note] - time[begin]))
+    soundfile.write(path, wave, RATE)
+
+
+def make_collection(folder, clips):
+    folder.mkdir()
+    paths = [folder / f"{i:05d}.{'flac' if i % 2 else 'ogg'}" for i in range(clips)]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(make_clip, paths, range(clips)))
+    return paths
+
+
+def make_model(folder):
+    import torch
+
+    from disentone.artifact import Model
+    from disentone.facets import Facets
+    from disentone.frontends.logmel import LogMel, LogMelConfig
+    from disentone.models import ModelConfig, MultiView
+
+    torch.manual_seed(0)
+    facets, frontend = Facets({"private": 8, "shared": 8}), LogMel(LogMelConfig())
+    network = MultiView(ModelConfig(), facets, frames=frontend.frames, features=frontend.features)
+    Model(network, frontend, torch.tensor(-30.0), torch.tensor(15.0)).save(folder)
+
+
+class Clips:
+    """What a DataLoader takes: log-mel windows of one file, by librosa."""
+
+    def __init__(self, paths):
+        self.paths = paths
+
+    def __len__(self):
+        return len(self.paths)
+
+    def __getitem__(self, index):
+        import librosa
+
+        wave, rate = librosa.load(self.paths[index], sr=16000)
+        windows = wave[: len(wave) // rate * rate].reshape(-1, rate)
+        mel = librosa.feature.melspectrogram(
+            y=windows, sr=rate, n_fft=1024, hop_length=512, n_mels=64, pad_mode="constant"
+        )
+        decibels = librosa.power_to_db(mel, ref=1.0, amin=1e-6, top_db=None)
+        return decibels.transpose(0, 2, 1).astype(np.float32)
+
+
+def peer(model, folder, out):
+    """One clip after the other in as many workers as there are cores, in batches of 16 files."""
+    import torch
+    from torch.utils.data import DataLoader
+
+    from disentone.artifact import load
+
+    began = time.perf_counter()
+    loaded = load(model)
+    paths = sorted(Path(folder).iterdir())
+    batches = DataLoader(
+        Clips(paths), batch_size=16, num_workers=os.cpu_count(), collate_fn=lambda batch: batch
+    )
+    rows = []
+    for batch in batches:
+        with torch.inference_mode():
+            x = loaded.standardise(torch.from_numpy(np.concatenate(batch)))
+            codes = loaded.network.posterior(x)[0].numpy()
+        ends = np.cumsum([len(clip) for clip in batch])[:-1]
+        rows += [part.mean(axis=0) for part in np.split(codes, ends)]
+    np.save(out, np.stack(rows))
+    print(time.perf_counter() - began)
+
+
+def drop_from_cache(paths):
+    for path in paths:
+        with open(path, "rb") as file:
+            os.fsync(file.fileno())
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def command(*words):
+    """Seconds of a command: of the work, as it says itself, and with the start of the process."""
+    began = time.perf_counter()
+    words = [sys.executable, *map(str, words)]
+    done = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True)
+    return np.array([float(done.stdout.split()[-1]), time.perf_counter() - began])
+
+
+def stages(paths, audio_seconds):
+    """Milliseconds on one core for a second of audio, stage by stage: ours and the peer's."""
+    import librosa
+    import torch
+
+    from disentone import audio
+    from disentone.frontends.logmel import LogMel, LogMelConfig
+    from timing import record, seconds
+
+    torch.set_num_threads(1)
+    unit, total = "ms a s of audio", 1000 / audio_seconds
+    frontend = LogMel(LogMelConfig())
+    waves = [audio.read(path, sample_rate=16000)[: SECONDS * 16000] for path in paths]
+    blocks = [torch.from_numpy(wave.reshape(-1, 16000)) for wave in waves]
+    ours = seconds(lambda: [audio.read(path, sample_rate=16000) for path in paths])
+    theirs = seconds(lambda: [librosa.load(path, sr=16000) for path in paths])
+    decode = record("decode and resample", ours * total, unit, "librosa.load", theirs * total)
+    mel = {"sr": 16000, "n_fft": 1024, "hop_length": 512, "n_mels": 64}
+    with torch.inference_mode():
+        ours = seconds(lambda: [frontend(block) for block in blocks])
+    theirs = seconds(
+        lambda: [
+            librosa.power_to_db(librosa.feature.melspectrogram(y=b.numpy(), **mel)) for b in blocks
+        ]
+    )
+    return [decode, record("log-mel", ours * total, unit, "librosa", theirs * total)]
+
+
+def main():
+    from timing import publish, record
+
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--clips", type=int, default=720, help=f"of {SECONDS} s each")
+    parser.add_argument("--repeats", type=int, default=2)
+    options = parser.parse_args()
+    spent = {}
+    with tempfile.TemporaryDirectory() as folder:
+        work = Path(folder)
+        paths = make_collection(work / "clips", options.clips)
+        make_model(work / "model")
+        common = (work / "model", work / "clips")
+        for _ in range(options.repeats):
+            shutil.rmtree(work / "store", ignore_errors=True)
+            for name, words in {
+                "peer": (__file__, "--peer", *common, work / "peer.npy"),
+                "plain": ("-c", OURS, *common, work / "plain.parquet"),
+                "first": ("-c", OURS, *common, work / "first.parquet", work / "store"),
+                "second": ("-c", OURS, *common, work / "second.parquet", work / "store"),
+            }.items():
+                words[-1 if name in ("peer", "plain") else -2].unlink(missing_ok=True)
+                if name != "second":
+                    drop_from_cache(paths)
+                spent[name] = np.minimum(spent.get(name, np.inf), command(*words))
+        check_alike(work)
+        parts = stages(paths[:40], 40 * SECONDS)
+    length = options.clips * SECONDS
+    speed = {name: length / seconds for name, seconds in spent.items()}
+    unit = "x real time"
+    lines = []
+    for name, what, peer_name, peer_what in (
+        ("plain", f"{length / 3600:g} h of FLAC and OGG", "peer", "librosa + DataLoader"),
+        ("first", "the same, and features stored", "peer", "librosa + DataLoader"),
+        ("second", "again, from the store", "first", "first pass"),
+    ):
+        for part, detail in enumerate(("", ", whole command")):
+            ours, theirs = speed[name][part], speed[peer_name][part]
+            lines.append(record(what + detail, ours, unit, peer_what, theirs))
+    publish("embedding", lines + parts)
+
+
+def check_alike(work):
+    """The commands compute the same thing."""
+    from disentone.embeddings import read_embeddings
+
+    plain = read_embeddings(work / "plain.parquet").values
+    np.testing.assert_array_equal(plain, read_embeddings(work / "first.parquet").values)
+    np.testing.assert_array_equal(plain, read_embeddings(work / "second.parquet").values)
+    error = np.abs(plain - np.load(work / "peer.npy")).max() / plain.std()
+    print(f"largest difference to librosa's embeddings: {error:.2g} standard deviations")
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--peer"]:
+        peer(*sys.argv[2:])
+    else:
+        main()
