@@ -1,6 +1,8 @@
 """Decoding, resampling, loudness and writing, on files made here."""
 
 import os
+import subprocess
+import sys
 import tracemalloc
 
 import av
@@ -60,6 +62,25 @@ def test_what_is_written_is_read(tmp_path, suffix, tolerance, channels):
 def test_other_suffixes_can_be_written(tmp_path, suffix):
     audio.write(tmp_path / f"a{suffix}", sine(rate=48000), 48000)
     assert audio.info(tmp_path / f"a{suffix}").seconds == pytest.approx(1.0)
+
+
+WRITE_A_MINUTE = """
+import sys
+import numpy as np
+from disentone import audio
+wave = np.tile(np.sin(2 * np.pi * 440 * np.arange(44100) / 44100), (2, 90)).astype("float32")
+audio.write(sys.argv[1], 0.5 * wave, 44100)
+"""
+
+
+def test_a_long_ogg_is_written(tmp_path):
+    path = tmp_path / "long.ogg"
+    command = [sys.executable, "-c", WRITE_A_MINUTE, str(path)]
+    assert subprocess.run(command, check=False).returncode == 0  # written at once, it crashes
+    assert audio.info(path).seconds == pytest.approx(90, abs=0.1)
+    part = audio.read(path, start=80, seconds=1, mono=False)
+    assert part.shape == (2, 44100)
+    np.testing.assert_allclose(np.sqrt((part**2).mean(axis=1)), 0.5 / np.sqrt(2), rtol=0.02)
 
 
 @pytest.mark.parametrize("subtype", ["PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE"])
@@ -331,7 +352,7 @@ def test_writing_refuses_clearly_and_leaves_the_old_file(tmp_path, monkeypatch):
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(soundfile, "write", full)
+    monkeypatch.setattr(soundfile.SoundFile, "write", full)
     with pytest.raises(AudioError, match="No space left"):
         audio.write(tmp_path / "a.wav", 2 * sine(), 44100)
     monkeypatch.undo()

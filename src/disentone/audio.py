@@ -30,6 +30,7 @@ SUFFIXES = frozenset((
 # fmt: on
 
 _SILENCE = 10 ** (-90 / 20)  # full scale = 1
+_BLOCK = 8192  # samples that are written at once: a minute of Vorbis in one go crashes libsndfile
 
 
 @dataclass(frozen=True)
@@ -215,7 +216,7 @@ def write(path: str | Path, wave: np.ndarray, sample_rate: int) -> None:
     subtype = "OPUS" if path.suffix.lower() == ".opus" else None
     temporary = path.with_name(f".{uuid.uuid4().hex}.part")
     try:
-        soundfile.write(temporary, np.asarray(wave).T, sample_rate, format=kind, subtype=subtype)
+        _write_blocks(temporary, np.asarray(wave).T, sample_rate, kind, subtype)
         with temporary.open("rb+") as whole:
             os.fsync(whole.fileno())
         temporary.replace(path)
@@ -223,6 +224,14 @@ def write(path: str | Path, wave: np.ndarray, sample_rate: int) -> None:
         raise AudioError(f"'{path}' cannot be written: {reason(error)}.") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _write_blocks(path: Path, wave: np.ndarray, rate: int, kind: str, subtype: str | None) -> None:
+    """Write (samples,) or (samples, channels) with libsndfile, a block after the other."""
+    channels = 1 if wave.ndim < 2 else wave.shape[1]
+    with soundfile.SoundFile(path, "w", rate, channels, subtype, format=kind) as file:
+        for start in range(0, len(wave), _BLOCK):
+            file.write(wave[start : start + _BLOCK])
 
 
 def _to_loudness(wave: np.ndarray, rate: int, lufs: float) -> np.ndarray:
