@@ -345,6 +345,19 @@ def test_a_card_that_judges_nothing_is_judged_by_own(tmp_path):
     assert "no sure leak" in cell(tree, "shared", "frequency").words
 
 
+def test_directional_differences_stand_with_the_facet_that_should_tell(tmp_path):
+    probes = [r for r in card()["records"] if r["measure"] == "probe"]
+    told = {"measure": "dsc_delta", "facet": "shared", "factor": "timbre", "metric": "accuracy"}
+    told |= {"value": 0.581, "low": 0.55, "high": 0.61, "other": "private"}
+    path = write_report(bare(card={"records": [*probes, told]}), tmp_path / "r.html")
+    words = cell(read(path), "shared", "timbre").words
+    assert "DSC Δ +0.581 over private (+0.550 to +0.610)" in words
+    assert "DSC" not in cell(read(path), "private", "timbre").words
+    assert "above 0 is right" in path.read_text(encoding="utf-8")
+    plain = write_report(bare(card={"records": probes}), tmp_path / "p.html")
+    assert "DSC" not in plain.read_text(encoding="utf-8")
+
+
 def test_further_metrics_stand_in_the_cell(tmp_path):
     main, *_ = card()["records"]
     more = main | {"metric": "within", "value": 0.625}

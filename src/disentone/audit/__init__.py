@@ -3,6 +3,7 @@
 from disentone.audit.auditing import audit
 from disentone.audit.binning import equal_width_codes, equal_width_edges, quantile_codes
 from disentone.audit.card import Card
+from disentone.audit.directional import dsc_delta
 from disentone.audit.information import (
     Information,
     dimension_information,
@@ -30,6 +31,7 @@ __all__ = [
     "audit",
     "class_scores",
     "dimension_information",
+    "dsc_delta",
     "entropy",
     "equal_width_codes",
     "equal_width_edges",

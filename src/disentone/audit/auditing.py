@@ -12,7 +12,15 @@ from disentone.audit.binning import quantile_codes
 from disentone.audit.card import ALL, Card
 from disentone.audit.information import Information, dimension_information, entropy
 from disentone.audit.probes import fit_probe
-from disentone.audit.records import Outputs, Record, dimension_records, probe_records
+from disentone.audit.records import (
+    Outputs,
+    Record,
+    dimension_records,
+    directional_records,
+    probe_records,
+    probe_scores,
+)
+from disentone.audit.scores import Scores
 from disentone.audit.targets import Target, make_target
 from disentone.errors import DataError, closest
 from disentone.facets import Facets
@@ -62,6 +70,8 @@ def audit(
       factor is told as the middle of a class, so its classes should not be wider than twice the
       tolerance. Chance is the best constant answer of the training clips.
     - ``leak``: accuracy (Jaccard) above that chance, where the facet does not own the factor.
+    - ``dsc_delta``: score of the facet that owns the factor less that of the ``other`` facet, or
+      of the best of several others (see :func:`~disentone.audit.directional.dsc_delta`).
     - ``information``: nats about the factor; of a facet the probe's held-out lower bound
       H(factor) - cross-entropy, of a dimension the plug-in with quantile bins, chance being the
       mean of a permutation null.
@@ -134,8 +144,13 @@ def audit(
         _check_target(name, target, plan)
     done = _run(_tasks(plan, bins, permutations, seed), jobs, progress)
     records: list[Record] = []
+    main: dict[tuple[str, str], Scores] = {}
     for facet, factor in _pairs(plan):
-        records += _probed(plan, facet, factor, [next(done) for _ in plan.seeds])
+        outputs = [next(done) for _ in plan.seeds]
+        scores = _scored(plan, factor, outputs)
+        main[facet, factor] = scores[0]
+        records += _probed(plan, facet, factor, outputs, scores)
+    records += directional_records(main, facets=facets, owns=plan.owns)
     for name in targets:
         records += dimension_records(next(done), facets=facets, factor=name)
     about = {
@@ -255,10 +270,19 @@ def _probe(
     return probe.probabilities(block[test & target.known]), probe.classes
 
 
-def _probed(plan: _Plan, facet: str, factor: str, outputs: Outputs) -> Iterator[Record]:
+def _scored(plan: _Plan, factor: str, outputs: Outputs) -> list[Scores]:
+    target = plan.targets[factor]
+    train, test = plan.train & target.known, plan.test & target.known
+    return probe_scores(outputs, target=target, train=train, test=test)
+
+
+def _probed(
+    plan: _Plan, facet: str, factor: str, outputs: Outputs, scores: list[Scores]
+) -> Iterator[Record]:
     target = plan.targets[factor]
     return probe_records(
         outputs,
+        scores,
         facet=facet,
         factor=factor,
         target=target,

@@ -38,7 +38,8 @@ class Card:
         ``"shared[3]"``), ``factor``, ``metric``, ``value``, ``low`` and ``high`` (95 % interval),
         ``chance`` (what no information would give), ``n`` (clips scored) and ``split``. Numbers
         that do not exist are None. Probes also carry ``train`` (training clips) and ``seeds``;
-        dimensions carry ``dimension``, ``p`` and ``null`` (95 % quantile of permutations).
+        ``dsc_delta`` carries ``other`` (the facet compared with) and ``seeds``; dimensions carry
+        ``dimension``, ``p`` and ``null`` (95 % quantile of permutations).
     run : str
         What was audited.
     schema : int

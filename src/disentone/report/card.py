@@ -35,6 +35,8 @@ class Score:
     leak: float  # above chance; NaN where nothing leaks
     sure: bool  # the leak's interval lies above 0
     others: tuple[tuple[str, float], ...]  # further metrics
+    delta: tuple[float, float, float] = (math.nan, math.nan, math.nan)  # DSC delta, low and high
+    rival: str = ""  # the facet that it is above or below
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,7 @@ def scores(
     """
     papers = list(paper)
     probes, leaks = _grouped(card, "probe"), _grouped(card, "leak")
+    deltas = _grouped(card, "dsc_delta")
     judged = {facet for facet, _ in leaks}
     found = []
     for (facet, factor), (record, *others) in probes.items():
@@ -84,6 +87,7 @@ def scores(
             role, leak, sure = "leak", real(first.get("value")), not real(first.get("low")) <= 0
         elif not leaks and own.get(facet) and not mine:
             role, leak = "leak", value - chance
+        directed = deltas.get((facet, factor), [{}])[0]
         found.append(
             Score(
                 facet=facet,
@@ -99,6 +103,12 @@ def scores(
                 leak=leak,
                 sure=sure,
                 others=tuple((str(o.get("metric")), real(o.get("value"))) for o in others),
+                delta=(
+                    real(directed.get("value")),
+                    real(directed.get("low")),
+                    real(directed.get("high")),
+                ),
+                rival=str(directed.get("other") or ""),
             )
         )
     return found

@@ -33,6 +33,7 @@ def section(inputs: ReportInputs) -> Section | None:
         bar=bar,
         with_paper=any(not math.isnan(score.paper) for score in found),
         with_roles=any(score.role for score in found),
+        with_deltas=any(score.rival for score in found),
         clips=[f"{n:,}" for n in sorted({score.n for score in found if score.n})],
     )
     return Section("scores", "What each facet tells", body)
