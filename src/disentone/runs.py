@@ -355,14 +355,18 @@ def _train(
 ) -> Model:
     frontend, facets = LogMel(recipe.frontend), recipe.layout()
     network = _network(recipe, frontend)
-    train_split, valid_split = (_split(recipe, data, name, watcher) for name in ("train", "valid"))
+    train_clips = data.table.take(data.table.where("train"))
+    objective = Objective(recipe.objective, facets, train_clips.factors)
+    train_split, valid_split = (
+        _split(recipe, data, name, objective.factors, watcher) for name in ("train", "valid")
+    )
     about = {"recipe": recipe.name, "train_clips": len(train_split)}
     model = Model(network, frontend, train_split.mean, train_split.std, about=about)
     fit(
         network,
         train_split,
         valid_split,
-        objective=Objective(recipe.objective, facets),
+        objective=objective,
         config=recipe.training,
         out=out,
         save_best=lambda: model.save(out),
@@ -374,10 +378,13 @@ def _train(
     return load(out)
 
 
-def _split(recipe: Recipe, data: Data, name: str, watcher: Watcher) -> Split:
+def _split(
+    recipe: Recipe, data: Data, name: str, labelled: Sequence[str], watcher: Watcher
+) -> Split:
     rows = data.views.where(name)
+    views = data.views.take(rows)
     sampler = ViewSampler(
-        data.views.take(rows),
+        views,
         recipe.relations(),
         views=recipe.views,
         seed=recipe.seed,
@@ -390,7 +397,12 @@ def _split(recipe: Recipe, data: Data, name: str, watcher: Watcher) -> Split:
             f"{count} of {clips} {name} clips have no partner for facet '{facet}' ({relation})."
         )
     mean, std = _statistics(data.features, data.table.where("train"))
-    return Split(data.view_features, sampler, mean, std, rows)  # not copied: it may be a map
+    labels = {
+        factor: torch.as_tensor(views.factor(factor).values, dtype=torch.float32)
+        for factor in labelled
+    }
+    # The features are not copied: they may be a map.
+    return Split(data.view_features, sampler, mean, std, rows, labels)
 
 
 def _statistics(features: np.ndarray, rows: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:

@@ -6,9 +6,9 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -62,6 +62,7 @@ class Split:
     ``features`` (clips, frames, features) are standardised on the fly with ``mean`` and ``std``.
     They stay where they are: of the map of a file that is larger than memory, no more than a
     batch is ever copied. ``rows`` are those of the clips that the sampler counts; all by default.
+    ``labels`` are the values of factors for those clips, where the objective needs some.
     """
 
     features: Tensor | np.ndarray
@@ -69,6 +70,7 @@ class Split:
     mean: Tensor
     std: Tensor
     rows: np.ndarray | None = None
+    labels: Mapping[str, Tensor] = field(default_factory=dict)
 
     def __len__(self) -> int:
         """Count the clips."""
@@ -80,6 +82,11 @@ class Split:
         x = torch.as_tensor(self.features[index]).to(device).float()
         x = (x - self.mean.to(device)) / self.std.to(device)
         return x.unflatten(0, views.shape)
+
+    def known(self, views: np.ndarray, device: torch.device) -> dict[str, Tensor]:
+        """Labels of views (rows, columns), each (rows, columns) or (rows, columns, labels)."""
+        index = torch.from_numpy(views)
+        return {name: values[index].to(device) for name, values in self.labels.items()}
 
 
 @dataclass(frozen=True)
@@ -216,10 +223,15 @@ def evaluate(
     sums = _Means()
     with torch.no_grad():
         for views in _slices(split.sampler.epoch(0), config.batch):
-            x = split.batch(_mine(views), device)
+            mine = _mine(views)
             with _precision(config, device):
-                out = model(x, split.sampler.groups, dataset_size=len(split.sampler))
-            sums.add(objective(out)[1], len(views))
+                out = model(
+                    split.batch(mine, device),
+                    split.sampler.groups,
+                    dataset_size=len(split.sampler),
+                    decode=objective.decodes,
+                )
+            sums.add(objective(replace(out, labels=split.known(mine, device)))[1], len(views))
     return _over_processes(sums.values())
 
 
@@ -234,13 +246,16 @@ def _step(
     progress: float,
 ) -> dict[str, Tensor]:
     groups: Groups = train.sampler.groups
+    mine = _mine(views)
     with _precision(config, device):
         out = model(
-            train.batch(_mine(views), device),
+            train.batch(mine, device),
             groups,
             dataset_size=len(train.sampler),
             progress=progress,
+            decode=objective.decodes,
         )
+    out = replace(out, labels=train.known(mine, device))
     total, logs = objective(out)  # in full precision: determinants and densities need it
     optimiser.zero_grad(set_to_none=True)
     total.backward()

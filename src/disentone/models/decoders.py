@@ -1,6 +1,7 @@
 """Decoders: an embedding to the features of a clip, exchangeable by name.
 
-Every decoder maps (batch, dim) to (batch, frames, features).
+Every decoder maps (batch, dim) to (batch, frames, features); the one of kind ``frames`` takes a
+code for every frame, (batch, frames, dim).
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
-from disentone.models.encoders import FullPrecision
+from disentone.models.encoders import FrameNetworkConfig, FullPrecision, frame_layers
 
 __all__ = ["ConvDecoderConfig", "DecoderConfig", "DenseDecoderConfig", "build_decoder"]
 
@@ -35,7 +36,9 @@ class ConvDecoderConfig(BaseModel):
     width: int = Field(default=256, ge=1, description="units of the dense layer")
 
 
-DecoderConfig = Annotated[DenseDecoderConfig | ConvDecoderConfig, Field(discriminator="kind")]
+DecoderConfig = Annotated[
+    DenseDecoderConfig | ConvDecoderConfig | FrameNetworkConfig, Field(discriminator="kind")
+]
 
 
 def build_decoder(config: DecoderConfig, *, dim: int, frames: int, features: int) -> nn.Module:
@@ -43,12 +46,14 @@ def build_decoder(config: DecoderConfig, *, dim: int, frames: int, features: int
 
     Parameters
     ----------
-    config : DenseDecoderConfig or ConvDecoderConfig
+    config : DenseDecoderConfig, ConvDecoderConfig or FrameNetworkConfig
     dim : int
         Length of the embedding.
     frames, features : int
         Shape of the output of one clip.
     """
+    if isinstance(config, FrameNetworkConfig):
+        return frame_layers(config, before=dim, out=features)
     kind = ConvDecoder if isinstance(config, ConvDecoderConfig) else DenseDecoder
     return kind(config, dim=dim, frames=frames, features=features)  # type: ignore[arg-type]
 

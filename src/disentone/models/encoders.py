@@ -1,6 +1,7 @@
 """Encoders: features of a clip to one vector, exchangeable by name.
 
-Every encoder maps (batch, frames, features) to (batch, out).
+Every encoder maps (batch, frames, features) to (batch, out); the one of kind ``frames`` keeps the
+frames and maps to (batch, frames, out).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from torch.nn import functional
 __all__ = [
     "ConvEncoderConfig",
     "EncoderConfig",
+    "FrameNetworkConfig",
     "FullPrecision",
     "PatchEncoderConfig",
     "build_encoder",
@@ -53,7 +55,23 @@ class ConvEncoderConfig(BaseModel):
     dropout: float = Field(default=0.0, ge=0, lt=1, description="for small collections")
 
 
-EncoderConfig = Annotated[PatchEncoderConfig | ConvEncoderConfig, Field(discriminator="kind")]
+class FrameNetworkConfig(BaseModel):
+    """A small network on every frame alone, as for the latents of a codec.
+
+    After LATENT: a multi-layer perceptron whose depth and width the paper leaves open.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["frames"] = "frames"
+    width: int = Field(default=512, ge=1)
+    depth: int = Field(default=1, ge=0, description="hidden layers")
+    dropout: float = Field(default=0.0, ge=0, lt=1, description="for small collections")
+
+
+EncoderConfig = Annotated[
+    PatchEncoderConfig | ConvEncoderConfig | FrameNetworkConfig, Field(discriminator="kind")
+]
 
 
 def build_encoder(config: EncoderConfig, *, frames: int, features: int, out: int) -> nn.Module:
@@ -61,7 +79,7 @@ def build_encoder(config: EncoderConfig, *, frames: int, features: int, out: int
 
     Parameters
     ----------
-    config : PatchEncoderConfig or ConvEncoderConfig
+    config : PatchEncoderConfig, ConvEncoderConfig or FrameNetworkConfig
     frames, features : int
         Shape of the input of one clip.
     out : int
@@ -69,6 +87,8 @@ def build_encoder(config: EncoderConfig, *, frames: int, features: int, out: int
     """
     if isinstance(config, ConvEncoderConfig):
         return ConvEncoder(config, frames=frames, features=features, out=out)
+    if isinstance(config, FrameNetworkConfig):
+        return frame_layers(config, before=features, out=out)
     return PatchEncoder(config, features=features, out=out)
 
 
@@ -83,6 +103,15 @@ def dense(before: int, after: int, dropout: float = 0.0) -> list[nn.Module]:
     """Give the layers of one dense stage: linear, layer normalisation, GELU, dropout."""
     stage: list[nn.Module] = [nn.Linear(before, after), nn.LayerNorm(after), nn.GELU()]
     return [*stage, nn.Dropout(dropout)] if dropout else stage
+
+
+def frame_layers(config: FrameNetworkConfig, *, before: int, out: int) -> nn.Sequential:
+    """Give a perceptron on the last axis: (..., before) to (..., out)."""
+    layers: list[nn.Module] = []
+    for _ in range(config.depth):
+        layers += dense(before, config.width, config.dropout)
+        before = config.width
+    return nn.Sequential(*layers, FullPrecision(before, out))
 
 
 class PatchEncoder(nn.Module):

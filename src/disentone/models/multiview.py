@@ -6,14 +6,16 @@ Music Audio Representations" (2024), for any number of views and facets.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor, nn
 
+from disentone.errors import RecipeError
 from disentone.facets import Facets
 from disentone.models.decoders import DecoderConfig, DenseDecoderConfig, build_decoder
 from disentone.models.encoders import EncoderConfig, PatchEncoderConfig, build_encoder
@@ -49,14 +51,27 @@ class ModelConfig(BaseModel):
         default=True, description="sample the code in training, or decode the mean"
     )
 
+    @model_validator(mode="after")
+    def _agree(self) -> ModelConfig:
+        if (self.encoder.kind == "frames") != (self.decoder.kind == "frames"):
+            raise ValueError("an encoder of kind 'frames' and a decoder of that kind go together")
+        return self
+
+    @property
+    def gaussian(self) -> bool:
+        """Whether the encoder gives a variance beside each mean."""
+        return self.stochastic or self.fusion == "poe"
+
 
 @dataclass(frozen=True)
 class Outputs:
     """Everything that objectives look at; ``B`` clips, ``V`` views each, ``D`` dimensions.
 
     ``mean`` and ``log_variance`` are the posteriors of each view alone, before rounding;
-    ``posterior_mean``, ``posterior_log_variance`` and ``z`` belong to the views fused;
-    ``code`` is what was decoded.
+    ``posterior_mean``, ``posterior_log_variance`` and ``z`` belong to the views fused. Where the
+    network encodes frame by frame, they are averages over the frames. ``own`` is the code of each
+    view alone and ``code`` what was decoded; these keep their frames: (B, V, D) becomes
+    (B, V, frames, D). ``labels`` are known factors of the views, -1 or NaN where unknown.
     """
 
     model: MultiView
@@ -68,10 +83,12 @@ class Outputs:
     posterior_mean: Tensor  # (B, V, D)
     posterior_log_variance: Tensor  # (B, V, D)
     z: Tensor  # (B, V, D)
-    code: Tensor  # (B, V, D)
-    reconstruction: Tensor  # (B, V, frames, features)
+    own: Tensor  # (B, V, [frames,] D)
+    code: Tensor  # (B, V, [frames,] D)
+    reconstruction: Tensor  # (B, V, frames, features); empty where no term asked for it
     dataset_size: int
     progress: float = 1.0  # share of training that is done
+    labels: Mapping[str, Tensor] = field(default_factory=dict)  # (B, V) or (B, V, labels)
 
 
 class MultiView(nn.Module):
@@ -91,26 +108,55 @@ class MultiView(nn.Module):
             facets.slice(name)  # refuses an unknown facet
         self.config = config
         self.facets = facets
-        self.encoder = build_encoder(
-            config.encoder, frames=frames, features=features, out=2 * facets.dim
-        )
+        self.framewise = config.encoder.kind == "frames"
+        out = facets.dim * (2 if config.gaussian else 1)
+        self.encoder = build_encoder(config.encoder, frames=frames, features=features, out=out)
         self.decoder = build_decoder(
             config.decoder, dim=facets.dim, frames=frames, features=features
         )
 
     def experts(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Encoder's own mean and log-variance: (..., frames, features) to two (..., D)."""
-        flat = self.encoder(x.flatten(0, -3)).float()
-        mean, log_variance = flat.unflatten(0, x.shape[:-2]).chunk(2, dim=-1)
+        """Encoder's own mean and log-variance: (..., frames, features) to two (..., D).
+
+        Two (..., frames, D) where the network encodes frame by frame.
+        """
+        flat = self.encoder(x.flatten(0, -3)).float().unflatten(0, x.shape[:-2])
+        if not self.config.gaussian:
+            return flat, torch.full_like(flat, -LOG_VARIANCE)
+        mean, log_variance = flat.chunk(2, dim=-1)
         return mean, log_variance.clamp(-LOG_VARIANCE, LOG_VARIANCE)
 
     def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Posterior of single views: (..., frames, features) to mean and log-variance (..., D).
 
-        The means are the embedding.
+        The means are the embedding; of frame-by-frame codes, the average over the frames.
         """
         mean, log_variance = self._alone(self.experts(x))
-        return self.rounded(mean), log_variance
+        return self._pooled(self.rounded(mean)), self._pooled_log(log_variance)
+
+    def frame_codes(self, x: Tensor) -> Tensor:
+        """Codes of every frame of single views: (..., frames, features) to (..., frames, D).
+
+        Raises
+        ------
+        RecipeError
+            If the network encodes a clip as a whole.
+        """
+        if not self.framewise:
+            raise RecipeError(
+                "This model encodes a clip as a whole and has no codes of frames: train one whose "
+                "encoder is of kind 'frames'."
+            )
+        return self.rounded(self._alone(self.experts(x))[0])
+
+    def _pooled(self, values: Tensor) -> Tensor:
+        return values.mean(-2) if self.framewise else values
+
+    def _pooled_log(self, values: Tensor) -> Tensor:
+        """Average over frames of what is given as logarithms."""
+        return (
+            torch.logsumexp(values, -2) - math.log(values.shape[-2]) if self.framewise else values
+        )
 
     def rounded(self, mean: Tensor) -> Tensor:
         """Round the means of facets with levels; gradients pass as if nothing was rounded.
@@ -128,7 +174,7 @@ class MultiView(nn.Module):
 
     def _alone(self, expert: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
         """Posterior of each view before rounding; means of facets with levels in (-1, 1)."""
-        mean, log_variance = with_prior(*expert)
+        mean, log_variance = with_prior(*expert) if self.config.gaussian else expert
         for name in self.config.levels:
             part = self.facets.slice(name)
             mean = torch.cat(
@@ -137,13 +183,20 @@ class MultiView(nn.Module):
         return mean, log_variance
 
     def decode(self, code: Tensor) -> Tensor:
-        """Features from codes: (..., D) to (..., frames, features)."""
-        return self.decoder(code.flatten(0, -2)).float().unflatten(0, code.shape[:-1])
+        """Features from codes: (..., D), or (..., frames, D), to (..., frames, features)."""
+        last = -3 if self.framewise else -2
+        return self.decoder(code.flatten(0, last)).float().unflatten(0, code.shape[: last + 1])
 
     def forward(
-        self, x: Tensor, groups: Groups, *, dataset_size: int, progress: float = 1.0
+        self,
+        x: Tensor,
+        groups: Groups,
+        *,
+        dataset_size: int,
+        progress: float = 1.0,
+        decode: bool = True,
     ) -> Outputs:
-        """Run views (B, V, frames, features) through the whole model."""
+        """Run views (B, V, frames, features) through the whole model, or its encoder alone."""
         expert = self.experts(x)
         alone = self._alone(expert)
         mean, log_variance = self._fuse(expert, alone, groups)
@@ -152,19 +205,20 @@ class MultiView(nn.Module):
         if self.config.stochastic and self.training:
             noise = self._shared_noise(mean, groups)
             z = mean + noise * torch.exp(0.5 * log_variance)
-        code = self._swap(z, groups) if self.config.fusion == "swap" else z
+        code = self.swap(z, groups) if self.config.fusion == "swap" else z
         return Outputs(
             model=self,
             facets=self.facets,
             groups=groups,
             x=x,
-            mean=alone[0],
-            log_variance=alone[1],
-            posterior_mean=mean,
-            posterior_log_variance=log_variance,
-            z=z,
+            mean=self._pooled(alone[0]),
+            log_variance=self._pooled_log(alone[1]),
+            posterior_mean=self._pooled(mean),
+            posterior_log_variance=self._pooled_log(log_variance),
+            z=self._pooled(z),
+            own=self.rounded(alone[0]),
             code=code,
-            reconstruction=self.decode(code),
+            reconstruction=self.decode(code) if decode else x.new_empty(0),
             dataset_size=dataset_size,
             progress=progress,
         )
@@ -172,7 +226,7 @@ class MultiView(nn.Module):
     def _fuse(
         self, expert: tuple[Tensor, Tensor], alone: tuple[Tensor, Tensor], groups: Groups
     ) -> tuple[Tensor, Tensor]:
-        """Replace the posteriors of agreeing views by the fused one: two (B, V, D) tensors."""
+        """Replace the posteriors of agreeing views by the fused one, in the shape they came in."""
         if self.config.fusion == "swap":
             return alone
         mean, log_variance = alone[0].clone(), alone[1].clone()
@@ -180,12 +234,15 @@ class MultiView(nn.Module):
             part, views = self.facets.slice(name), list(columns)
             if self.config.fusion == "poe":
                 fused = product_of_experts(
-                    expert[0][:, views, part], expert[1][:, views, part], dim=1
+                    expert[0][:, views, ..., part], expert[1][:, views, ..., part], dim=1
                 )
             else:
-                fused = (alone[0][:, views, part].mean(1), alone[1][:, views, part].mean(1))
-            mean[:, views, part] = fused[0].unsqueeze(1)
-            log_variance[:, views, part] = fused[1].unsqueeze(1)
+                fused = (
+                    alone[0][:, views, ..., part].mean(1),
+                    alone[1][:, views, ..., part].mean(1),
+                )
+            mean[:, views, ..., part] = fused[0].unsqueeze(1)
+            log_variance[:, views, ..., part] = fused[1].unsqueeze(1)
         return mean, log_variance
 
     def _shared_noise(self, like: Tensor, groups: Groups) -> Tensor:
@@ -194,13 +251,13 @@ class MultiView(nn.Module):
         if self.config.fusion != "swap":
             for name, columns in groups.items():
                 part = self.facets.slice(name)
-                noise[:, list(columns), part] = noise[:, columns[:1], part]
+                noise[:, list(columns), ..., part] = noise[:, columns[:1], ..., part]
         return noise
 
-    def _swap(self, z: Tensor, groups: Groups) -> Tensor:
-        """Give every view the shared code of the next view that agrees with it."""
+    def swap(self, z: Tensor, groups: Groups) -> Tensor:
+        """Give every view (B, V, ...) the shared code of the next view that agrees with it."""
         code = z.clone()
         for name, columns in groups.items():
             part = self.facets.slice(name)
-            code[:, list(columns), part] = z[:, [*columns[1:], columns[0]], part]
+            code[:, list(columns), ..., part] = z[:, [*columns[1:], columns[0]], ..., part]
         return code

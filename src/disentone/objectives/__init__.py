@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 from pydantic import Field
@@ -10,31 +10,57 @@ from torch import Tensor, nn
 
 from disentone.errors import RecipeError, closest
 from disentone.facets import Facets
+from disentone.factors import Factor
 from disentone.models.multiview import Outputs
 from disentone.objectives.agreement import Agreement, agreement
+from disentone.objectives.classification import Classification
+from disentone.objectives.contrast import Contrast
+from disentone.objectives.covariance import Covariance
+from disentone.objectives.crossview import CrossView
 from disentone.objectives.divergence import Divergence, KLParts, decomposed_kl
 from disentone.objectives.independence import Critic, Independence
 from disentone.objectives.invariance import Invariance
+from disentone.objectives.masking import Masking
 from disentone.objectives.reconstruction import Reconstruction
+from disentone.objectives.similarity import Separation, Similarity
 from disentone.objectives.term import Term
 
 __all__ = [
     "Agreement",
     "AnyTerm",
+    "Classification",
+    "Contrast",
+    "Covariance",
     "Critic",
+    "CrossView",
     "Divergence",
     "Independence",
     "Invariance",
     "KLParts",
+    "Masking",
     "Objective",
     "Reconstruction",
+    "Separation",
+    "Similarity",
     "Term",
     "agreement",
     "decomposed_kl",
 ]
 
 AnyTerm = Annotated[
-    Reconstruction | Divergence | Agreement | Independence | Invariance, Field(discriminator="term")
+    Reconstruction
+    | Divergence
+    | Agreement
+    | Independence
+    | Invariance
+    | Similarity
+    | Separation
+    | Contrast
+    | Masking
+    | CrossView
+    | Covariance
+    | Classification,
+    Field(discriminator="term"),
 ]
 
 
@@ -48,18 +74,26 @@ class Objective(nn.Module):
     terms : sequence of Term
     facets : Facets
         Facets of the model, against which the terms' facets are checked.
+    factors : mapping of str to Factor
+        What is known about the training clips, for terms that need labels.
 
     Raises
     ------
     RecipeError
-        If a term names a facet that the model does not have, or there is no term.
+        If a term names a facet that the model does not have or a factor that is not known, or
+        there is no term.
     """
 
-    def __init__(self, terms: Sequence[Term], facets: Facets) -> None:
+    def __init__(
+        self, terms: Sequence[Term], facets: Facets, factors: Mapping[str, Factor] | None = None
+    ) -> None:
         super().__init__()
         if not terms:
             raise RecipeError("An objective needs at least one term, such as 'reconstruction'.")
+        factors = factors or {}
         self.terms = list(terms)
+        self.decodes = any(term.decodes for term in terms)
+        self.factors = tuple(dict.fromkeys(n for term in terms for n in term.named_factors()))
         self.learnt = nn.ModuleDict()
         for index, term in enumerate(terms):
             for name in term.named_facets():
@@ -68,7 +102,13 @@ class Objective(nn.Module):
                         f"Term '{_name(term)}' names a facet '{name}' that the model does not "
                         f"have{closest(name, facets.names)}"
                     )
-            module = term.build(facets)
+            for name in term.named_factors():
+                if name not in factors:
+                    raise RecipeError(
+                        f"Term '{_name(term)}' needs factor '{name}', which the data does not have"
+                        f"{closest(name, tuple(factors))}"
+                    )
+            module = term.build(facets, factors)
             if module is not None:
                 self.learnt[str(index)] = module
 

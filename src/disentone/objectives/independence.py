@@ -8,6 +8,7 @@ Predictive Coding", 2018), and the model is trained to leave it nothing.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 import torch
@@ -15,6 +16,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from disentone.facets import Facets
+from disentone.factors import Factor
 from disentone.models.multiview import Outputs
 from disentone.objectives.distributed import gather
 from disentone.objectives.term import Term
@@ -73,7 +75,7 @@ class Independence(Term):
         """Facets that must exist."""
         return (self.facet, self.of)
 
-    def build(self, facets: Facets) -> nn.Module:
+    def build(self, facets: Facets, factors: Mapping[str, Factor]) -> nn.Module:
         """Make the critic."""
         return Critic(facets[self.facet], facets[self.of], width=self.width)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 from torch import Tensor, nn
@@ -17,16 +17,25 @@ class Reconstruction(Term):
     """Gaussian negative log-likelihood of every view, summed over views, in nats per clip.
 
     ``0.5 * sum((x - x_hat)^2) / scale^2`` over all frames and features, without the constant;
-    the first term of Eq. 1 of MARL with a fixed standard deviation.
+    the first term of Eq. 1 of MARL with a fixed standard deviation. Eq. 1 of LATENT, squared
+    errors averaged over a clip's entries and summed over views, is ``per: entry``.
     """
 
+    decodes: ClassVar[bool] = True
+
     term: Literal["reconstruction"] = "reconstruction"
+    per: Literal["clip", "entry"] = Field(
+        default="clip", description="nats per clip, or the mean squared error of its entries"
+    )
     scale: float = Field(
         default=1.0, gt=0, description="standard deviation, in standardised features"
     )
 
     def __call__(self, out: Outputs, module: nn.Module | None = None) -> dict[str, Tensor]:
-        """Value in nats per clip, and the mean squared error a feature."""
+        """Value in nats per clip or in squared features, and the mean squared error a feature."""
         error = (out.reconstruction - out.x).square()  # (B, V, frames, features)
-        value = 0.5 / self.scale**2 * error.sum((1, 2, 3)).mean()
+        if self.per == "entry":
+            value = error.mean((0, 2, 3)).sum() / self.scale**2
+        else:
+            value = 0.5 / self.scale**2 * error.sum((1, 2, 3)).mean()
         return {"value": value, "mse": error.detach().mean()}

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from disentone.facets import Facets
+from disentone.factors import Factor
 from disentone.models.multiview import Outputs
 
 __all__ = ["Term"]
@@ -16,18 +20,29 @@ class Term(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    decodes: ClassVar[bool] = False  # whether it looks at the reconstruction
+
     weight: float = Field(default=1.0, description="the term's value is multiplied by this")
 
     def named_facets(self) -> tuple[str, ...]:
         """Facets that the term needs; they are checked before training."""
         return ()
 
-    def build(self, facets: Facets) -> nn.Module | None:
+    def named_factors(self) -> tuple[str, ...]:
+        """Factors whose values the term needs, in ``out.labels``; none by default."""
+        return ()
+
+    def build(self, facets: Facets, factors: Mapping[str, Factor]) -> nn.Module | None:
         """Make what the term itself learns, such as a critic; nothing by default.
 
-        It is trained, saved and resumed with the model, and handed to every call.
+        It is trained, saved and resumed with the model, and handed to every call. ``factors`` are
+        those of the training clips.
         """
         return None
+
+    def columns(self, out: Outputs, facet: str) -> list[int]:
+        """Views that agree in a facet; all of them for a facet without a relation."""
+        return list(out.groups.get(facet, range(out.x.shape[1])))
 
     def __call__(self, out: Outputs, module: nn.Module | None = None) -> dict[str, Tensor]:
         """Value to minimise under ``"value"`` (a scalar); other entries are only logged."""

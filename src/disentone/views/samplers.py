@@ -52,8 +52,6 @@ class ViewSampler:
     ) -> None:
         if views < 2:
             raise DataError(f"Views of a clip must be 2 or more, not {views}.")
-        if not relations:
-            raise DataError("At least one facet needs a relation such as 'same: instrument'.")
         self.seed = seed
         self.partners = views - 1
         self.left_out: dict[str, int] = {}

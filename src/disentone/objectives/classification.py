@@ -1,0 +1,66 @@
+"""Classification: a linear head tells a factor from a facet; the supervised upper bound."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional
+
+from disentone.errors import RecipeError
+from disentone.facets import Facets
+from disentone.factors import Factor
+from disentone.models.multiview import Outputs
+from disentone.objectives.term import Term
+
+__all__ = ["Classification"]
+
+
+class Classification(Term):
+    """Cross-entropy of a categorical factor, or binary cross-entropy of a multi-label one.
+
+    The head is linear and learnt with the model. Clips whose label is unknown take no part. Every
+    view of a batch is a clip of its own.
+    """
+
+    term: Literal["classification"] = "classification"
+    factor: str = Field(description="factor that is told; its labels are used in training")
+    facet: str | None = Field(default=None, description="facet that tells it; by default all")
+
+    def named_facets(self) -> tuple[str, ...]:
+        """Facets that must exist."""
+        return () if self.facet is None else (self.facet,)
+
+    def named_factors(self) -> tuple[str, ...]:
+        """Factors that must be known."""
+        return (self.factor,)
+
+    def build(self, facets: Facets, factors: Mapping[str, Factor]) -> nn.Module:
+        """Make the head."""
+        factor = factors[self.factor]
+        if factor.kind not in ("categorical", "multilabel"):
+            raise RecipeError(
+                f"Term 'classification' needs classes, and factor '{self.factor}' is {factor.kind}."
+            )
+        return nn.Linear(
+            facets.dim if self.facet is None else facets[self.facet], len(factor.classes)
+        )
+
+    def __call__(self, out: Outputs, module: nn.Module | None = None) -> dict[str, Tensor]:
+        """Value in nats; of multi-label factors the mean over labels."""
+        assert module is not None  # the objective hands over what build made
+        part = slice(None) if self.facet is None else out.facets.slice(self.facet)
+        scores = module(out.mean[..., part]).flatten(0, 1)
+        labels = out.labels[self.factor].flatten(0, 1)
+        if labels.ndim == 1:
+            known = labels >= 0
+            value = functional.cross_entropy(scores, labels.long().clamp_min(0), reduction="none")
+        else:
+            known = torch.isfinite(labels)
+            value = functional.binary_cross_entropy_with_logits(
+                scores, torch.where(known, labels, 0.0), reduction="none"
+            )
+        return {"value": (value * known).sum() / known.sum().clamp_min(1)}

@@ -1,0 +1,69 @@
+"""Covariance: two facets, or the dimensions of one, must not be correlated."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from disentone.errors import RecipeError
+from disentone.models.multiview import Outputs
+from disentone.objectives.distributed import gather
+from disentone.objectives.term import Term
+
+__all__ = ["Covariance", "correlations"]
+
+
+def correlations(first: Tensor, second: Tensor, *, epsilon: float = 1e-4) -> Tensor:
+    """Correlation over a batch of every dimension of one facet with every one of another.
+
+    Parameters
+    ----------
+    first, second : Tensor, shape (rows, dims)
+        They may differ in dims.
+    epsilon : float
+        Added to every variance, so that a dimension that never changes has correlations of 0.
+
+    Returns
+    -------
+    Tensor, shape (dims of first, dims of second)
+        In [-1, 1].
+    """
+    scaled = [
+        (x - x.mean(0)) / torch.sqrt(x.var(0, correction=0) + epsilon) for x in (first, second)
+    ]
+    return scaled[0].T @ scaled[1] / len(first)
+
+
+class Covariance(Term):
+    """Mean squared correlation between two facets of a clip, or between dimensions of one facet.
+
+    After the decorrelation terms of J. Zbontar et al., "Barlow Twins" (2021), and A. Bardes,
+    J. Ponce and Y. LeCun, "VICReg" (2022), here from facet to facet: it takes away what is
+    *linearly* the same in both.
+    """
+
+    term: Literal["covariance"] = "covariance"
+    facet: str = "private"
+    of: str | None = Field(
+        default="shared", description="the other facet; none: the dimensions of the facet itself"
+    )
+
+    def named_facets(self) -> tuple[str, ...]:
+        """Facets that must exist."""
+        return (self.facet,) if self.of is None else (self.facet, self.of)
+
+    def __call__(self, out: Outputs, module: nn.Module | None = None) -> dict[str, Tensor]:
+        """Value in [0, 1]."""
+        codes = gather(out.mean).flatten(0, 1)  # views are rows of their own
+        if len(codes) < 2:
+            raise RecipeError("Covariance compares clips in a batch: use a batch of 2 or more.")
+        first = codes[:, out.facets.slice(self.facet)]
+        second = first if self.of is None else codes[:, out.facets.slice(self.of)]
+        squared = correlations(first, second).square()
+        if self.of is not None:
+            return {"value": squared.mean()}
+        dim = len(squared)
+        return {"value": (squared.sum() - squared.diagonal().sum()) / max(1, dim * (dim - 1))}

@@ -1,0 +1,27 @@
+"""Cross-view reconstruction: a view is decoded with what another view says it shares with it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from torch import Tensor, nn
+
+from disentone.models.multiview import Outputs
+from disentone.objectives.term import Term
+
+__all__ = ["CrossView"]
+
+
+class CrossView(Term):
+    """Squared error of views decoded from their own code with another view's shared facets.
+
+    Averaged over entries, summed over views. Facets without a relation stay the view's own, so a
+    shared facet is of use only as far as the views agree in it.
+    """
+
+    term: Literal["cross_view"] = "cross_view"
+
+    def __call__(self, out: Outputs, module: nn.Module | None = None) -> dict[str, Tensor]:
+        """Value in squared features."""
+        told = out.model.decode(out.model.swap(out.own, out.groups))
+        return {"value": (told - out.x).square().mean((0, 2, 3)).sum()}

@@ -1,0 +1,163 @@
+"""Similarity and separation: cosines between the views' codes of a facet (LATENT, Eqs. 2 to 5)."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from disentone.errors import RecipeError
+from disentone.models.multiview import Outputs
+from disentone.objectives.distributed import gather
+from disentone.objectives.term import Term
+
+__all__ = ["PairTerm", "Separation", "Similarity", "cosines", "infonce", "tangent_log"]
+
+SHORT = 1e-6
+"""Vectors shorter than this have no direction."""
+
+
+def cosines(first: Tensor, second: Tensor) -> Tensor:
+    """Cosine of every row of one set with every row of another.
+
+    A vector of zeros has no direction: its cosines are 0 and it gets no gradient.
+
+    Parameters
+    ----------
+    first, second : Tensor, shape (rows, dim)
+
+    Returns
+    -------
+    Tensor, shape (rows, rows)
+        In [-1, 1].
+    """
+    return _directions(first) @ _directions(second).T
+
+
+def _directions(x: Tensor) -> Tensor:
+    length = torch.linalg.vector_norm(x.detach(), dim=-1, keepdim=True)
+    known = torch.where(length > SHORT, x, torch.ones_like(x))  # its gradient is finite
+    return torch.where(length > SHORT, nn.functional.normalize(known, dim=-1), torch.zeros_like(x))
+
+
+def tangent_log(x: Tensor, *, least: float) -> Tensor:
+    """Logarithm down to ``least``; below it, its tangent there, so it is defined for any number.
+
+    Where the logarithm of a cosine is not defined, a floor would give the gradient 0 just where
+    two views disagree most; the tangent keeps pulling, with the slope ``1 / least``.
+
+    Parameters
+    ----------
+    x : Tensor
+    least : float
+        Above 0.
+    """
+    line = torch.log(torch.tensor(least)) + (x - least) / least
+    return torch.where(x >= least, torch.log(x.clamp_min(least)), line)
+
+
+def infonce(first: Tensor, second: Tensor, *, temperature: float) -> Tensor:
+    """Cross-entropy of finding each row's partner among all rows of the batch.
+
+    ``-mean_j log(exp(c_jj / t) / sum_k exp(c_jk / t))`` with cosines ``c``: A. van den Oord,
+    Y. Li and O. Vinyals, "Representation Learning with Contrastive Predictive Coding" (2018);
+    with a temperature of 1, Eq. 4 of LATENT.
+
+    Parameters
+    ----------
+    first, second : Tensor, shape (rows, dim)
+        Rows of the same number belong together.
+    temperature : float
+        Above 0.
+
+    Returns
+    -------
+    Tensor
+        Scalar in nats; log(rows) where nothing is told.
+
+    Raises
+    ------
+    RecipeError
+        If there is but one row, which leaves nothing to tell it from.
+    """
+    scores = cosines(first, second) / temperature
+    _check_rows(scores, "InfoNCE and batch-level similarity")
+    return (torch.logsumexp(scores, dim=1) - scores.diagonal()).mean()
+
+
+def _check_rows(scores: Tensor, what: str) -> None:
+    if len(scores) < 2:
+        raise RecipeError(f"{what} compare clips in a batch: use a batch of 2 or more.")
+
+
+class PairTerm(Term):
+    """A term on pairs of views of one facet."""
+
+    facet: str = Field(default="shared", description="facet whose codes are compared")
+
+    def named_facets(self) -> tuple[str, ...]:
+        """Facets that must exist."""
+        return (self.facet,)
+
+    def pairs(self, out: Outputs) -> list[tuple[Tensor, Tensor]]:
+        """Codes (batch, dim) of every two views that agree in the facet, of all processes."""
+        columns = self.columns(out, self.facet)
+        if len(columns) < 2:
+            raise RecipeError(f"Term '{self.term}' compares views: some facet needs a relation.")  # type: ignore[attr-defined]
+        part = out.facets.slice(self.facet)
+        codes = [gather(out.mean[:, column, part]) for column in columns]
+        return list(combinations(codes, 2))
+
+
+class Similarity(PairTerm):
+    """Make the views' codes of a facet point in one direction.
+
+    ``sample``: Eq. 2 of LATENT, ``-mean log c`` with the cosine ``c`` of the two views of a clip.
+    The cosine can be negative: below ``least`` the logarithm goes on as its tangent
+    (:func:`tangent_log`), so the value is the paper's wherever that is defined and not steeper
+    than ``1 / least``. ``batch``: Eq. 4, where the other clips of the batch are negatives.
+    """
+
+    term: Literal["similarity"] = "similarity"
+    level: Literal["sample", "batch"] = "sample"
+    least: float = Field(default=0.1, gt=0, le=1, description="cosine below which it is a line")
+
+    def __call__(self, out: Outputs, module: nn.Module | None = None) -> dict[str, Tensor]:
+        """Mean over pairs of views, in nats."""
+        values = []
+        for first, second in self.pairs(out):
+            if self.level == "batch":
+                values.append(infonce(first, second, temperature=1.0))
+            else:
+                cosine = (_directions(first) * _directions(second)).sum(-1)
+                values.append(-tangent_log(cosine, least=self.least).mean())
+        return {"value": torch.stack(values).mean()}
+
+
+class Separation(PairTerm):
+    """Make the views' codes of a facet point in different directions.
+
+    ``sample``: Eq. 3 of LATENT, ``-mean log(1 - c)`` with the cosine ``c`` of the two views of a
+    clip; ``batch``: Eq. 5, the same over the first view of any clip and the second of any. Where
+    two codes are parallel the logarithm has no bound: below ``least`` it goes on as its tangent.
+    """
+
+    term: Literal["separation"] = "separation"
+    facet: str = Field(default="private", description="facet whose codes are compared")
+    level: Literal["sample", "batch"] = "sample"
+    least: float = Field(default=0.1, gt=0, le=1, description="1 - cosine below which it is a line")
+
+    def __call__(self, out: Outputs, module: nn.Module | None = None) -> dict[str, Tensor]:
+        """Mean over pairs of views, in nats; not below -log 2."""
+        values = []
+        for first, second in self.pairs(out):
+            if self.level == "batch":
+                cosine = cosines(first, second)
+                _check_rows(cosine, "Batch-level separations")
+            else:
+                cosine = (_directions(first) * _directions(second)).sum(-1)
+            values.append(-tangent_log(1 - cosine, least=self.least).mean())
+        return {"value": torch.stack(values).mean()}
