@@ -179,3 +179,76 @@ def test_a_term_for_a_facet_that_does_not_exist_is_refused():
 def test_an_empty_objective_is_refused():
     with pytest.raises(RecipeError, match="at least one term"):
         Objective([], FACETS)
+
+
+# --- frame by frame -----------------------------------------------------------------------------
+
+FRAMEWISE = ModelConfig(
+    encoder={"kind": "frames", "width": 16},
+    decoder={"kind": "frames", "width": 16},
+    fusion="mean",
+    stochastic=False,
+)
+
+
+@pytest.fixture
+def framewise():
+    torch.manual_seed(0)
+    facets = Facets({"private": 3, "shared": 2})
+    return MultiView(FRAMEWISE, facets, frames=7, features=6).eval()
+
+
+def test_every_frame_has_its_own_code(framewise):
+    x = torch.randn(4, 2, 7, 6)
+    out = framewise(x, {"shared": (0, 1)}, dataset_size=4)
+    assert out.code.shape == (4, 2, 7, 5)
+    assert out.reconstruction.shape == x.shape
+    assert out.mean.shape == (4, 2, 5)
+    changed = x.clone()
+    changed[:, :, 3] += 1
+    again = framewise(changed, {"shared": (0, 1)}, dataset_size=4)
+    same = (again.own == out.own).all(-1)
+    assert same[:, :, [0, 1, 2, 4, 5, 6]].all()
+    assert not same[:, :, 3].any()
+
+
+def test_shared_codes_are_averaged_over_views_frame_by_frame(framewise):
+    x = torch.randn(4, 3, 7, 6)
+    out = framewise(x, {"shared": (0, 1, 2)}, dataset_size=4)
+    alone = framewise.frame_codes(x)
+    torch.testing.assert_close(out.code[..., :3], alone[..., :3])
+    for view in range(3):
+        torch.testing.assert_close(out.code[:, view, :, 3:], alone[..., 3:].mean(1))
+
+
+def test_one_clip_is_enough_and_its_embedding_is_the_mean_over_frames(framewise):
+    x = torch.randn(4, 7, 6)
+    codes = framewise.frame_codes(x)
+    assert codes.shape == (4, 7, 5)
+    torch.testing.assert_close(framewise.posterior(x)[0], codes.mean(1))
+    pair = framewise(x.unsqueeze(1), {}, dataset_size=4)
+    torch.testing.assert_close(pair.mean[:, 0], codes.mean(1))
+
+
+def test_any_number_of_frames_will_do(framewise):
+    assert framewise.posterior(torch.randn(2, 31, 6))[0].shape == (2, 5)
+
+
+def test_without_a_variance_the_encoder_gives_means_only(framewise):
+    assert framewise.encoder(torch.randn(1, 7, 6)).shape == (1, 7, 5)
+
+
+def test_a_clip_wise_network_has_no_codes_of_frames():
+    model = MultiView(ModelConfig(), Facets({"private": 3}), frames=7, features=6)
+    with pytest.raises(RecipeError, match="no codes of frames"):
+        model.frame_codes(torch.randn(2, 7, 6))
+
+
+def test_networks_of_frames_go_together():
+    with pytest.raises(ValueError, match="go together"):
+        ModelConfig(encoder={"kind": "frames"})
+
+
+def test_the_decoder_can_be_left_out(framewise):
+    out = framewise(torch.randn(2, 2, 7, 6), {"shared": (0, 1)}, dataset_size=4, decode=False)
+    assert out.reconstruction.numel() == 0
