@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -107,7 +107,6 @@ class Model:
         """Features as the network takes them."""
         return (features - self.mean) / self.std
 
-    @torch.inference_mode()
     def embed_features(self, features: np.ndarray | Tensor) -> np.ndarray:
         """Embed features of the front-end, before standardisation.
 
@@ -120,13 +119,38 @@ class Model:
         ndarray of float32, shape (clips, dim)
             Posterior means; the facets' columns are in ``model.facets`` order.
         """
+        return self._encoded(features, lambda x: self.network.posterior(x)[0], ())
+
+    def codes(self, features: np.ndarray | Tensor) -> np.ndarray:
+        """Codes of features as :meth:`decode` takes them.
+
+        Parameters
+        ----------
+        features : array, shape (clips, frames, features)
+
+        Returns
+        -------
+        ndarray of float32, shape (clips, dim), or (clips, frames, dim)
+            The latter where the network encodes frame by frame: the embedding is the mean over
+            its frames.
+        """
+        if not self.network.framewise:
+            return self.embed_features(features)
+        return self._encoded(features, self.network.frame_codes, np.shape(features)[1:2])
+
+    @torch.inference_mode()
+    def _encoded(
+        self,
+        features: np.ndarray | Tensor,
+        encode: Callable[[Tensor], Tensor],
+        shape: tuple[int, ...],
+    ) -> np.ndarray:
         self.network.eval()
-        parts = [np.empty((0, self.facets.dim), dtype=np.float32)]
+        parts = [np.empty((0, *shape, self.facets.dim), dtype=np.float32)]
         for start in range(0, len(features), BATCH):
             batch = features[start : start + BATCH]
             batch = batch if isinstance(batch, Tensor) else torch.tensor(batch)  # may be a map
-            x = self.standardise(batch.to(self.device).float())
-            parts.append(self.network.posterior(x)[0].cpu().numpy())
+            parts.append(encode(self.standardise(batch.to(self.device).float())).cpu().numpy())
         return np.concatenate(parts)
 
     def embed(
@@ -200,7 +224,10 @@ class Model:
 
     @torch.inference_mode()
     def decode(self, embedding: np.ndarray | Embedding) -> np.ndarray:
-        """Turn embeddings (clips, dim) into features (clips, frames, features), in dB."""
+        """Turn codes (see :meth:`codes`) into features (clips, frames, features).
+
+        The features are in the front-end's unit, such as dB.
+        """
         code = torch.as_tensor(np.asarray(embedding), dtype=torch.float32, device=self.device)
         self.network.eval()
         return (self.network.decode(code) * self.std + self.mean).cpu().numpy()

@@ -52,7 +52,7 @@ def report_run(out: Path, *, recipe: Recipe, model: Model, data: Data, card: Car
     embedding = model.embed_features(features)
     pairs = _pairs(table, recipe)
     shown = np.unique(pairs)[:6]
-    rebuilt = model.decode(embedding[shown])
+    rebuilt = model.decode(model.codes(features[shown]))
     metrics = out / "metrics.jsonl"  # an audit on other data has none
     history = metrics.read_text(encoding="utf-8").splitlines() if metrics.exists() else []
     inputs = ReportInputs(
@@ -65,9 +65,9 @@ def report_run(out: Path, *, recipe: Recipe, model: Model, data: Data, card: Car
         config=dump_recipe(recipe),
         history=[json.loads(line) for line in history],
         reconstructions=(features[shown], rebuilt, [_caption(table, i) for i in shown]),
-        traversals=_traversals(model, embedding),
+        traversals={} if model.network.framewise else _traversals(model, embedding),
         mel_axes=_axes(model.frontend),
-        sounds=[_players(pair, table, embedding, model, recipe) for pair in pairs],
+        sounds=[_players(pair, table, features[pair], model, recipe) for pair in pairs],
         paper=[
             {"table": "Table 1", "row": facet, "column": factor, "value": value}
             for facet, values in recipe.paper.items()
@@ -115,15 +115,17 @@ def _pairs(table: ClipTable, recipe: Recipe) -> np.ndarray:
 
 
 def _players(
-    pair: np.ndarray, table: ClipTable, embedding: np.ndarray, model: Model, recipe: Recipe
+    pair: np.ndarray, table: ClipTable, features: np.ndarray, model: Model, recipe: Recipe
 ) -> tuple[str, list[Sound]]:
     """Players of two clips: originals, reconstructions, and one facet given to the other."""
     first, second = pair
-    facet = next(name for name, f in recipe.facets.items() if f.same)
+    related = [name for name, facet in recipe.facets.items() if facet.same]
+    facet = related[0] if related else model.facets.names[0]
     part = model.facets.slice(facet)
-    swapped = embedding[pair].copy()
-    swapped[:, part] = embedding[pair[::-1], part]
-    codes = np.concatenate([embedding[pair], swapped])
+    own = model.codes(features)
+    swapped = own.copy()
+    swapped[..., part] = own[::-1, ..., part]
+    codes = np.concatenate([own, swapped])
     rebuilt_a, rebuilt_b, swap_a, swap_b = resynthesise(model.decode(codes), model.frontend)
     rate, size = model.frontend.sample_rate, model.frontend.samples
     original_a, original_b = (table.sounds.read(int(i), rate)[:size] for i in pair)
