@@ -91,6 +91,12 @@ class Factor:
             self.name, self.kind, self.values[indices], self.classes, self.tolerance, self.unit
         )
 
+    def present(self) -> Factor:
+        """Give the same factor with the classes that some clip has, and no others."""
+        if self.kind != "categorical":
+            return self
+        return Factor.categorical(self.name, self.labels())
+
     def labels(self) -> list[str]:
         """Readable value of every clip, ``""`` where unknown."""
         known = self.known

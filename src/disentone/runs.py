@@ -16,6 +16,7 @@ from disentone.audio import Skipped
 from disentone.audit import Card, audit
 from disentone.clips import ClipTable
 from disentone.datasets.folder import open_collection
+from disentone.datasets.stratification import split_within
 from disentone.datasets.syntone import SynTone, syntone
 from disentone.errors import ArtifactError, DataError, RecipeError
 from disentone.factors import Factor
@@ -268,21 +269,30 @@ def audit_model(
 ) -> Card:
     """Audit a model on a recipe's data: probes learn on its train split and score on its test.
 
-    Factors that the recipe names and the data does not have are left out.
+    Where the recipe's audit is ``within`` one split, they do so on two parts of it. Factors that
+    the recipe names and the data does not have are left out.
     """
     config = recipe.audit
-    names = config.factors or _tellable(data.table)
-    factors = {name: data.table.factors[name] for name in names if name in data.table.factors}
+    table, rows = data.table, np.arange(len(data.table))
+    if config.within is not None:
+        rows = table.where(config.within)
+        by = [name for name in config.stratify if name in table.factors]
+        table = split_within(
+            table, config.within, by=by, share=config.test_share, seed=recipe.data.seed
+        )
+    names = config.factors or _tellable(table)
+    factors = {name: table.factors[name] for name in names if name in table.factors}
+    baselines = _baselines(model, data, recipe) if config.baselines else {}
     return audit(
-        model.embed_features(data.features),
+        model.embed_features(data.features)[rows],
         facets=model.facets,
         factors=factors,
-        split=data.table.split,
+        split=table.split,
         owns={
             facet: [name for name in owned if name in factors]
             for facet, owned in recipe.owns().items()
         },
-        baselines=_baselines(model, data, recipe) if config.baselines else {},
+        baselines={name: block[rows] for name, block in baselines.items()},
         classes={name: count for name, count in config.classes.items() if name in factors},
         seeds=config.seeds,
         permutations=config.permutations,
@@ -314,7 +324,8 @@ def _network(recipe: Recipe, frontend: LogMel) -> MultiView:
 def _named_factors(recipe: Recipe) -> list[str]:
     """Factors that the audit of a recipe names."""
     owned = [name for names in recipe.owns().values() for name in names]
-    return list(dict.fromkeys([*owned, *recipe.audit.classes, *(recipe.audit.factors or ())]))
+    audited = (*recipe.audit.classes, *(recipe.audit.factors or ()), *recipe.audit.stratify)
+    return list(dict.fromkeys([*owned, *audited]))
 
 
 def _tellable(table: ClipTable) -> tuple[str, ...]:

@@ -117,9 +117,22 @@ def test_derived_factors():
     assert found.labels() == ["0", "1", "", "11"]
 
 
+def test_columns_of_0_and_1_become_labels():
+    factors = {
+        "dog": factor_from_column("dog", ["0", "1", "", "1"])[0],
+        "rain": factor_from_column("rain", [1, 1, 0, 0], kind="ordinal")[0],
+        "rock": factor_from_column("rock", ["0"] * 4)[0],
+    }
+    found = derived_factor("source", "dog + rain+rock", factors)
+    assert (found.name, found.kind, found.classes) == ("source", "multilabel", (*factors,))
+    np.testing.assert_array_equal(found.values, [[0, 1, 0], [1, 1, 0], [np.nan, 0, 0], [1, 0, 0]])
+
+
 @pytest.mark.parametrize(
     ("rule", "words"),
     [
+        ("pitch + name", "'pitch' has '2' beside 0 and 1"),
+        ("nam + pitch", "did you mean 'name'"),
         ("pitch", "write FACTOR % NUMBER"),
         ("pitch % 0", "write FACTOR % NUMBER"),
         ("pich % 12", "did you mean 'pitch'"),

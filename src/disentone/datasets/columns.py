@@ -94,24 +94,31 @@ def factor_from_column(
 
 
 def derived_factor(name: str, rule: str, factors: Mapping[str, Factor]) -> Factor:
-    """Make a categorical factor of a numeric one: what is left when it is divided by a number.
+    """Make a factor of others: a remainder, or several columns of 0 and 1 as labels.
 
     Parameters
     ----------
     name : str
         Of the new factor.
     rule : str
-        ``"FACTOR % NUMBER"``: ``"pitch % 12"`` is the pitch class, ``"hour % 24"`` the time of day.
+        ``"FACTOR % NUMBER"``, what is left when a numeric factor is divided by a number, as
+        classes: ``"pitch % 12"`` is the pitch class, ``"hour % 24"`` the time of day. Or
+        ``"FACTOR + FACTOR + ..."``, a multi-label factor with one label for each of several
+        factors that are 0 or 1: ``"dog + rain + siren"``.
     factors : mapping of str to Factor
 
     Raises
     ------
     DataError
-        If the rule has another form, or its factor does not exist or has no numbers.
+        If the rule has another form, or its factor does not exist, has no numbers, or has others
+        than 0 and 1.
     """
+    if "+" in rule:
+        return _labels_of_columns(name, [part.strip() for part in rule.split("+")], factors)
     match = re.fullmatch(r"\s*(.+?)\s*%\s*(\d+\.?\d*)\s*", rule)
     if match is None or not float(match[2]):
-        raise DataError(f"Factor '{name}' cannot be made of '{rule}': write FACTOR % NUMBER.")
+        raise DataError(f"Factor '{name}' cannot be made of '{rule}': write FACTOR % NUMBER "
+                        "or FACTOR + FACTOR.")  # fmt: skip
     if match[1] not in factors:
         raise DataError(f"Factor '{name}': there is no '{match[1]}'{closest(match[1], factors)}")
     source = factors[match[1]]
@@ -119,6 +126,19 @@ def derived_factor(name: str, rule: str, factors: Mapping[str, Factor]) -> Facto
         raise DataError(f"Factor '{name}': '{source.name}' is {source.kind} and has no numbers.")
     rest = np.floor(np.mod(source.values, float(match[2])))
     return Factor.categorical(name, [None if np.isnan(r) else int(r) for r in rest])
+
+
+def _labels_of_columns(name: str, parts: list[str], factors: Mapping[str, Factor]) -> Factor:
+    columns, numbers = [], {"0": 0.0, "1": 1.0, "": np.nan}
+    for part in parts:
+        if part not in factors:
+            raise DataError(f"Factor '{name}': there is no '{part}'{closest(part, factors)}")
+        labels = factors[part].labels()
+        wrong = sorted(set(labels) - set(numbers))
+        if wrong:
+            raise DataError(f"Factor '{name}': '{part}' has '{wrong[0]}' beside 0 and 1.")
+        columns.append([numbers[label] for label in labels])
+    return Factor(name, "multilabel", np.array(columns).T, tuple(parts))
 
 
 def _guess(name: str, known: list[Any], recordings: int) -> tuple[FactorKind | None, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -41,6 +41,23 @@ class AuditConfig(BaseModel):
     baselines: bool = Field(
         default=False, description="probe the untrained network and the mean features as well"
     )
+    within: Literal["train", "valid", "test"] | None = Field(
+        default=None,
+        description="learn and score probes on clips of this one split: for factors, such as the "
+        "sensor, whose values splits do not share",
+    )
+    stratify: tuple[str, ...] = Field(
+        default=(), description="factors with alike shares in the two parts of 'within'"
+    )
+    test_share: float = Field(
+        default=0.375, gt=0, lt=1, description="share of the clips of 'within' to score probes on"
+    )
+
+    @model_validator(mode="after")
+    def _stratify_needs_within(self) -> AuditConfig:
+        if self.stratify and self.within is None:
+            raise ValueError("'stratify' needs 'within' beside it")
+        return self
 
 
 class Recipe(BaseModel):
