@@ -400,6 +400,7 @@ def _split(
         views=recipe.views,
         seed=recipe.seed,
         leave_out=name != "train" or not isinstance(recipe.data, SynTone),
+        draws=recipe.draws,
     )
     clips = len(data.table.where(name))
     for facet, count in sampler.left_out.items():

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -230,3 +232,25 @@ def test_copies_are_partners_of_their_facet_only():
 def test_mistakes_in_rich_relations(relation, message):
     with pytest.raises(DataError, match=message):
         ViewSampler(rich_table(), {"s": relation})
+
+
+def test_each_clip_is_drawn_as_often_as_asked(tones):
+    once, thrice = ViewSampler(tones, TIMBRE), ViewSampler(tones, TIMBRE, draws=3)
+    assert len(thrice) == 3 * len(once)
+    drawn = thrice.epoch(0)
+    np.testing.assert_array_equal(np.sort(drawn[:, 0]), np.repeat(np.arange(len(tones)), 3))
+    assert len(np.unique(drawn, axis=0)) > 2.5 * len(once)  # other partners each time
+    timbre = tones.factor("timbre").values[drawn]
+    assert (timbre[:, 0] == timbre[:, 1]).all()
+
+
+def test_views_may_come_from_different_recordings():
+    clips = dataclasses.replace(table(sensor=list("aaaabb")), recordings=list("xxyyzw"))
+    sampler = ViewSampler(clips, {"s": Relation("sensor", "recording")}, draws=50)
+    anchor, partner = sampler.epoch(0).T
+    assert {(i, j) for i, j in zip(anchor, partner)} == {
+        (0, 2), (0, 3), (1, 2), (1, 3), (2, 0), (2, 1), (3, 0), (3, 1), (4, 5), (5, 4),
+    }  # fmt: skip
+    one = dataclasses.replace(clips, recordings=["x"] * 6)
+    with pytest.raises(DataError, match="all clips are of the same one"):
+        ViewSampler(one, {"s": Relation("sensor", "recording")})

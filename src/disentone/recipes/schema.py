@@ -73,6 +73,9 @@ class Recipe(BaseModel):
     views: int = Field(
         default=2, ge=2, description="clips that agree in a facet, the clip included"
     )
+    draws: int = Field(
+        default=1, ge=1, description="how often each clip is given views in an epoch"
+    )
     model: ModelConfig = Field(default_factory=ModelConfig)
     copies: int = Field(
         default=4, ge=1, description="transformed copies of a clip, for facets with 'augment'"

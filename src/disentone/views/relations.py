@@ -34,7 +34,7 @@ class Relation:
         Factors in which views agree; ``"recording"`` for clips cut from the same recording and
         ``"clip"`` for transformed copies of one clip.
     differ : str or sequence of str, optional
-        Factors in which every two views differ.
+        Factors in which every two views differ; ``"recording"`` for clips of different recordings.
     within : float, optional
         Tolerance of the ordinal and continuous factors in `same`, instead of their own.
     """
@@ -111,7 +111,10 @@ class Relation:
         DataError
             If a factor does not exist, or has one class only.
         """
-        tests = [_differing(table.factor(name)) for name in self.differs]
+        tests = [
+            _other_recording(table) if name == RECORDING else _differing(table.factor(name))
+            for name in self.differs
+        ]
         return lambda first, second: np.logical_and.reduce(
             [np.ones(len(first), dtype=bool), *(test(first, second) for test in tests)]
         )
@@ -137,6 +140,13 @@ def _exact(factor: Factor) -> np.ndarray:
     codes = np.full(len(factor.values), -1, dtype=np.int64)
     codes[factor.known] = np.unique(factor.values[factor.known], return_inverse=True)[1]
     return codes
+
+
+def _other_recording(table: ClipTable) -> Test:
+    codes = np.unique(table.recordings.astype(str), return_inverse=True)[1]
+    if len(table) and codes.max() == 0:
+        raise DataError("Views cannot differ in their recording: all clips are of the same one.")
+    return lambda i, j: codes[i] != codes[j]
 
 
 def _differing(factor: Factor) -> Test:

@@ -34,6 +34,8 @@ class ViewSampler:
     seed : int
     leave_out : bool
         Leave clips without enough partners out (see :attr:`left_out`) instead of refusing them.
+    draws : int
+        How often each clip is an anchor in an epoch, with other partners each time.
 
     Raises
     ------
@@ -49,6 +51,7 @@ class ViewSampler:
         views: int = 2,
         seed: int = 0,
         leave_out: bool = False,
+        draws: int = 1,
     ) -> None:
         if views < 2:
             raise DataError(f"Views of a clip must be 2 or more, not {views}.")
@@ -74,7 +77,7 @@ class ViewSampler:
             self._pools.append(pool)
             self.groups[facet] = (0, *range(column, column + self.partners))
             column += self.partners
-        self.anchors = originals[usable]
+        self.anchors = np.repeat(originals[usable], draws)
         self.columns = column
         if not len(self.anchors):
             raise DataError("No clip has partners for every facet: loosen a relation.")
@@ -84,7 +87,7 @@ class ViewSampler:
         return len(self.anchors)
 
     def epoch(self, number: int) -> np.ndarray:
-        """Give the views of one epoch, every clip once as anchor, in random order.
+        """Give the views of one epoch, every clip ``draws`` times as anchor, in random order.
 
         Parameters
         ----------
