@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from disentone.errors import RecipeError
+from disentone.errors import DataError, RecipeError
 from disentone.facets import Facets
 from disentone.models import ModelConfig, MultiView
 from disentone.models.fusion import product_of_experts, with_prior
@@ -252,3 +252,30 @@ def test_networks_of_frames_go_together():
 def test_the_decoder_can_be_left_out(framewise):
     out = framewise(torch.randn(2, 2, 7, 6), {"shared": (0, 1)}, dataset_size=4, decode=False)
     assert out.reconstruction.numel() == 0
+
+
+def test_facets_are_pooled_each_in_its_way():
+    torch.manual_seed(0)
+    config = ModelConfig(**FRAMEWISE.model_dump() | {"pool": {"a": "std", "b": "max"}})
+    model = MultiView(config, Facets({"a": 2, "b": 3, "c": 1}), frames=7, features=6)
+    x = torch.randn(4, 7, 6)
+    codes = model.frame_codes(x)
+    told = model.posterior(x)[0]
+    torch.testing.assert_close(told[:, :2], codes[..., :2].std(1, correction=0))
+    torch.testing.assert_close(told[:, 2:5], codes[..., 2:5].amax(1))
+    torch.testing.assert_close(told[:, 5:], codes[..., 5:].mean(1))
+
+
+def test_frames_that_are_all_alike_have_a_finite_slope():
+    config = ModelConfig(**FRAMEWISE.model_dump() | {"pool": {"private": "std"}})
+    model = MultiView(config, FACETS, frames=7, features=6)
+    model.posterior(torch.ones(2, 7, 6))[0].sum().backward()
+    assert all(torch.isfinite(p.grad).all() for p in model.encoder.parameters())
+
+
+def test_pooling_needs_frames_and_facets_that_exist():
+    with pytest.raises(ValueError, match="have no frames"):
+        ModelConfig(pool={"private": "max"})
+    config = ModelConfig(**FRAMEWISE.model_dump() | {"pool": {"privat": "std"}})
+    with pytest.raises(DataError, match="privat"):
+        MultiView(config, FACETS, frames=7, features=6)

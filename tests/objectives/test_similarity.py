@@ -141,9 +141,7 @@ def test_a_vector_of_zeros_has_the_cosine_zero():
     assert cosines(torch.zeros(2, 3), torch.ones(2, 3)).abs().max() == 0
 
 
-@pytest.mark.parametrize(
-    "term", [Similarity(level="batch"), Separation(level="batch"), Contrast()]
-)
+@pytest.mark.parametrize("term", [Similarity(level="batch"), Separation(level="batch"), Contrast()])
 def test_a_batch_of_one_is_refused_where_clips_are_compared(term):
     with pytest.raises(RecipeError, match="batch of 2 or more"):
         term(outputs(batch=1))

@@ -51,10 +51,18 @@ class ModelConfig(BaseModel):
         default=True, description="sample the code in training, or decode the mean"
     )
 
+    pool: dict[str, Literal["mean", "max", "std"]] = Field(
+        default_factory=dict,
+        description="how the frames of a facet become one vector, where the network encodes frame "
+        "by frame; by default their mean. What lasts shows in the mean, events in max and std",
+    )
+
     @model_validator(mode="after")
     def _agree(self) -> ModelConfig:
         if (self.encoder.kind == "frames") != (self.decoder.kind == "frames"):
             raise ValueError("an encoder of kind 'frames' and a decoder of that kind go together")
+        if self.pool and self.encoder.kind != "frames":
+            raise ValueError("'pool' needs an encoder of kind 'frames': others have no frames")
         return self
 
     @property
@@ -69,9 +77,9 @@ class Outputs:
 
     ``mean`` and ``log_variance`` are the posteriors of each view alone, before rounding;
     ``posterior_mean``, ``posterior_log_variance`` and ``z`` belong to the views fused. Where the
-    network encodes frame by frame, they are averages over the frames. ``own`` is the code of each
-    view alone and ``code`` what was decoded; these keep their frames: (B, V, D) becomes
-    (B, V, frames, D). ``labels`` are known factors of the views, -1 or NaN where unknown.
+    network encodes frame by frame, the frames are pooled (see ``ModelConfig.pool``). ``own`` is
+    the code of each view alone and ``code`` what was decoded; these keep their frames: (B, V, D)
+    becomes (B, V, frames, D). ``labels`` are known factors of the views, -1 or NaN where unknown.
     """
 
     model: MultiView
@@ -104,7 +112,7 @@ class MultiView(nn.Module):
 
     def __init__(self, config: ModelConfig, facets: Facets, *, frames: int, features: int) -> None:
         super().__init__()
-        for name in config.levels:
+        for name in (*config.levels, *config.pool):
             facets.slice(name)  # refuses an unknown facet
         self.config = config
         self.facets = facets
@@ -129,7 +137,7 @@ class MultiView(nn.Module):
     def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Posterior of single views: (..., frames, features) to mean and log-variance (..., D).
 
-        The means are the embedding; of frame-by-frame codes, the average over the frames.
+        The means are the embedding; codes of frames are pooled.
         """
         mean, log_variance = self._alone(self.experts(x))
         return self._pooled(self.rounded(mean)), self._pooled_log(log_variance)
@@ -150,7 +158,19 @@ class MultiView(nn.Module):
         return self.rounded(self._alone(self.experts(x))[0])
 
     def _pooled(self, values: Tensor) -> Tensor:
-        return values.mean(-2) if self.framewise else values
+        """One vector a clip of the codes of its frames: (..., frames, D) to (..., D)."""
+        if not self.framewise:
+            return values
+        pooled = values.mean(-2)
+        for name, how in self.config.pool.items():
+            part = self.facets.slice(name)
+            frames = values[..., part]
+            if how == "max":
+                pooled[..., part] = frames.amax(-2)
+            elif how == "std":
+                variance = frames.var(-2, correction=0)
+                pooled[..., part] = torch.sqrt(variance + 1e-8)  # the root's slope stays finite
+        return pooled
 
     def _pooled_log(self, values: Tensor) -> Tensor:
         """Average over frames of what is given as logarithms."""

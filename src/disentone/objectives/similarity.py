@@ -96,18 +96,20 @@ def _check_rows(scores: Tensor, what: str) -> None:
 class PairTerm(Term):
     """A term on pairs of views of one facet."""
 
-    facet: str = Field(default="shared", description="facet whose codes are compared")
+    facet: str | None = Field(
+        default="shared", description="facet whose codes are compared; none: the whole embedding"
+    )
 
     def named_facets(self) -> tuple[str, ...]:
         """Facets that must exist."""
-        return (self.facet,)
+        return () if self.facet is None else (self.facet,)
 
     def pairs(self, out: Outputs) -> list[tuple[Tensor, Tensor]]:
         """Codes (batch, dim) of every two views that agree in the facet, of all processes."""
         columns = self.columns(out, self.facet)
         if len(columns) < 2:
             raise RecipeError(f"Term '{self.term}' compares views: some facet needs a relation.")  # type: ignore[attr-defined]
-        part = out.facets.slice(self.facet)
+        part = slice(None) if self.facet is None else out.facets.slice(self.facet)
         codes = [gather(out.mean[:, column, part]) for column in columns]
         return list(combinations(codes, 2))
 
@@ -146,7 +148,9 @@ class Separation(PairTerm):
     """
 
     term: Literal["separation"] = "separation"
-    facet: str = Field(default="private", description="facet whose codes are compared")
+    facet: str | None = Field(
+        default="private", description="facet whose codes are compared; none: the whole embedding"
+    )
     level: Literal["sample", "batch"] = "sample"
     least: float = Field(default=0.1, gt=0, le=1, description="1 - cosine below which it is a line")
 

@@ -40,9 +40,9 @@ class Term(BaseModel):
         """
         return None
 
-    def columns(self, out: Outputs, facet: str) -> list[int]:
+    def columns(self, out: Outputs, facet: str | None) -> list[int]:
         """Views that agree in a facet; all of them for a facet without a relation."""
-        return list(out.groups.get(facet, range(out.x.shape[1])))
+        return list(out.groups.get(facet or "", range(out.x.shape[1])))
 
     def __call__(self, out: Outputs, module: nn.Module | None = None) -> dict[str, Tensor]:
         """Value to minimise under ``"value"`` (a scalar); other entries are only logged."""
