@@ -1,4 +1,5 @@
 import contextlib
+import csv
 import errno
 import io
 import json
@@ -12,6 +13,7 @@ import sys
 import time
 from collections import namedtuple
 
+import numpy as np
 import pytest
 import soundfile
 import typer
@@ -394,3 +396,85 @@ def test_embedding_writes_a_row_for_every_file(trained, tone, tmp_path):
     stopped = complaint("embed", run, tmp_path, "-o", tmp_path / "x.npz", "--on-error", "stop")
     assert "broken.wav" in stopped
     assert not (tmp_path / "x.npz").exists()
+
+
+# --- a collection of everything that is odd or broken ---------------------------------------------
+
+ODD_NAMES = ("a b, 'c' \"d\".wav", "🎻 ñ.wav", "[red]e[bold].wav", "x" * 251 + ".wav")
+BROKEN = {
+    "zero.wav": "0 bytes",
+    "one.wav": "silent",
+    "dc.wav": "silent",
+    "nan.wav": "not finite",
+    "text.wav": "not audio",
+    "dangling.wav": "cannot be found",
+}
+
+
+@pytest.fixture
+def odd(tone, tmp_path):
+    """Two folders of tones, with every oddity in one of them."""
+    for number in range(24):
+        name = f"sounds/{'ab'[number % 2]}/{number:02d}.wav"
+        tone(name, frequency=200 + 30 * number, seconds=0.3)
+    folder = tmp_path / "sounds" / "a"
+    for name in ODD_NAMES:
+        tone(f"sounds/a/{name}", seconds=0.3)
+    tone("sounds/a/192k.wav", rate=192000, seconds=0.3)
+    noise = 0.1 * np.random.default_rng(0).standard_normal((2400, 8))
+    soundfile.write(folder / "channels.wav", noise, 8000)
+    soundfile.write(folder / "float64.wav", noise[:, 0], 8000, subtype="DOUBLE")
+    (folder / "zero.wav").touch()
+    (folder / "text.wav").write_text("no audio " * 100)
+    soundfile.write(folder / "one.wav", [0.5], 8000)
+    soundfile.write(folder / "dc.wav", np.full(2400, 0.7), 8000)
+    soundfile.write(folder / "nan.wav", np.full(2400, np.nan), 8000, subtype="FLOAT")
+    (folder / "dangling.wav").symlink_to("gone.wav")
+    (folder / "loop").symlink_to(folder.parent)
+    return folder.parent
+
+
+def test_an_odd_collection_is_inspected_trained_on_and_embedded(odd):
+    usable = 24 + len(ODD_NAMES) + 3
+    page = " ".join(call("inspect", odd).out.split())
+    assert f"{usable} clips" in page
+    assert all(f"a/{name}" in page for name in BROKEN)
+    facets = ("--facet", "folder:2 same=folder", "--facet", "rest:2")
+    tiny = (
+        "--set",
+        "training.epochs=1",
+        "--set",
+        "audit.seeds=1",
+        "--set",
+        "audit.baselines=false",
+    )
+    done = call("train", "facets", "--data", odd, *facets, *tiny, "--out", "run")
+    assert (done.code, done.out) == (0, "run/report.html\n"), done.err
+    out = "rows, 🎻.npz"
+    done = call("embed", "run", odd, "-o", out)
+    assert (done.code, done.out) == (0, f"{out}\n"), done.err
+    with np.load(out) as rows:
+        assert {os.path.basename(path) for path in rows["path"]} >= set(ODD_NAMES)
+        assert len(rows["path"]) == usable
+    for name in ("run/skipped.csv", "rows, 🎻-skipped.csv"):
+        with open(name, encoding="utf-8", newline="") as file:
+            skipped = {os.path.basename(row["path"]): row["reason"] for row in csv.DictReader(file)}
+        assert set(skipped) == set(BROKEN)
+        assert all(reason in skipped[name] for name, reason in BROKEN.items())
+
+
+def test_a_table_and_its_files_may_disagree(tone, table, tmp_path):
+    names = [f"{number:02d}.wav" for number in range(20)]
+    for number, name in enumerate(names):
+        tone(name, frequency=200 + 30 * number, seconds=0.3)
+    rows = [[name, "ab"[number % 2], "one"] for number, name in enumerate(names[:-2])]
+    table([["path", "who", "same"], *rows, ["gone.wav", "a", "one"], ["./00.wav", "b", "one"]])
+    page = " ".join(call("inspect", tmp_path).out.split())
+    assert "18 clips" in page
+    assert "gone.wav. The file cannot be found" in page
+    assert "00.wav. The clip occurs twice" in page
+    assert "2 audio files have no row" in page
+    train = ("train", "facets", "--data", tmp_path, "--facet", "rest:2", "--out", "run")
+    assert "only 1 class" in complaint(*train, "--facet", "f:2 same=same")
+    no_match = complaint(*train, "--facet", "f:2 same=x", "--set", "data.pattern={x}_{y}.wav")
+    assert "matches none of the 20 audio files" in no_match

@@ -1,6 +1,7 @@
 import pytest
 import yaml
 
+from disentone.datasets.config import CollectionConfig
 from disentone.errors import RecipeError
 from disentone.recipes import dump_recipe, load_recipe, recipe_names
 from disentone.recipes.facet import FacetConfig, parse_facets
@@ -83,6 +84,19 @@ def test_settings_change_single_values():
     assert recipe.model.decoder.widths == (8, 16)
     assert recipe.training.batch == before.training.batch
     assert recipe.objective[0] == before.objective[0]
+
+
+@pytest.mark.parametrize("text", ["{who}_{take}.wav", "'{who}_{take}.wav'", "{who}"])
+def test_a_pattern_is_text(tone, tmp_path, text):
+    tone("anna_1.wav")
+    recipe = load_recipe(
+        "facets",
+        data=tmp_path,
+        facets=["a:4 same=who", "rest:4"],
+        settings=[f"data.pattern={text}"],
+    )
+    assert isinstance(recipe.data, CollectionConfig)
+    assert recipe.data.pattern == text.strip("'")
 
 
 def test_settings_may_name_what_the_recipe_leaves_out(written, values):

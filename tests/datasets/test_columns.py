@@ -59,6 +59,10 @@ def test_text_that_differs_in_nearly_every_recording_is_no_factor():
     assert factor is None
     assert why == "it differs in nearly every recording"
     assert kind_of("work", works, recordings=20, kind="categorical") == "categorical"
+    titles = [f"song {i // 3}; part {i // 3}" for i in range(60)]
+    assert kind_of("title", titles, recordings=20) is None, "segments make no labels recur"
+    tags = [["rain;dog", "dog", "rain", "dog;rain"][i // 3 % 4] for i in range(60)]
+    assert kind_of("tags", tags, recordings=20) == "multilabel"
 
 
 def test_unknown_values_are_no_class():

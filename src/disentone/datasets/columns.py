@@ -145,7 +145,7 @@ def _guess(name: str, known: list[Any], recordings: int) -> tuple[FactorKind | N
     """Guess a kind, or say why the column is no factor."""
     if not known:
         return None, "no value is known"
-    if _has_lists(known):
+    if _has_lists(known, recordings):
         return "multilabel", ""
     texts = [str(_text(value)) for value in known]
     distinct = len(set(texts))
@@ -170,14 +170,15 @@ def _guess(name: str, known: list[Any], recordings: int) -> tuple[FactorKind | N
     return "ordinal", ""
 
 
-def _has_lists(known: list[Any]) -> bool:
-    """Whether values are lists, or text with ``;`` between labels that recur."""
+def _has_lists(known: list[Any], recordings: int) -> bool:
+    """Whether values are lists, or text with ``;`` between labels that recur in recordings."""
     if any(isinstance(value, list) for value in known):
         return True
     if not any(_is_text(value) and ";" in value for value in known):
         return False
     sets = [_labels(value) for value in known]
-    return len(set().union(*sets)) <= sum(map(len, sets)) / 2
+    share = min(1.0, recordings / len(known))  # segments repeat what their recording says
+    return len(set().union(*sets)) <= share * sum(map(len, sets)) / 2
 
 
 def _clean(value: Any) -> Any:

@@ -134,7 +134,8 @@ def _apply(values: dict[str, Any], setting: str) -> None:
             place = place.setdefault(key, {})
         if not isinstance(place, dict | list):
             raise RecipeError(f"Setting '{setting}': '{key}' has no keys below it.")
-    value = _yaml(text, f"Setting '{setting}'")
+    is_pattern = path.strip() == "data.pattern" and text.startswith("{")  # no YAML mapping
+    value = text if is_pattern else _yaml(text, f"Setting '{setting}'")
     if isinstance(place, list):
         place[_item(place, last, setting)] = value
     else:
