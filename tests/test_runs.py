@@ -5,6 +5,7 @@ import shutil
 import numpy as np
 import pytest
 import soundfile
+import torch
 import yaml
 
 from disentone import runs
@@ -371,7 +372,8 @@ def test_training_copies_no_features(of_files, tones):
     data = runs.prepare(of_files(tones), cache=tones / "cache")
     assert isinstance(data.view_features, np.memmap)
     for name in ("train", "valid"):
-        split = runs._split(of_files(tones), data, name, Watcher())
+        statistics = torch.zeros(()), torch.ones(())
+        split = runs._split(of_files(tones), data, name, statistics, (), Watcher())
         assert np.shares_memory(split.features, data.view_features)
         assert len(split) == len(data.table.where(name))
         index = split.sampler.epoch(0)[:, 0]

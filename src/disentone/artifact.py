@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,13 +20,15 @@ from disentone import audio
 from disentone.errors import ArtifactError, AudioError, DataError
 from disentone.facets import Facets
 from disentone.files import write_bytes, write_json
-from disentone.frontends.logmel import LogMel, LogMelConfig
+from disentone.frontends.build import AnyFrontEnd, build_frontend, frontend_config
 from disentone.models import ModelConfig, MultiView
 
 __all__ = ["Embedding", "Model", "load", "write_tensors"]
 
 FORMAT = 1
-BATCH = 256
+BATCH = 256  # clips at once, fewer where they are large
+_BATCH_NUMBERS = 2**24
+_BATCH_SAMPLES = 2**20
 _WRONG_SHAPE = (KeyError, TypeError, ValueError, AttributeError)  # what JSON of another kind gives
 
 
@@ -66,7 +69,7 @@ class Model:
     Parameters
     ----------
     network : MultiView
-    frontend : LogMel
+    frontend : LogMel, DAC or HFEncoder
     mean, std : Tensor, shape (features,) or scalar
         Statistics of the training split's features.
     about : mapping, optional
@@ -76,7 +79,7 @@ class Model:
     def __init__(
         self,
         network: MultiView,
-        frontend: LogMel,
+        frontend: AnyFrontEnd,
         mean: Tensor,
         std: Tensor,
         *,
@@ -118,6 +121,11 @@ class Model:
         -------
         ndarray of float32, shape (clips, dim)
             Posterior means; the facets' columns are in ``model.facets`` order.
+
+        Raises
+        ------
+        DataError
+            If the features are of another width than the model's.
         """
         return self._encoded(features, lambda x: self.network.posterior(x)[0], ())
 
@@ -146,9 +154,15 @@ class Model:
         shape: tuple[int, ...],
     ) -> np.ndarray:
         self.network.eval()
+        if np.shape(features)[-1] != self.frontend.features:
+            raise DataError(
+                f"The features have {np.shape(features)[-1]} numbers a frame, and this model was "
+                f"trained on {self.frontend.features}: use features of its own front-end."
+            )
         parts = [np.empty((0, *shape, self.facets.dim), dtype=np.float32)]
-        for start in range(0, len(features), BATCH):
-            batch = features[start : start + BATCH]
+        size = int(np.clip(_BATCH_NUMBERS // max(1, math.prod(features.shape[1:])), 1, BATCH))
+        for start in range(0, len(features), size):
+            batch = features[start : start + size]
             batch = batch if isinstance(batch, Tensor) else torch.tensor(batch)  # may be a map
             parts.append(encode(self.standardise(batch.to(self.device).float())).cpu().numpy())
         return np.concatenate(parts)
@@ -217,10 +231,13 @@ class Model:
         windows = max(1, len(wave) // size + (len(wave) % size >= size / 2))
         padded = np.zeros(windows * size, dtype=np.float32)
         padded[: min(len(wave), len(padded))] = wave[: len(padded)]
-        batch = torch.from_numpy(padded.reshape(windows, size)).to(self.device)
+        batches = torch.from_numpy(padded.reshape(windows, size)).split(
+            max(1, getattr(self.frontend, "batch_samples", _BATCH_SAMPLES) // size)
+        )
         with torch.inference_mode():
-            features = self.frontend(batch)
-        return self.embed_features(features).mean(axis=0)
+            features = (self.frontend(batch.to(self.device)) for batch in batches)
+            values = [self.embed_features(part) for part in features]
+        return np.concatenate(values).mean(axis=0)
 
     @torch.inference_mode()
     def decode(self, embedding: np.ndarray | Embedding) -> np.ndarray:
@@ -279,7 +296,7 @@ def load(folder: str | Path, *, device: str | torch.device = "cpu") -> Model:
                 f"disentone reads format {FORMAT}: use the version that wrote it."
             )
         facets = Facets.from_json(stored["facets"])
-        frontend = LogMel(LogMelConfig(**stored["frontend"]))
+        frontend = build_frontend(frontend_config(stored["frontend"]))
         network = MultiView(
             ModelConfig(**stored["model"]),
             facets,

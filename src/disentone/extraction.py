@@ -276,7 +276,7 @@ class _Work:
         broken: dict[int, str] = {}
         silent: dict[int, str] = {}
         count = len(windows.rows)
-        size = max(256, _FEATURE_BYTES // (4 * frontend.frames * frontend.features))
+        size = max(16, _FEATURE_BYTES // (4 * frontend.frames * frontend.features))
         size = size if self.cache is None else _STORED_WINDOWS
         for first in range(0, count, size):
             piece = slice(first, first + size)

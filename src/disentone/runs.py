@@ -7,6 +7,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,7 +22,7 @@ from disentone.datasets.syntone import SynTone, syntone
 from disentone.errors import ArtifactError, DataError, RecipeError
 from disentone.factors import Factor
 from disentone.files import write_bytes
-from disentone.frontends.logmel import LogMel
+from disentone.frontends.build import AnyFrontEnd, build_frontend
 from disentone.frontends.store import compute_features
 from disentone.models import MultiView
 from disentone.objectives import Objective
@@ -41,12 +42,12 @@ class Data:
     ----------
     table : ClipTable
         Usable clips only.
-    features : ndarray of float32, shape (clips, frames, features)
+    features : ndarray of float32 or float16, shape (clips, frames, features)
         In the front-end's unit, not standardised.
     skipped : list of Skipped
     views : ClipTable
         The clips, then the transformed copies of them that some facet asks for.
-    view_features : ndarray of float32, shape (clips and copies, frames, features)
+    view_features : ndarray, shape (clips and copies, frames, features)
     """
 
     table: ClipTable
@@ -56,7 +57,13 @@ class Data:
     view_features: np.ndarray
 
 
-def prepare(recipe: Recipe, *, cache: Path | None = None, watcher: Watcher | None = None) -> Data:
+def prepare(
+    recipe: Recipe,
+    *,
+    cache: Path | None = None,
+    device: str = "cpu",
+    watcher: Watcher | None = None,
+) -> Data:
     """Open a recipe's data and compute its features.
 
     Parameters
@@ -65,6 +72,8 @@ def prepare(recipe: Recipe, *, cache: Path | None = None, watcher: Watcher | Non
     cache : Path, optional
         Feature store; by default features of files are kept for the next run in
         ``.cache/disentone`` below the working folder, and synthesised ones in memory only.
+    device : str
+        Where a front-end that is a network runs.
     watcher : Watcher, optional
 
     Raises
@@ -87,7 +96,9 @@ def prepare(recipe: Recipe, *, cache: Path | None = None, watcher: Watcher | Non
         table = with_copies(table, recipe.chains(), copies=recipe.copies, seed=recipe.seed)
         made = int((table.copy_for != "").sum())
         watcher.note(f"{made} transformed copies are made for {', '.join(recipe.chains())}.")
-    frontend = LogMel(recipe.frontend)
+    frontend = build_frontend(recipe.frontend)
+    if any(True for _ in frontend.parameters()):
+        frontend.to(device)  # a network gains by it, a spectrogram does not
     stage = "Synthesising" if isinstance(recipe.data, SynTone) else "Reading audio"
     computed = compute_features(table, frontend, cache=cache, progress=watcher.stage(stage))
     skipped += computed.skipped
@@ -95,6 +106,11 @@ def prepare(recipe: Recipe, *, cache: Path | None = None, watcher: Watcher | Non
         raise DataError(
             f"None of the {len(table)} clips is usable; the first: {skipped[0].path}: "
             f"{skipped[0].reason}"
+        )
+    if computed.short:
+        watcher.note(
+            f"{len(computed.short)} of the clips, such as {computed.short[0]}, last less than one "
+            "frame of the front-end; the rest of the frame is silence."
         )
     for item in skipped[:5]:
         watcher.note(f"Left out {item.path}: {item.reason}")
@@ -152,7 +168,7 @@ def train(
     if resume and is_finished(out):
         watcher.note(f"{out} is finished already.")
         return out / "report.html"
-    data = data or prepare(recipe, watcher=watcher)
+    data = data or prepare(recipe, device=device, watcher=watcher)
     for name in _named_factors(recipe):
         data.table.factor(name)  # better refused now than after the training
     if data.skipped and first:
@@ -307,14 +323,14 @@ def _baselines(model: Model, data: Data, recipe: Recipe) -> dict[str, np.ndarray
     """What the network says before it is trained, and the mean of the features over time."""
     untrained = Model(_network(recipe, model.frontend), model.frontend, model.mean, model.std)
     parts = range(0, len(data.features), 1024)
-    mean = [data.features[start : start + 1024].mean(axis=1) for start in parts]
+    mean = [data.features[start : start + 1024].mean(axis=1, dtype=np.float32) for start in parts]
     return {
         "untrained network": untrained.embed_features(data.features),
         "mean features": np.concatenate(mean),
     }
 
 
-def _network(recipe: Recipe, frontend: LogMel) -> MultiView:
+def _network(recipe: Recipe, frontend: AnyFrontEnd) -> MultiView:
     """Give a recipe's network, untrained: the same for the same seed."""
     torch.manual_seed(recipe.seed)
     shape = {"frames": frontend.frames, "features": frontend.features}
@@ -364,12 +380,16 @@ def _check_device(device: str) -> None:
 def _train(
     recipe: Recipe, data: Data, out: Path, *, resume: bool, device: str, watcher: Watcher
 ) -> Model:
-    frontend, facets = LogMel(recipe.frontend), recipe.layout()
+    frontend, facets = build_frontend(recipe.frontend), recipe.layout()
     network = _network(recipe, frontend)
     train_clips = data.table.take(data.table.where("train"))
     objective = Objective(recipe.objective, facets, train_clips.factors)
+    statistics = _statistics(
+        data.features, data.table.where("train"), per_feature=frontend.per_feature
+    )
     train_split, valid_split = (
-        _split(recipe, data, name, objective.factors, watcher) for name in ("train", "valid")
+        _split(recipe, data, name, statistics, objective.factors, watcher)
+        for name in ("train", "valid")
     )
     about = {"recipe": recipe.name, "train_clips": len(train_split)}
     model = Model(network, frontend, train_split.mean, train_split.std, about=about)
@@ -390,7 +410,12 @@ def _train(
 
 
 def _split(
-    recipe: Recipe, data: Data, name: str, labelled: Sequence[str], watcher: Watcher
+    recipe: Recipe,
+    data: Data,
+    name: str,
+    statistics: tuple[torch.Tensor, torch.Tensor],
+    labelled: Sequence[str],
+    watcher: Watcher,
 ) -> Split:
     rows = data.views.where(name)
     views = data.views.take(rows)
@@ -408,23 +433,33 @@ def _split(
         watcher.note(
             f"{count} of {clips} {name} clips have no partner for facet '{facet}' ({relation})."
         )
-    mean, std = _statistics(data.features, data.table.where("train"))
     labels = {
         factor: torch.as_tensor(views.factor(factor).values, dtype=torch.float32)
         for factor in labelled
     }
     # The features are not copied: they may be a map.
-    return Split(data.view_features, sampler, mean, std, rows, labels)
+    return Split(data.view_features, sampler, *statistics, rows, labels)
 
 
-def _statistics(features: np.ndarray, rows: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
-    """Mean and standard deviation over the training clips: one number each, in one pass."""
-    total = squares = 0.0
-    for start in range(0, len(rows), 1024):
-        part = features[rows[start : start + 1024]].astype(np.float64)
-        total += part.sum()
-        squares += np.square(part).sum()
-    count = len(rows) * features[0].size
+def _statistics(
+    features: np.ndarray, rows: np.ndarray, *, per_feature: bool
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Mean and standard deviation over the training clips: of each feature, or one number each."""
+    axes = (0, 1) if per_feature else None
+    total: Any = 0.0
+    squares: Any = 0.0
+    step = int(np.clip(2**23 // features[0].size, 1, 1024))  # 64 MiB at most
+    for start in range(0, len(rows), step):
+        part = features[rows[start : start + step]].astype(np.float64)
+        total += part.sum(axis=axes)
+        squares += np.square(part).sum(axis=axes)
+    count = len(rows) * features[0].size / np.size(total)
     mean = total / count
-    deviation = max(float(np.sqrt(max(0.0, squares / count - mean**2))), 1e-3)
-    return torch.tensor(mean, dtype=torch.float32), torch.tensor(deviation, dtype=torch.float32)
+    deviation = np.sqrt(np.maximum(0.0, squares / count - np.square(mean)))
+    # A feature that hardly moves must not be blown up to the size of those that do.
+    least = np.maximum(1e-6, 1e-3 * np.max(deviation)) if per_feature else 1e-3
+    deviation = np.maximum(deviation, least)
+    return (
+        torch.tensor(mean, dtype=torch.float32),
+        torch.tensor(deviation, dtype=torch.float32),
+    )

@@ -87,6 +87,9 @@ class LogMel(nn.Module):
     window: Tensor
     filters: Tensor
 
+    per_feature = False
+    """Decibels are standardised by one mean and one deviation: bands share a unit."""
+
     def __init__(self, config: LogMelConfig) -> None:
         super().__init__()
         self.config = config

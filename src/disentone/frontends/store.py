@@ -1,10 +1,10 @@
 """Features of clips, computed once and kept on disk.
 
-A store is one folder for each setting of a front-end. ``features.f32`` holds the features of one
-clip after another, ``index.jsonl`` says which clip is where: one line for each, with the key of
-its audio (see :class:`~disentone.clips.Sounds`). Both only grow. A line is written after its
-features are on the disk, under a lock, so a process that is killed loses no more than the clips in
-flight, and several processes may build one store.
+A store is one folder for each setting of a front-end, weights included. ``features.f32`` (or
+``features.f16``) holds the features of one clip after another, ``index.jsonl`` says which clip is
+where: one line for each, with the key of its audio (see :class:`~disentone.clips.Sounds`). Both
+only grow. A line is written after its features are on the disk, under a lock, so a process that is
+killed loses no more than the clips in flight, and several processes may build one store.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -33,14 +34,17 @@ from disentone.files import write_json
 
 __all__ = ["Features", "FrontEnd", "compute_features"]
 
-_BATCH_SAMPLES = 2**20  # waveforms that go through the front-end at once
+_BATCH_SAMPLES = 2**20  # waveforms that go through a front-end at once, if it does not say
 
 
 class FrontEnd(Protocol):
     """What turns waveforms into features: a torch module with these attributes.
 
     ``samples`` is the length of the waveform of one clip at ``sample_rate`` (Hz); calling it
-    maps (batch, samples) float32 to (batch, frames, features) float32.
+    maps (batch, samples) float32 to (batch, frames, features) float32. Three more attributes are
+    for front-ends that need them: ``batch_samples``, the samples of a batch that fit into memory;
+    ``dtype``, ``"float16"`` to keep features in half the space; and ``hop``, the samples to a
+    frame, where a clip shorter than that is worth a note.
     """
 
     config: Any
@@ -62,17 +66,20 @@ class Features:
 
     Parameters
     ----------
-    array : ndarray of float32, shape (usable clips, frames, features)
+    array : ndarray of float32 (or float16), shape (usable clips, frames, features)
         In table order; from a store, a read-only memory map.
     rows : ndarray of int, shape (usable clips,)
         Which clips of the table they are.
     skipped : list of Skipped
         The other clips, each with the reason.
+    short : list of str
+        Clips computed now that are shorter than one frame of the front-end, and are mostly padding.
     """
 
     array: np.ndarray
     rows: np.ndarray
     skipped: list[Skipped]
+    short: list[str] = field(default_factory=list)
 
 
 def compute_features(
@@ -118,7 +125,7 @@ def compute_features(
     places = np.array([store.find(table.sounds, clip) for clip in range(len(table))], dtype=int)
     todo = np.flatnonzero(places < 0)
     done = len(table) - len(todo)
-    skipped = []
+    skipped, short = [], []
     for batch in _load(table, frontend, todo, store, jobs):
         with _cores_left_for(jobs):
             _add_features(batch, frontend)
@@ -130,11 +137,12 @@ def compute_features(
             skipped.append(Skipped(str(table.ids[clip.index]), str(clip.error)))
         good = [clip for clip in batch if clip.error is None]
         places[[clip.index for clip in good]] = store.add(good)
+        short += [str(table.ids[clip.index]) for clip in good if clip.short]
         done += len(batch)
         if progress:
             progress(done, len(table))
     rows = np.flatnonzero(places >= 0)
-    return Features(store.array(places[rows]), rows, skipped)
+    return Features(store.array(places[rows]), rows, skipped, short)
 
 
 @dataclass
@@ -146,6 +154,7 @@ class _Clip:
     key: str = ""
     wave: np.ndarray | None = None
     features: np.ndarray | None = None
+    short: bool = False
     error: AudioError | None = None
 
 
@@ -164,6 +173,7 @@ def _load(
             if not store.knows(clip.key):
                 wave = cropped.read(index, frontend.sample_rate)[:samples]
                 audio.check(wave, table.ids[index])
+                clip.short = len(wave) < getattr(frontend, "hop", 0)
                 clip.wave = np.pad(wave, (0, samples - len(wave)))
                 if store.names(sounds, index)[0] != clip.stamp:
                     raise AudioError(f"'{table.ids[index]}' changed while it was read.")
@@ -171,7 +181,7 @@ def _load(
             clip.error = error
         return clip
 
-    size = max(1, _BATCH_SAMPLES // samples)
+    size = max(1, getattr(frontend, "batch_samples", _BATCH_SAMPLES) // samples)
     batches = deque(np.array_split(todo, range(size, len(todo), size)))  # one, where all is done
     pool = ThreadPoolExecutor(max(1, jobs))
     waiting: deque[list[Any]] = deque()
@@ -190,14 +200,20 @@ def _add_features(batch: Sequence[_Clip], frontend: FrontEnd) -> None:
     if not clips:
         return
     waves = torch.from_numpy(np.stack([clip.wave for clip in clips if clip.wave is not None]))
-    buffers = getattr(frontend, "buffers", lambda: iter(()))
-    device = next((buffer.device for buffer in buffers()), torch.device("cpu"))
-    with torch.inference_mode():
-        block = frontend(waves.to(device)).float().cpu().numpy()
+    tensors: list[torch.Tensor] = []
+    if isinstance(frontend, torch.nn.Module):
+        tensors = [*islice(frontend.parameters(), 1), *islice(frontend.buffers(), 1)]
+    device = tensors[0].device if tensors else torch.device("cpu")
+    with torch.inference_mode(), np.errstate(over="ignore"):  # what overflows is refused below
+        block = frontend(waves.to(device)).float().cpu().numpy().astype(_dtype(frontend))
     for clip, features in zip(clips, block):
         clip.wave, clip.features = None, features
         if not np.isfinite(features).all():
-            clip.error = AudioError("Its features are not finite numbers.")
+            clip.error = AudioError(f"Its features are not finite numbers of {features.dtype}.")
+
+
+def _dtype(frontend: FrontEnd) -> np.dtype:
+    return np.dtype(getattr(frontend, "dtype", "float32"))
 
 
 @contextmanager
@@ -215,7 +231,7 @@ class _Memory:
     """Features that are not kept."""
 
     def __init__(self, clips: int, frontend: FrontEnd) -> None:
-        self._array = np.empty((clips, frontend.frames, frontend.features), np.float32)
+        self._array = np.empty((clips, frontend.frames, frontend.features), _dtype(frontend))
         self._count = 0
 
     def find(self, sounds: Sounds, index: int) -> int:
@@ -242,11 +258,15 @@ class _Store:
 
     def __init__(self, cache: Path, frontend: FrontEnd) -> None:
         self._shape = (frontend.frames, frontend.features)
-        self._bytes = 4 * frontend.frames * frontend.features
+        self._dtype = _dtype(frontend)
+        self._bytes = self._dtype.itemsize * frontend.frames * frontend.features
+        config = frontend.config.model_dump(mode="json")
+        if config.get("digest"):  # weights are the same wherever they lie
+            config.pop("model")
         about = {
             "store": 1,
             "frontend": type(frontend).__name__,
-            "config": frontend.config.model_dump(mode="json"),
+            "config": config,
             "sample_rate": frontend.sample_rate,
             "samples": frontend.samples,
             "frames": frontend.frames,
@@ -254,7 +274,8 @@ class _Store:
         }
         digest = hashlib.blake2b(json.dumps(about, sort_keys=True).encode(), digest_size=8)
         self._folder = cache / f"{type(frontend).__name__.lower()}-{digest.hexdigest()}"
-        self._data, self._index = self._folder / "features.f32", self._folder / "index.jsonl"
+        self._data = self._folder / f"features.f{8 * self._dtype.itemsize}"
+        self._index = self._folder / "index.jsonl"
         if not self._index.exists():
             write_json(self._folder / "about.json", about)
         self._rows: dict[str, int] = {}  # of keys
@@ -293,17 +314,17 @@ class _Store:
     def array(self, places: np.ndarray) -> np.ndarray:
         """Map the rows asked for; where they are out of order, through a sorted copy."""
         if not len(places):
-            return np.empty((0, *self._shape), np.float32)
+            return np.empty((0, *self._shape), self._dtype)
         shape, first = (len(places), *self._shape), int(places[0])
         if (places == np.arange(first, first + len(places))).all():
-            return np.memmap(self._data, np.float32, "r", first * self._bytes, shape)
-        every = np.memmap(self._data, np.float32, "r", shape=(self._count, *self._shape))
+            return np.memmap(self._data, self._dtype, "r", first * self._bytes, shape)
+        every = np.memmap(self._data, self._dtype, "r", shape=(self._count, *self._shape))
         try:
             with tempfile.TemporaryFile(dir=self._folder) as copy:  # has no name: is never left
                 for rows in np.array_split(places, range(256, len(places), 256)):
                     copy.write(every[rows].data)
                 copy.flush()
-                return np.memmap(copy, np.float32, "r", shape=shape)
+                return np.memmap(copy, self._dtype, "r", shape=shape)
         except OSError as error:
             raise DataError(
                 f"Features could not be sorted in '{self._folder}' ({error.strerror}): free space."

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from disentone.datasets.config import CollectionConfig
 from disentone.datasets.syntone import SynTone
 from disentone.facets import Facets
+from disentone.frontends.build import FrontEndConfig
 from disentone.frontends.logmel import LogMelConfig
 from disentone.models import ModelConfig
 from disentone.objectives import Agreement, AnyTerm, Divergence, Reconstruction
@@ -68,7 +69,7 @@ class Recipe(BaseModel):
     name: str
     about: str = Field(default="", description="one line for people")
     data: DataConfig
-    frontend: LogMelConfig = Field(default_factory=LogMelConfig)
+    frontend: FrontEndConfig = Field(default_factory=LogMelConfig)
     facets: dict[str, FacetConfig] = Field(min_length=1)
     views: int = Field(
         default=2, ge=2, description="clips that agree in a facet, the clip included"

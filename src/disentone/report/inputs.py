@@ -88,6 +88,8 @@ class ReportInputs:
         Of the test split.
     summary : sequence of str
         Verdict in sentences, a paragraph each; the card's own if empty.
+    notes : sequence of str
+        Further paragraphs, after the verdict.
     own : mapping of str to sequence of str
         The factors that each facet is meant to hold: ``{"shared": ["timbre"]}``. Only asked
         where the card has no records of the measure ``"leak"``.
@@ -118,6 +120,7 @@ class ReportInputs:
     card: Mapping[str, Any]
     embedding: np.ndarray
     summary: Sequence[str] = ()
+    notes: Sequence[str] = ()
     own: Mapping[str, Sequence[str]] = field(default_factory=dict)
     config: str = ""
     history: Sequence[Mapping[str, float]] = ()

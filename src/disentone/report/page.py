@@ -58,7 +58,7 @@ def write_report(inputs: ReportInputs, path: str | Path) -> Path:
         The file written.
     """
     sections = [section for make in SECTIONS if (section := make(inputs)) is not None]
-    lead = list(inputs.summary) or _verdict(inputs)
+    lead = [*(inputs.summary or _verdict(inputs)), *inputs.notes]
     write_bytes(path, page(inputs.title, lead, sections, facts=_facts(inputs)).encode("utf-8"))
     return Path(path)
 

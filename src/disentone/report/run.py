@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -48,11 +48,9 @@ def report_run(out: Path, *, recipe: Recipe, model: Model, data: Data, card: Car
         The report.
     """
     rows = data.table.where("test")
-    table, features = data.table.take(rows), data.features[rows]
-    embedding = model.embed_features(features)
-    pairs = _pairs(table, recipe)
-    shown = np.unique(pairs)[:6]
-    rebuilt = model.decode(model.codes(features[shown]))
+    table = data.table.take(rows)
+    parts = np.array_split(rows, range(256, len(rows), 256))  # of what may be a map
+    embedding = np.concatenate([model.embed_features(data.features[part]) for part in parts])
     metrics = out / "metrics.jsonl"  # an audit on other data has none
     history = metrics.read_text(encoding="utf-8").splitlines() if metrics.exists() else []
     inputs = ReportInputs(
@@ -64,10 +62,7 @@ def report_run(out: Path, *, recipe: Recipe, model: Model, data: Data, card: Car
         own=recipe.owns(),
         config=dump_recipe(recipe),
         history=[json.loads(line) for line in history],
-        reconstructions=(features[shown], rebuilt, [_caption(table, i) for i in shown]),
-        traversals={} if model.network.framewise else _traversals(model, embedding),
-        mel_axes=_axes(model.frontend),
-        sounds=[_players(pair, table, features[pair], model, recipe) for pair in pairs],
+        **_seen_and_heard(table, data.features, rows, embedding, model, recipe),
         paper=[
             {"table": "Table 1", "row": facet, "column": factor, "value": value}
             for facet, values in recipe.paper.items()
@@ -77,6 +72,33 @@ def report_run(out: Path, *, recipe: Recipe, model: Model, data: Data, card: Car
     )
     write_figures(inputs, out / "figures")
     return write_report(inputs, out / "report.html")
+
+
+def _seen_and_heard(
+    table: ClipTable,
+    features: np.ndarray,
+    rows: np.ndarray,
+    embedding: np.ndarray,
+    model: Model,
+    recipe: Recipe,
+) -> dict[str, Any]:
+    """Inputs of a report that show features as pictures and sounds; a note where they cannot."""
+    frontend = model.frontend
+    if not isinstance(frontend, LogMel):
+        said = "No sounds or pictures: latents of a pretrained network are neither."
+        return {"notes": [said]}
+    pairs = _pairs(table, recipe)
+    shown = np.unique(pairs)[:6]
+    given = features[rows[shown]]
+    rebuilt = model.decode(model.codes(given))
+    return {
+        "reconstructions": (given, rebuilt, [_caption(table, i) for i in shown]),
+        "traversals": {} if model.network.framewise else _traversals(model, embedding),
+        "mel_axes": _axes(frontend),
+        "sounds": [
+            _players(pair, table, features[rows[pair]], model, recipe, frontend) for pair in pairs
+        ],
+    }
 
 
 def resynthesise(mel_db: np.ndarray, frontend: LogMel) -> np.ndarray:
@@ -115,7 +137,12 @@ def _pairs(table: ClipTable, recipe: Recipe) -> np.ndarray:
 
 
 def _players(
-    pair: np.ndarray, table: ClipTable, features: np.ndarray, model: Model, recipe: Recipe
+    pair: np.ndarray,
+    table: ClipTable,
+    features: np.ndarray,
+    model: Model,
+    recipe: Recipe,
+    frontend: LogMel,
 ) -> tuple[str, list[Sound]]:
     """Players of two clips: originals, reconstructions, and one facet given to the other."""
     first, second = pair
@@ -126,8 +153,8 @@ def _players(
     swapped = own.copy()
     swapped[..., part] = own[::-1, ..., part]
     codes = np.concatenate([own, swapped])
-    rebuilt_a, rebuilt_b, swap_a, swap_b = resynthesise(model.decode(codes), model.frontend)
-    rate, size = model.frontend.sample_rate, model.frontend.samples
+    rebuilt_a, rebuilt_b, swap_a, swap_b = resynthesise(model.decode(codes), frontend)
+    rate, size = frontend.sample_rate, frontend.samples
     original_a, original_b = (table.sounds.read(int(i), rate)[:size] for i in pair)
     title = f"A: {_caption(table, first)} · B: {_caption(table, second)}"
     return title, [

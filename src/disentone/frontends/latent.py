@@ -1,0 +1,296 @@
+"""Latents of pretrained networks as features: neural codecs and audio encoders."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor, nn
+
+from disentone.errors import ArtifactError, RecipeError
+from disentone.frontends.pretrained import digest, open_pretrained
+
+__all__ = ["DAC", "DACConfig", "HFEncoder", "HFEncoderConfig", "Latent", "LatentConfig"]
+
+_CODECS = ("dac", "encodec")
+_AST = "audio-spectrogram-transformer"
+_CLAP = ("clap", "clap_audio_model")
+_BATCH_SAMPLES = {"cpu": 2**19, "cuda": 2**22}  # DAC needs about 1 KB of memory for each
+
+
+class LatentConfig(BaseModel):
+    """What all front-ends with pretrained weights have in common."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    seconds: float = Field(default=10.0, gt=0, description="a clip is cut or zero-padded to this")
+    dtype: Literal["float32", "float16"] = Field(
+        default="float32", description="precision of the features; float16 halves their store"
+    )
+    features: int | None = Field(
+        default=None, ge=1, description="numbers in a frame; filled in, or demanded"
+    )
+    digest: str | None = Field(
+        default=None, description="of the weights; filled in, or demanded: no others are taken"
+    )
+
+
+class DACConfig(LatentConfig):
+    """Continuous latents of a Descript Audio Codec, before quantisation.
+
+    After Kumar et al., "High-Fidelity Audio Compression with Improved RVQGAN" (2023), as LATENT
+    uses it: 1024 numbers every 512 samples at 44.1 kHz. The paper brings clips to -24 LUFS first,
+    which is the collection's part: set ``data.lufs: -24`` in the recipe.
+    """
+
+    kind: Literal["dac"] = "dac"
+    model: str = Field(default="descript/dac_44khz", description="name on the hub, or a folder")
+    sample_rate: int = Field(default=44100, ge=1000, description="Hz; the codec's own")
+
+
+class HFEncoderConfig(LatentConfig):
+    """Frames of any Hugging Face audio encoder: EnCodec, AST, wav2vec 2.0, HuBERT, WavLM, CLAP.
+
+    EnCodec gives its encoder's output before quantisation (a stereo codec hears the clip on both
+    sides); AST and CLAP, whose tokens are patches, the mean over frequency at each time; all others
+    their last hidden state, or the ``layer`` asked for.
+    """
+
+    kind: Literal["encoder"] = "encoder"
+    model: str = Field(description="name on the hub, or a folder")
+    sample_rate: int | None = Field(
+        default=None, ge=1000, description="Hz; the encoder's own, filled in"
+    )
+    layer: int | None = Field(
+        default=None, description="which hidden states: 0 goes into the first layer, -1 is the last"
+    )
+
+
+class Latent(nn.Module):
+    """A front-end with pretrained weights; its ``config`` is complete, with their digest.
+
+    Shape
+    -----
+    Input (batch, samples), float32; output (batch, frames, features), float32, rounded to what
+    float16 holds where the configuration says so: a clip has the same features whether they come
+    from a store or not. Every clip is zero-padded to ``samples``, so a clip's last frames do not
+    depend on what else is in its batch.
+    """
+
+    per_feature = True
+    """Latents have no common unit: each feature is standardised on its own."""
+
+    network: nn.Module
+    config: Any
+    frames: int
+
+    @property
+    def sample_rate(self) -> int:
+        """Rate of the waveforms that the front-end takes, in Hz."""
+        return self.config.sample_rate
+
+    @property
+    def samples(self) -> int:
+        """Length of the waveform of one clip."""
+        return max(1, round(self.config.seconds * self.sample_rate))
+
+    @property
+    def features(self) -> int:
+        """Numbers in a frame."""
+        return self.config.features
+
+    @property
+    def dtype(self) -> str:
+        """Precision in which a store keeps the features."""
+        return self.config.dtype
+
+    @property
+    def hop(self) -> int:
+        """Samples to a frame."""
+        return math.ceil(self.samples / self.frames)
+
+    @property
+    def batch_samples(self) -> int:
+        """Samples that may go through the network at once, in clips of whatever length."""
+        kind = next(self.network.parameters()).device.type
+        return _BATCH_SAMPLES.get(kind, _BATCH_SAMPLES["cpu"])
+
+    def train(self, mode: bool = True) -> Latent:
+        """Stay in evaluation mode, whatever is asked for: nothing here is trained."""
+        return super().train(False)
+
+    def forward(self, wave: Tensor) -> Tensor:
+        """Waveforms (batch, samples) to features (batch, frames, features)."""
+        with torch.no_grad():
+            out = self.latents(wave).float()
+        return out.half().float() if self.dtype == "float16" else out
+
+    def latents(self, wave: Tensor) -> Tensor:
+        """Waveforms (batch, samples) to frames as the network gives them."""
+        raise NotImplementedError
+
+
+class DAC(Latent):
+    """Descript Audio Codec up to its quantiser.
+
+    Clips are padded with zeros to a whole number of hops, as by the codec's own feature
+    extractor: 10 s at 44.1 kHz are 862 frames, and what is shorter than a hop is one.
+
+    Parameters
+    ----------
+    config : DACConfig
+
+    Raises
+    ------
+    ArtifactError
+        If there is no such codec, or its rate, width or weights are not those asked for.
+    RecipeError
+        If the model is no DAC, or ``transformers`` is not installed.
+    """
+
+    def __init__(self, config: DACConfig) -> None:
+        super().__init__()
+        codec = open_pretrained(config.model).network
+        about = codec.config
+        if about.model_type != "dac":
+            raise RecipeError(
+                f"'{config.model}' is no DAC but of the kind '{about.model_type}': "
+                "set frontend.kind=encoder."
+            )
+        self.network, self.step = codec.encoder, int(about.hop_length)
+        self.config = _completed(
+            config,
+            sample_rate=about.sampling_rate,
+            features=about.hidden_size,
+            digest=digest(codec.encoder),  # strides show in the shapes of the weights
+        )
+        self.frames = math.ceil(self.samples / self.step)
+
+    def latents(self, wave: Tensor) -> Tensor:
+        """Waveforms (batch, samples) to frames (batch, frames, features)."""
+        return self.network(_to_hops(wave, self.step)).transpose(1, 2)
+
+
+class HFEncoder(Latent):
+    """Frames of a Hugging Face audio encoder.
+
+    Clips go through the encoder's own feature extractor. Encoders that hear a fixed window, as AST
+    does, give the frames of the clip and not those of the padding behind it.
+
+    Parameters
+    ----------
+    config : HFEncoderConfig
+
+    Raises
+    ------
+    ArtifactError
+        If there is no such encoder, or its rate, width or weights are not those asked for.
+    RecipeError
+        If it is no encoder of audio, has no such layer, or hears no clips of this length, or if
+        ``transformers`` is not installed.
+    """
+
+    def __init__(self, config: HFEncoderConfig) -> None:
+        super().__init__()
+        opened = open_pretrained(config.model)
+        self.about = about = opened.network.config
+        self.kind = about.model_type
+        self.extractor = opened.extractor
+        rate = getattr(about if self.kind in _CODECS else opened.extractor, "sampling_rate", None)
+        if rate is None:
+            raise RecipeError(
+                f"'{config.model}' is no encoder of audio, or lacks its preprocessor_config.json."
+            )
+        if config.layer is not None and self.kind in (*_CODECS, *_CLAP):
+            raise RecipeError(
+                f"'{config.model}' is of the kind '{self.kind}', which has no layers to choose "
+                "from: leave out frontend.layer."
+            )
+        self.network = _encoder(opened.network)
+        self.config = config.model_copy(update={"sample_rate": rate})
+        self.frames, features = self._shape()
+        self.config = _completed(
+            config,
+            sample_rate=rate,
+            features=features,
+            digest=digest(self.network, opened.settings),
+        )
+
+    def latents(self, wave: Tensor) -> Tensor:
+        """Waveforms (batch, samples) to frames (batch, frames, features)."""
+        if self.kind in _CODECS:
+            return self._codec(wave)
+        clips = list(wave.cpu().numpy())
+        inputs = self.extractor(clips, sampling_rate=self.sample_rate, return_tensors="pt")
+        deep = self.config.layer is not None
+        out = self.network(**inputs.to(wave.device), output_hidden_states=deep)
+        hidden = out.hidden_states[self.config.layer] if deep else out.last_hidden_state
+        if self.kind in _CLAP:  # (batch, features, bands, frames)
+            return hidden.mean(2).transpose(1, 2)
+        if self.kind == _AST:  # two tokens, then band after band of patches
+            bands = (self.about.num_mel_bins - self.about.patch_size) // self.about.frequency_stride
+            hidden = hidden[:, 2:].unflatten(1, (bands + 1, -1)).mean(1)
+        window = self._window() or self.samples
+        return hidden[:, : math.ceil(hidden.shape[1] * self.samples / window)]
+
+    def _codec(self, wave: Tensor) -> Tensor:
+        wave = _to_hops(wave, int(self.about.hop_length))
+        if getattr(self.about, "normalize", False):
+            wave = wave / (wave.square().mean(dim=-1, keepdim=True).sqrt() + 1e-8)
+        channels = getattr(self.about, "audio_channels", 1)
+        return self.network(wave.expand(-1, channels, -1)).transpose(1, 2)
+
+    def _window(self) -> float:
+        """Samples that the encoder hears, whatever it is given; 0 where it hears what there is."""
+        if self.kind == _AST:
+            return self.extractor.max_length * self.sample_rate / 100  # 10 ms a frame
+        return getattr(self.extractor, "nb_max_samples", getattr(self.extractor, "n_samples", 0))
+
+    def _shape(self) -> tuple[int, int]:
+        """Frames and features of a clip, as the encoder gives them for silence."""
+        window = self._window()
+        if window and self.samples > window:
+            raise RecipeError(
+                f"'{self.config.model}' hears {window / self.sample_rate:g} s at most: "
+                f"frontend.seconds={self.config.seconds:g} is too long."
+            )
+        try:
+            out = self(torch.zeros(1, self.samples))
+        except IndexError as error:
+            raise RecipeError(f"'{self.config.model}' has no layer {self.config.layer}.") from error
+        except (RuntimeError, ValueError, TypeError) as error:
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            raise RecipeError(
+                f"'{self.config.model}' cannot hear clips of {self.config.seconds:g} s: {reason}"
+            ) from error
+        return out.shape[1], out.shape[2]
+
+
+_WHAT = {"sample_rate": "a sample rate of", "features": "a width of", "digest": "the digest"}
+
+
+def _completed(config: Any, **found: Any) -> Any:
+    """Fill in what a network turned out to be; refuse it where something else is demanded."""
+    for name, value in found.items():
+        wanted = getattr(config, name)
+        if wanted not in (None, value):
+            raise ArtifactError(
+                f"'{config.model}' is another network than the one asked for: it has "
+                f"{_WHAT[name]} {value}, not {wanted}. Give that one, or start anew with this one."
+            )
+    return config.model_copy(update=found)
+
+
+def _encoder(network: Any) -> Any:
+    """Give the part of a network that turns sound into frames."""
+    kind = network.config.model_type
+    if kind in _CODECS:
+        return network.encoder
+    return network.get_encoder() if network.config.is_encoder_decoder else network
+
+
+def _to_hops(wave: Tensor, hop: int) -> Tensor:
+    """Waveforms (batch, samples) to (batch, 1, samples), zero-padded to a multiple of the hop."""
+    return nn.functional.pad(wave, (0, -wave.shape[-1] % hop)).unsqueeze(1)
