@@ -8,10 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from disentone.clips import ClipTable
 from disentone.datasets.config import CollectionConfig
 from disentone.datasets.named import load_dataset
 from disentone.datasets.sonyc import aggregate, read_annotations
+from disentone.datasets.splits import make_splits
 from disentone.errors import DataError
+from disentone.factors import Factor
+from disentone.views import Relation, ViewSampler
 
 FINE = ("1-1_small-sounding-engine", "1-2_medium-sounding-engine", "1-X_engine-of-uncertain-size")
 TAGS = [f"{name}_presence" for name in (*FINE, "8-1_dog-barking-whining", "1_engine", "8_dog")]
@@ -63,13 +67,15 @@ def test_v2(tmp_path, audio, table):
         "week": ("ordinal", ["44", "2", "30"]),
         "day": ("ordinal", ["1", "0", "6"]),
         "hour": ("ordinal", ["6", "23", "12"]),
+        "time": ("ordinal", ["7254", "8927", "31236"]),
         "latitude": ("continuous", ["40.72", "40.68", "40.68"]),
         "longitude": ("continuous", ["-73.99", "-73.98", "-73.98"]),
     }
     assert [item.path for item in collection.skipped] == ["audio/12_4.wav"]
     assert collection.notes == [
         "Tags are verified for 1 of 4 recordings, else what at least one annotator heard.",
-        f"1 of 4 recordings have no audio in '{tmp_path}'; sensors without any: 12.",
+        f"1 of 4 recordings have no audio in '{tmp_path}'; sensors without any: 12; missing: "
+        "12_4.wav, expected in audio/ or audio-*/.",
     ]
 
 
@@ -96,7 +102,8 @@ def test_splits_of_ones_own(tmp_path, audio, table):
 def test_what_is_wrong_with_the_folder(tmp_path, tone, table):
     table(V2, "annotations.csv")
     with pytest.raises(
-        DataError, match=r"none of the 4 recordings .* such as 00_1.wav, into audio/"
+        DataError,
+        match=r"none of the 4 recordings .* such as 00_1.wav, into audio/.*records/3966543",
     ):
         load_dataset("sonyc-ust-v2", tmp_path)
     with pytest.raises(DataError, match="is of SONYC-UST V2: use sonyc-ust-v2"):
@@ -110,6 +117,66 @@ def test_what_is_wrong_with_the_folder(tmp_path, tone, table):
     table([["audio_filename", "1_engine_presence"], ["00_1.wav", "far"]], "annotations.csv")
     with pytest.raises(DataError, match="has tags that are no numbers"):
         load_dataset("sonyc-ust-v2", tmp_path)
+    rows = [V2[0], [*V2[1][:4], 2016, "late", *V2[1][6:]]]
+    table(rows, "annotations.csv")
+    with pytest.raises(DataError, match="a time that is none: 2016, late, 1, 6"):
+        load_dataset("sonyc-ust-v2", tmp_path)
+    table([["audio_filename", "x"], ["00_1.wav", "1", "2"]], "annotations.csv")
+    with pytest.raises(DataError, match="row 1 has 3 fields for 2 columns"):
+        load_dataset("sonyc-ust-v2", tmp_path)
+
+
+def test_a_table_without_some_columns_is_read_and_what_it_lacks_is_told(tmp_path, audio, table):
+    fine = [at for at, name in enumerate(V2[0]) if name[:1].isdigit() and "-" in name[:2]]
+    gone = {0, 1, 3, 4, *fine}  # split, sensor_id, annotator_id, year, fine tags
+    table([[cell for at, cell in enumerate(row) if at not in gone] for row in V2],
+          "annotations.csv")  # fmt: skip
+    collection = load_dataset("sonyc-ust-v2", tmp_path)
+    assert collection.notes[-3] == (
+        "The table of annotations has no split, no annotator_id, no year, no fine tags."
+    )
+    assert collection.table.factor("sensor").labels() == ["0", "3", "3"]
+    assert not {"fine", "verified", "time", "year"} & set(collection.table.factors)
+    with pytest.raises(DataError, match="no factor 'time'"):
+        ViewSampler(collection.table, {"shared": Relation("sensor", "time")})
+
+
+def network(table, tone, sensors):
+    """Annotations and audio of so many recordings of each sensor, an hour apart."""
+    rows = [V2[0]]
+    for sensor, count in sensors.items():
+        for hour in range(count):
+            name = f"{sensor:02d}_{hour:06d}.wav"
+            tone(f"audio/{name}")
+            rows.append(["train", sensor, name, 5, 2017, 2, hour // 24, hour % 24, *V2[1][8:]])
+    table(rows, "annotations.csv")
+
+
+def test_pairs_are_of_one_sensor_at_different_times(tmp_path, tone, table):
+    network(table, tone, {0: 5, 1: 4, 2: 1})
+    clips = load_dataset("sonyc-ust-v2", tmp_path).table
+    relation = {"shared": Relation("sensor", "time")}
+    sampler = ViewSampler(clips, relation, draws=3, leave_out=True)
+    assert sampler.left_out == {"shared": 1}  # the clip that is alone with its sensor
+    pairs = sampler.epoch(0)
+    assert len(pairs) == 3 * 9
+    sensor, time = clips.factor("sensor").values[pairs], clips.factor("time").values[pairs]
+    assert (sensor[:, 0] == sensor[:, 1]).all()
+    assert (time[:, 0] != time[:, 1]).all()
+    with pytest.raises(DataError, match=r"1 of 10 clips lack a partner .* 'audio/02_000000.wav'"):
+        ViewSampler(clips, relation)
+
+
+def test_so_many_sensors_in_each_split(tmp_path, tone, table):
+    network(table, tone, {0: 3, 1: 4, 2: 3, 3: 5, 4: 3, 5: 4})
+    collection = load_dataset("sonyc-ust-v2", tmp_path, CollectionConfig(split="sensor:3/1/2"))
+    clips = collection.table
+    sensors = np.array(clips.factor("sensor").labels())
+    found = [set(sensors[clips.split == name]) for name in ("train", "valid", "test")]
+    assert [len(names) for names in found] == [3, 1, 2]
+    assert len(set.union(*found)) == 6
+    with pytest.raises(DataError, match="is of 56 values, but these clips have 6 of 'sensor'"):
+        load_dataset("sonyc-ust-v2", tmp_path, CollectionConfig(split="sensor:39/5/12"))
 
 
 def naive(presence, recording, verified):
@@ -198,6 +265,35 @@ def test_v2_of_the_real_tags(shared_data):
     assert set(read.columns) == {"sensor"}
     assert read.tags["coarse"].values.shape == (18510, 8)
     assert set(read.tags) == {"coarse"}
+
+
+@pytest.mark.data
+def test_the_papers_splits_of_the_real_sensors(shared_data):
+    """39/5/12 sensors and, three for a clip, 39k/6k/11k pairs (the paper), near enough."""
+    path = shared_data / "urban" / "sonyc" / "tag_annotations.csv.gz"
+    if not path.is_file():
+        pytest.skip(f"{path.name} is not there")
+    read = read_annotations(path)
+    factor = Factor.categorical("sensor", read.columns["sensor"])
+    names = np.array(read.recordings, dtype=object)
+    for seed in range(3):
+        split, _ = make_splits(None, names, {"sensor": factor}, how="sensor:39/5/12", seed=seed)
+        places = {name: split == name for name in ("train", "valid", "test")}
+        assert [len(set(factor.values[rows])) for rows in places.values()] == [39, 5, 12]
+        pairs = [3 * int(rows.sum()) for rows in places.values()]
+        assert sum(pairs) == 55530
+        np.testing.assert_allclose(pairs, [39_000, 6_000, 11_000], atol=1500)
+    for name, at_least in {"train": 37_500, "valid": 4_500, "test": 9_500}.items():
+        rows = np.flatnonzero(split == name)
+        part = ClipTable(names[rows], {"sensor": factor.take(rows)}, split[rows], sounds=None)
+        sampler = ViewSampler(
+            part, {"shared": Relation("sensor", "recording")}, draws=3, leave_out=True
+        )
+        pairs = sampler.epoch(0)
+        assert len(pairs) > at_least
+        sensors = part.factor("sensor").values[pairs]
+        assert (sensors[:, 0] == sensors[:, 1]).all()
+        assert (pairs[:, 0] != pairs[:, 1]).all()
 
 
 @pytest.mark.data

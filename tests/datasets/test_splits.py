@@ -148,6 +148,24 @@ def test_what_the_user_asks_for_wins_over_what_is_given():
     assert set(odd) == set(SPLITS)  # an unknown name matters only where it is used
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_so_many_values_in_each_split(rng, seed):
+    values = rng.choice([f"s{number}" for number in range(16)], 800, p=rng.dirichlet([5] * 16))
+    factors = {"sensor": Factor.categorical("sensor", [*values, "", ""])}
+    split, notes = make_splits(
+        ["train"] * 802, one_each(802), factors, how="sensor:10/2/4", seed=seed
+    )
+    of_split = [set(values[split[:800] == name]) for name in SPLITS]
+    assert [len(names) for names in of_split] == [10, 2, 4]
+    assert len(set.union(*of_split)) == 16
+    shares = [np.mean(split == name) for name in SPLITS]
+    np.testing.assert_allclose(shares, [10 / 16, 2 / 16, 4 / 16], atol=0.04)
+    assert notes[0] == "The splits that come with the clips were not used."
+    assert f"10/2/4 values of 'sensor' (seed {seed}), none in two of them; test has s" in notes[1]
+    assert notes[2] == "2 clips without a known 'sensor' were put into train."
+    assert (split[800:] == "train").all()
+
+
 def test_without_given_splits_they_are_random():
     split, notes = make_splits(None, one_each(20), {})
     same, same_notes = make_splits(None, one_each(20), {}, how="random")
@@ -161,6 +179,10 @@ def test_without_given_splits_they_are_random():
         ("stratified:tne", "Splits cannot be made by 'tne'; did you mean 'tone'"),
         ("stratified:", "Splits cannot be made by ''; there are: tone"),
         ("stratified", "Splits cannot be made by 'stratified'"),
+        ("tne:1/1/1", "Splits cannot be made by 'tne'; did"),
+        ("tone:1/1/1", "is of 3 values, but these clips have 2 of 'tone'"),
+        ("tone:1/0/1", "none of them 0, that add up to 2"),
+        ("tone:1/1", "Splits cannot be made by 'tone:1/1'; did you mean 'tone'"),
         ("tne", "Splits cannot be made by 'tne'; did you mean 'tone'"),
     ],
 )

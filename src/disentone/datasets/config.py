@@ -33,7 +33,7 @@ class CollectionConfig(BaseModel):
         default="given",
         description="given: as the table or dataset says, at random where it says nothing. "
         "Others win over what it says: random; stratified:FACTOR for alike shares of its values; "
-        "or the factor whose values splits must not share",
+        "the factor whose values splits must not share; or FACTOR:39/5/12 for so many of them each",
     )
     segment: float | None = Field(
         default=None, gt=0, description="cut files into clips of so many seconds"

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import date
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -20,10 +21,13 @@ from disentone.factors import Factor, FactorKind
 
 __all__ = ["Annotations", "aggregate", "load_sonyc_v1", "load_sonyc_v2", "read_annotations"]
 
+_WHERE = {1: "https://zenodo.org/records/3338310", 2: "https://zenodo.org/records/3966543"}
 _COARSE = re.compile(r"(\d)_(.+)_presence")
 _FINE = re.compile(r"(\d)-(\d|X)_(.+)_presence")
 _BOROUGHS = {"1": "Manhattan", "3": "Brooklyn", "4": "Queens"}
-_PLAIN = ("split", "borough", "block", "year", "week", "day", "hour", "latitude", "longitude")
+_WHEN = ("year", "week", "day", "hour")
+_IN_TABLE = {"verified": "annotator_id"}
+_PLAIN = ("split", "borough", "block", *_WHEN, "latitude", "longitude")
 _KINDS: dict[str, FactorKind] = {
     "coarse": "multilabel",
     "fine": "multilabel",
@@ -35,6 +39,7 @@ _KINDS: dict[str, FactorKind] = {
     "week": "ordinal",
     "day": "ordinal",
     "hour": "ordinal",
+    "time": "ordinal",
     "latitude": "continuous",
     "longitude": "continuous",
 }
@@ -87,9 +92,18 @@ def load_sonyc_v2(folder: Path, config: CollectionConfig) -> Collection:
     The folder has ``annotations.csv`` (or ``.csv.gz``) and the unpacked audio of
     https://zenodo.org/records/3966543 in ``audio/`` or ``audio-*/``. Factors: those of V1 (see
     :func:`load_sonyc_v1`) and borough, block, year, week, day (0 is Monday), hour, latitude,
-    longitude (of the block). Split: the official one: train and validate share no sensor, test
-    is later than both and shares sensors with them; for unseen sensors, split by ``sensor``.
-    Licence: CC BY 4.0, New York University.
+    longitude (of the block), time (hours since the first Monday of 2016's weeks). Split: the
+    official one: train and validate share no sensor, test is later than both and shares sensors
+    with them. Licence: CC BY 4.0, New York University.
+
+    *The protocol of S. Ding et al., "Latent Multi-view Learning for Robust Environmental Sound
+    Representations", 2025.* Splits of 39, 5 and 12 sensors, which the paper does not list, are
+    ``split: "sensor:39/5/12"``: drawn from the seed, and such that their shares of clips are near
+    to those of sensors (the paper's: 0.70, 0.11 and 0.20). Pairs of one sensor at different times
+    are ``same: sensor, differ: time``, or ``differ: recording`` where the table does not say
+    when; its 39, 6 and 11 thousand pairs are three for every clip, that is ``draws: 3``; here
+    they are drawn anew in every epoch. Its downstream task on the test sensors is the audit's
+    ``within: test, stratify: [sensor, coarse]``.
 
     Raises
     ------
@@ -145,6 +159,8 @@ def read_annotations(path: Path) -> Annotations:
     verified = np.array([text.strip() == "0" for text in read.get("annotator_id", ())] or [False])
     verified = np.broadcast_to(verified, len(recording))
     columns = {name: [read[name][row] for row in first] for name in _PLAIN if name in read}
+    if all(name in columns for name in _WHEN):
+        columns["time"] = _hours(columns, path)
     if "sensor_id" in read:
         columns["sensor"] = [read["sensor_id"][row] for row in first]
     else:
@@ -186,6 +202,24 @@ def aggregate(presence: np.ndarray, recording: np.ndarray, verified: np.ndarray)
     np.maximum.at(heard, recording[~verified], presence[~verified])
     tags = np.where(agreed >= 0, agreed, heard)
     return np.where(tags >= 0, tags, np.nan)
+
+
+def _hours(columns: dict[str, list[str]], path: Path) -> list[str]:
+    """Hours from the first Monday of 2016's weeks to when each recording was made; "" unknown."""
+    start, hours = date.fromisocalendar(2016, 1, 1), []
+    for texts in zip(*(columns[name] for name in _WHEN)):
+        if not all(text.strip() for text in texts):
+            hours.append("")
+            continue
+        try:
+            year, week, day, hour = (int(float(text)) for text in texts)
+            first = date.fromisocalendar(year, 1, 1)
+        except ValueError as error:
+            raise DataError(
+                f"Table '{path}' has a time that is none: {', '.join(texts)} ({error})."
+            ) from error
+        hours.append(str(24 * ((first - start).days + 7 * (week - 1) + day) + hour))
+    return hours
 
 
 def _tags(
@@ -247,12 +281,13 @@ def _load(folder: Path, config: CollectionConfig, version: int) -> Collection:
     if all(absent):
         raise DataError(
             f"'{folder}' has none of the {len(absent)} recordings of {dataset}: put the audio, "
-            f"such as {read.recordings[0]}, into audio/ or audio-*/ there."
+            f"such as {read.recordings[0]}, into audio/ or audio-*/ there; it is at "
+            f"{_WHERE[version]}."
         )
     paths = [files.get(name, f"audio/{name}") for name in read.recordings]
     columns = {**read.columns, **{name: _lists(tags) for name, tags in read.tags.items()}}
     collection = collect_known(folder, paths, columns, _KINDS, config, dataset=dataset)
-    _tell(collection, read, np.array(absent), folder)
+    _tell(collection, read, np.array(absent), folder, version)
     return _with_tags(collection, read, paths)
 
 
@@ -271,8 +306,16 @@ def _with_tags(collection: Collection, read: Annotations, paths: list[str]) -> C
     return replace(collection, table=replace(table, factors={**table.factors, **whole}))
 
 
-def _tell(collection: Collection, read: Annotations, absent: np.ndarray, folder: Path) -> None:
-    """Note how tags came about, and which recordings and sensors have no audio."""
+def _tell(
+    collection: Collection, read: Annotations, absent: np.ndarray, folder: Path, version: int
+) -> None:
+    """Note what the table lacks, how tags came about, and what has no audio."""
+    needed = ["split", "verified", *(_PLAIN[1:] if version == 2 else ())]
+    lacking = [_IN_TABLE.get(name, name) for name in needed if name not in read.columns]
+    if "fine" not in read.tags:
+        lacking.append("fine tags")
+    if lacking:
+        collection.notes.append(f"The table of annotations has no {', no '.join(lacking)}.")
     verified = read.columns.get("verified", []).count("yes")
     collection.notes.append(
         f"Tags are verified for {verified} of {len(absent)} recordings, else what at least one "
@@ -282,6 +325,9 @@ def _tell(collection: Collection, read: Annotations, absent: np.ndarray, folder:
         sensors = np.array(read.columns["sensor"])
         gone = sorted(set(sensors) - set(sensors[~absent]), key=lambda name: (len(name), name))
         more = f"; sensors without any: {', '.join(gone)}" if gone else ""
+        files = [read.recordings[row] for row in np.flatnonzero(absent)[:3]]
+        names = ", ".join(files) + (" ..." if absent.sum() > len(files) else "")
         collection.notes.append(
-            f"{absent.sum()} of {len(absent)} recordings have no audio in '{folder}'{more}."
+            f"{absent.sum()} of {len(absent)} recordings have no audio in '{folder}'{more}; "
+            f"missing: {names}, expected in audio/ or audio-*/."
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -41,8 +42,9 @@ def make_splits(
     how : str
         ``"given"`` for the table's own splits, at random where it has none. Everything else is
         made here, whatever the table says: ``"random"``; ``"stratified:FACTOR"``, where the
-        values of a factor have alike shares in all splits; or a factor whose values must not
-        occur in two splits.
+        values of a factor have alike shares in all splits; a factor whose values must not
+        occur in two splits; or, for so many values of it in train, valid and test,
+        ``"FACTOR:39/5/12"``.
     seed : int
 
     Returns
@@ -65,6 +67,11 @@ def make_splits(
     if how.startswith("stratified:") and how not in factors:
         factor = _find(how.removeprefix("stratified:"), factors)
         split, more = _stratified_split(factor, recordings, seed)
+        return split, notes + more
+    counted = re.fullmatch(r"(.+):(\d+)/(\d+)/(\d+)", how)
+    if counted and how not in factors:
+        counts = [int(count) for count in counted.groups()[1:]]
+        split, more = _counted_split(_find(counted[1], factors), counts, seed)
         return split, notes + more
     labels = _find(how, factors).labels()
     notes.append(f"Splits were made at random (seed {seed}), no {how} in two of them.")
@@ -115,6 +122,41 @@ def _grouped_split(
             chosen = [min(free, key=lambda group: sizes[group])]
         split[chosen] = name
     return split[codes]
+
+
+def _counted_split(factor: Factor, counts: list[int], seed: int) -> tuple[np.ndarray, list[str]]:
+    """Give each split so many values of a factor.
+
+    Of 200 random choices the one is taken whose shares of clips are nearest to those of values.
+    """
+    labels = np.array(factor.labels())
+    names, codes, sizes = np.unique(labels[labels != ""], return_inverse=True, return_counts=True)
+    asked = f"{factor.name}:{'/'.join(map(str, counts))}"
+    if len(names) != sum(counts) or not all(counts):
+        raise DataError(
+            f"Split '{asked}' is of {sum(counts)} values, but these clips have {len(names)} of "
+            f"'{factor.name}': give three numbers, none of them 0, that add up to {len(names)}."
+        )
+    rng = np.random.default_rng(seed)
+    of_place = np.repeat(np.arange(len(SPLITS)), counts)
+    wanted = np.array(counts) / sum(counts)
+    chosen, least = of_place, np.inf
+    for _ in range(200):
+        places = rng.permutation(of_place)
+        shares = np.bincount(places, weights=sizes) / sizes.sum()
+        if np.abs(shares - wanted).sum() < least:
+            chosen, least = places, np.abs(shares - wanted).sum()
+    split = np.full(len(labels), "train", dtype=object)
+    split[labels != ""] = np.array(SPLITS, dtype=object)[chosen[codes]]
+    tests = ", ".join(sorted(names[chosen == 2], key=lambda name: (len(name), name))[:20])
+    notes = [
+        f"Splits were made of {'/'.join(map(str, counts))} values of '{factor.name}' (seed {seed}),"
+        f" none in two of them; test has {tests}."
+    ]
+    unknown = int((labels == "").sum())
+    if unknown:
+        notes.append(f"{unknown} clips without a known '{factor.name}' were put into train.")
+    return split, notes
 
 
 def _stratified_split(
