@@ -345,14 +345,18 @@ def info(
     """Say what a model is: facets, front-end, parameters, and what its audit found."""
     from disentone.artifact import load
     from disentone.audit import Card
+    from disentone.frontends.logmel import LogMelConfig
 
     model = load(run)
     size = sum(parameter.numel() for parameter in model.network.parameters())
     frontend = model.frontend.config
+    named = frontend.kind
+    if not isinstance(frontend, LogMelConfig):
+        named += f" {frontend.model} (weights {frontend.digest})"
     typer.echo(f"recipe     {model.about.get('recipe', 'unknown')}")
     typer.echo(f"facets     {', '.join(f'{name} ({n})' for name, n in model.facets.items())}")
     typer.echo(
-        f"front-end  {frontend.kind}, {frontend.sample_rate} Hz, {frontend.seconds:g} s, "
+        f"front-end  {named}, {frontend.sample_rate} Hz, {frontend.seconds:g} s, "
         f"{model.frontend.frames} frames x {model.frontend.features} features"
     )
     typer.echo(f"network    {size:,} parameters")
