@@ -1,9 +1,10 @@
 """Embed FLAC and OGG clips from a cold start: ours, against librosa in a torch DataLoader.
 
 Each is a new process, finds no file in the system's cache, and leaves the embeddings on disk. The
-lines called "whole command" count the start of Python and torch too, which takes two seconds and
-more on two cores; the others do not. Each is run several times and the best is kept, as machines
-have other work. The model is the default network on log-mel windows of 1 s; weights do not matter.
+lines called "whole command" are `disentone embed` with the start of Python and torch, which takes
+a second and more; the others count the work alone. Each is run several times and the best is kept,
+as machines have other work. The model is the default network on log-mel windows of 1 s; weights do
+not matter.
 """
 
 import argparse
@@ -121,11 +122,35 @@ def drop_from_cache(paths):
 
 
 def command(*words):
-    """Seconds of a command: of the work, as it says itself, and with the start of the process."""
+    """Run Python: what it says last, and the seconds that it takes from its start to its end."""
     began = time.perf_counter()
     words = [sys.executable, *map(str, words)]
     done = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True)
-    return np.array([float(done.stdout.split()[-1]), time.perf_counter() - began])
+    return done.stdout.split()[-1], time.perf_counter() - began
+
+
+def time_peer(paths, model, folder, out):
+    """Seconds of the peer's work, as it says itself, and of its whole process."""
+    drop_from_cache(paths)
+    work, whole = command(__file__, "--peer", model, folder, out)
+    return np.array([float(work), whole])
+
+
+def time_ours(paths, model, folder, out, *, store=None, first=True):
+    """Seconds of `embed_collection` alone, and of the whole command line."""
+    spent = []
+    options = [] if store is None else ["--cache", store]
+    for whole in (False, True):
+        out.unlink(missing_ok=True)
+        if first:
+            drop_from_cache(paths)
+            shutil.rmtree(store or "", ignore_errors=True)
+        if whole:
+            words = ("embed", model, folder, "-o", out, "--quiet", *options)
+            spent.append(command("-m", "disentone.cli", *words)[1])
+        else:
+            spent.append(float(command("-c", OURS, model, folder, out, *options[1:])[0]))
+    return np.array(spent)
 
 
 def stages(paths, audio_seconds):
@@ -169,18 +194,17 @@ def main():
         paths = make_collection(work / "clips", options.clips)
         make_model(work / "model")
         common = (work / "model", work / "clips")
+        store = work / "store"
         for _ in range(options.repeats):
-            shutil.rmtree(work / "store", ignore_errors=True)
-            for name, words in {
-                "peer": (__file__, "--peer", *common, work / "peer.npy"),
-                "plain": ("-c", OURS, *common, work / "plain.parquet"),
-                "first": ("-c", OURS, *common, work / "first.parquet", work / "store"),
-                "second": ("-c", OURS, *common, work / "second.parquet", work / "store"),
+            for name, seconds in {
+                "peer": time_peer(paths, *common, work / "peer.npy"),
+                "plain": time_ours(paths, *common, work / "plain.parquet"),
+                "first": time_ours(paths, *common, work / "first.parquet", store=store),
+                "second": time_ours(
+                    paths, *common, work / "second.parquet", store=store, first=False
+                ),
             }.items():
-                words[-1 if name in ("peer", "plain") else -2].unlink(missing_ok=True)
-                if name != "second":
-                    drop_from_cache(paths)
-                spent[name] = np.minimum(spent.get(name, np.inf), command(*words))
+                spent[name] = np.minimum(spent.get(name, np.inf), seconds)
         check_alike(work)
         parts = stages(paths[:40], 40 * SECONDS)
     length = options.clips * SECONDS
