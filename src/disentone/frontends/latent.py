@@ -85,6 +85,7 @@ class Latent(nn.Module):
     network: nn.Module
     config: Any
     frames: int
+    hop: int  # samples to a frame
 
     @property
     def sample_rate(self) -> int:
@@ -105,11 +106,6 @@ class Latent(nn.Module):
     def dtype(self) -> str:
         """Precision in which a store keeps the features."""
         return self.config.dtype
-
-    @property
-    def hop(self) -> int:
-        """Samples to a frame."""
-        return math.ceil(self.samples / self.frames)
 
     @property
     def batch_samples(self) -> int:
@@ -159,18 +155,18 @@ class DAC(Latent):
                 f"'{config.model}' is no DAC but of the kind '{about.model_type}': "
                 "set frontend.kind=encoder."
             )
-        self.network, self.step = codec.encoder, int(about.hop_length)
+        self.network, self.hop = codec.encoder, int(about.hop_length)
         self.config = _completed(
             config,
             sample_rate=about.sampling_rate,
             features=about.hidden_size,
             digest=digest(codec.encoder),  # strides show in the shapes of the weights
         )
-        self.frames = math.ceil(self.samples / self.step)
+        self.frames = math.ceil(self.samples / self.hop)
 
     def latents(self, wave: Tensor) -> Tensor:
         """Waveforms (batch, samples) to frames (batch, frames, features)."""
-        return self.network(_to_hops(wave, self.step)).transpose(1, 2)
+        return self.network(_to_hops(wave, self.hop)).transpose(1, 2)
 
 
 class HFEncoder(Latent):
@@ -211,6 +207,7 @@ class HFEncoder(Latent):
         self.network = _encoder(opened.network)
         self.config = config.model_copy(update={"sample_rate": rate})
         self.frames, features = self._shape()
+        self.hop = getattr(about, "hop_length", math.ceil(self.samples / self.frames))
         self.config = _completed(
             config,
             sample_rate=rate,

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+from safetensors import SafetensorError
 from torch import nn
 
 from disentone.errors import ArtifactError, RecipeError
@@ -22,6 +23,7 @@ __all__ = ["Pretrained", "digest", "open_pretrained"]
 _SETTINGS = ("config.json", "preprocessor_config.json", "processor_config.json")
 _WEIGHTS = ("model*.safetensors", "model.safetensors.index.json")
 _VOLATILE = {"_name_or_path", "architectures", "dtype", "torch_dtype", "transformers_version"}
+_BROKEN = (OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError)
 _UNUSED = ("masked_spec_embed",)  # of training only: checkpoints may lack it
 
 
@@ -61,7 +63,7 @@ def open_pretrained(model: str) -> Pretrained:
     with _quiet():
         try:
             network, info = _loaded(transformers, folder)
-        except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
+        except _BROKEN as error:
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise ArtifactError(f"The network '{model}' cannot be loaded: {reason}") from error
         extractor = None
