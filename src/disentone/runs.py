@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +25,7 @@ from disentone.frontends.store import compute_features
 from disentone.models import MultiView
 from disentone.objectives import Objective
 from disentone.recipes import Recipe, dump_recipe, load_recipe
+from disentone.skipped import write_skipped
 from disentone.training import Split, fit, join_processes
 from disentone.views import ViewSampler, with_copies
 from disentone.watcher import Watcher
@@ -357,15 +356,6 @@ def _tellable(table: ClipTable) -> tuple[str, ...]:
         for name in table.factors
         if varied(train.factor(name)) and test.factor(name).known.any()
     )
-
-
-def write_skipped(file: Path, skipped: Sequence[Skipped]) -> None:
-    """Write what was left out, and why, as a table."""
-    text = io.StringIO(newline="")
-    rows = csv.writer(text)
-    rows.writerow(["path", "reason"])
-    rows.writerows((item.path, item.reason) for item in skipped)
-    write_bytes(file, text.getvalue().encode())
 
 
 def _check_device(device: str) -> None:

@@ -17,6 +17,7 @@ from disentone.audio import Skipped
 from disentone.embeddings.writing import write_embeddings
 from disentone.errors import ArtifactError, DataError
 from disentone.files import write_bytes, write_json
+from disentone.skipped import write_skipped
 
 __all__ = ["Parts", "assemble", "check_same", "claimed"]
 
@@ -44,7 +45,7 @@ class Parts:
         done: set[tuple[str, float]] = set()
         try:
             for file in self.files():
-                done.update(_ids(pq.read_table(file, columns=["path", "start"])))
+                done.update(_ids(_opened(file).read(columns=["path", "start"])))
         except (OSError, pa.ArrowException) as error:
             raise ArtifactError(
                 f"'{self.folder}' is damaged: delete it, and begin anew."
@@ -145,8 +146,6 @@ def assemble(
     ArtifactError
         If the disk is full; the parts stay.
     """
-    from disentone.runs import write_skipped  # brings what training needs: slow to import
-
     files = parts.files()
     rows = sum(pq.read_metadata(file).num_rows for file in files) - len(gone)
     if not rows:
@@ -156,9 +155,14 @@ def assemble(
         write_skipped(notes, skipped)
     else:
         notes.unlink(missing_ok=True)  # of an earlier file of this name
-    tables = (_fitted(pq.read_table(file), schema, gone) for file in files)
+    tables = (_fitted(_opened(file).read(), schema, gone) for file in files)
     write_embeddings(out, tables, schema=schema, rows=rows, workshop=parts.folder)
     parts.remove()
+
+
+def _opened(file: Path) -> pq.ParquetFile:
+    """Open a part alone: pyarrow's reader of many files is slow to import."""
+    return pq.ParquetFile(file)
 
 
 def _fitted(table: pa.Table, schema: pa.Schema, gone: set[tuple[str, float]]) -> pa.Table:
