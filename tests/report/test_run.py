@@ -132,6 +132,28 @@ def test_players_are_the_clips_and_their_exchanged_facets(inputs, parts, held_ou
             np.testing.assert_allclose(sounds[index].wave, wave, atol=1e-4)
 
 
+def test_every_related_facet_is_exchanged(parts, held_out, tmp_path, monkeypatch):
+    taken = []
+    monkeypatch.setattr(module, "write_figures", lambda *_: None)
+    monkeypatch.setattr(module, "write_report", lambda inputs, path: taken.append(inputs))
+    recipe = load_recipe("debug", settings=["facets.private.same=frequency"])
+    report_run(tmp_path, **{**parts, "recipe": recipe})
+    model, (table, features, _) = parts["model"], held_out
+    _, sounds = taken[0].sounds[0]
+    assert [sound.caption for sound in sounds[:4]] == [
+        "A, original", "A, reconstruction", "A with the private facet of B",
+        "A with the shared facet of B",
+    ]  # fmt: skip
+    own = model.codes(features[[find(sounds[i].wave, table) for i in (0, 4)]])
+    codes = np.concatenate([own, own, own])
+    for row, facet in ((2, "private"), (4, "shared")):
+        part = model.facets.slice(facet)
+        codes[row : row + 2, part] = own[::-1, part]
+    expected = resynthesise(model.decode(codes), model.frontend)
+    for wave, index in zip(expected, (1, 5, 2, 6, 3, 7)):
+        np.testing.assert_allclose(sounds[index].wave, wave, atol=1e-4)
+
+
 def test_no_clip_is_in_two_pairs_and_all_classes_are_heard(inputs, held_out):
     table = held_out[0]
     heard = [find(sounds[i].wave, table) for _, sounds in inputs.sounds for i in (0, 3)]

@@ -144,27 +144,28 @@ def _players(
     recipe: Recipe,
     frontend: LogMel,
 ) -> tuple[str, list[Sound]]:
-    """Players of two clips: originals, reconstructions, and one facet given to the other."""
-    first, second = pair
+    """Players of two clips: originals, reconstructions, and each related facet of the other."""
     related = [name for name, facet in recipe.facets.items() if facet.same]
-    facet = related[0] if related else model.facets.names[0]
-    part = model.facets.slice(facet)
+    facets = related or model.facets.names[:1]
     own = model.codes(features)
-    swapped = own.copy()
-    swapped[..., part] = own[::-1, ..., part]
-    codes = np.concatenate([own, swapped])
-    rebuilt_a, rebuilt_b, swap_a, swap_b = resynthesise(model.decode(codes), frontend)
+    codes = [own]
+    for facet in facets:
+        part = model.facets.slice(facet)
+        swapped = own.copy()
+        swapped[..., part] = own[::-1, ..., part]
+        codes.append(swapped)
+    waves = resynthesise(model.decode(np.concatenate(codes)), frontend)
+    waves = waves.reshape(len(codes), 2, -1)  # (own and swapped, A and B, samples)
     rate, size = frontend.sample_rate, frontend.samples
-    original_a, original_b = (table.sounds.read(int(i), rate)[:size] for i in pair)
-    title = f"A: {_caption(table, first)} · B: {_caption(table, second)}"
-    return title, [
-        Sound("A, original", original_a, rate),
-        Sound("A, reconstruction", rebuilt_a, rate),
-        Sound(f"A with the {facet} facet of B", swap_a, rate),
-        Sound("B, original", original_b, rate),
-        Sound("B, reconstruction", rebuilt_b, rate),
-        Sound(f"B with the {facet} facet of A", swap_b, rate),
-    ]
+    sounds = []
+    for clip, (name, other) in enumerate(("AB", "BA")):
+        original = table.sounds.read(int(pair[clip]), rate)[:size]
+        swaps = [f"{name} with the {facet} facet of {other}" for facet in facets]
+        captions = [f"{name}, reconstruction", *swaps]
+        sounds.append(Sound(f"{name}, original", original, rate))
+        sounds += [Sound(text, wave, rate) for text, wave in zip(captions, waves[:, clip])]
+    title = " · ".join(f"{name}: {_caption(table, i)}" for name, i in zip("AB", pair))
+    return title, sounds
 
 
 def _traversals(model: Model, embedding: np.ndarray) -> dict[str, np.ndarray]:
