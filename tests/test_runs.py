@@ -152,6 +152,16 @@ def test_the_audit_is_flat_records(finished, recipe):
     assert {r["n"] for r in card["records"] if r["measure"] == "probe"} == {40}, "test clips"
 
 
+def test_without_a_facet_that_owns_a_factor_nothing_leaks(finished, recipe):
+    nobodys = [f"facets.{facet}.owns=[]" for facet in ("private", "shared")]
+    of_recordings = load_recipe("debug", settings=[*QUICK, *nobodys])
+    data = runs.prepare(recipe)
+    for one, leaks in ((recipe, True), (of_recordings, False)):
+        card = runs.audit_model(load(finished), data, one, run="r")
+        assert any(record["measure"] == "leak" for record in card.records) == leaks
+        assert ("leak" in card.verdict()) == leaks
+
+
 def test_features_are_standardised_with_the_training_clips_alone(finished, recipe):
     data, model = runs.prepare(recipe), load(finished)
     training = data.features[data.table.where("train")]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -303,10 +303,7 @@ def audit_model(
         facets=model.facets,
         factors=factors,
         split=table.split,
-        owns={
-            facet: [name for name in owned if name in factors]
-            for facet, owned in recipe.owns().items()
-        },
+        owns=_owns(recipe, factors),
         baselines={name: block[rows] for name, block in baselines.items()},
         classes={name: count for name, count in config.classes.items() if name in factors},
         seeds=config.seeds,
@@ -334,6 +331,12 @@ def _network(recipe: Recipe, frontend: AnyFrontEnd) -> MultiView:
     torch.manual_seed(recipe.seed)
     shape = {"frames": frontend.frames, "features": frontend.features}
     return MultiView(recipe.model, recipe.layout(), **shape)
+
+
+def _owns(recipe: Recipe, factors: Mapping[str, Factor]) -> dict[str, list[str]]:
+    """Audited factors of every facet; none where no facet has any, as nothing can leak then."""
+    owned = {facet: [n for n in names if n in factors] for facet, names in recipe.owns().items()}
+    return owned if any(owned.values()) else {}
 
 
 def _named_factors(recipe: Recipe) -> list[str]:
