@@ -219,6 +219,10 @@ def test_an_objective_left_out_is_made_for_the_facets(written, values):
     assert [term.get("facets") for term in said[1:3]] == [("rest",), ("a", "b")]
     assert [term.get("facet") for term in said[3:]] == ["a", "b"]
     assert load_recipe(written(dump_recipe(recipe))) == recipe
+    facets["b"]["same"] = "recording"
+    recipe = load_recipe(written(values | {"objective": [], "facets": facets}))
+    strict, loose = recipe.objective[3:]
+    assert (strict.weight, loose.weight) == (10, 3), "a recording changes in time"
 
 
 def test_facets_in_one_line_each():
@@ -278,6 +282,25 @@ def test_what_a_recipe_leaves_to_the_data(tone, tmp_path):
     given = ["training.epochs=3", "frontend.seconds=0.1", "frontend.sample_rate=8000"]
     recipe = load_recipe("facets", data=tmp_path, facets=facets, settings=given)
     assert (recipe.training.epochs, recipe.frontend.seconds) == (3, 0.1)
+
+
+@pytest.mark.parametrize(
+    ("facets", "kind"),
+    [
+        (["a:2 same=recording", "rest:2"], "patch"),
+        (["a:2 same=recording", "b:2 same=folder"], "conv"),
+        (["a:2 same=recording,folder"], "conv"),
+        (["rest:2"], "conv"),
+    ],
+)
+def test_the_encoder_suits_the_views(tone, tmp_path, facets, kind):
+    tone("x/a.wav")
+    settings = ["data.segment=0.05", "model.encoder.dropout=0.1"]
+    recipe = load_recipe("facets", data=tmp_path, facets=facets, settings=settings)
+    assert (recipe.model.encoder.kind, recipe.model.encoder.dropout) == (kind, 0.1)
+    chosen = [*settings, "model.encoder.kind=conv", "model.encoder.channels=[4]"]
+    recipe = load_recipe("facets", data=tmp_path, facets=facets, settings=chosen)
+    assert recipe.model.encoder.model_dump()["channels"] == (4,)
 
 
 def test_auto_is_refused_where_there_is_no_rule_for_it(tone, tmp_path):

@@ -15,6 +15,7 @@ from disentone.datasets.config import CollectionConfig
 from disentone.datasets.files import FileSounds
 from disentone.datasets.folder import open_collection
 from disentone.errors import AudioError, RecipeError
+from disentone.views.relations import RECORDING
 
 __all__ = ["fill_automatic"]
 
@@ -23,6 +24,7 @@ STEPS = 1200  # of training, in which a few hundred clips are learnt without bei
 EPOCHS = (4, 200)
 RATES = (8000, 22050)  # Hz
 SECONDS = 1.5  # of a clip that is looked at, where the collection is not cut in segments
+CHANNELS = (24, 48, 96, 192)  # of the convolutional encoder
 LOOKED_AT = 400  # files whose headers are read
 
 
@@ -46,6 +48,7 @@ def fill_automatic(values: Mapping[str, Any]) -> dict[str, Any]:
         If a value is ``auto`` that no rule is for.
     """
     values = {k: dict(v) if isinstance(v, Mapping) else v for k, v in values.items()}
+    _choose_encoder(values)
     wanted = [
         (section, key)
         for section, part in values.items()
@@ -66,6 +69,19 @@ def fill_automatic(values: Mapping[str, Any]) -> dict[str, Any]:
     for section, key in wanted:
         values[section][key] = _RULES[f"{section}.{key}"](table, config, values)
     return values
+
+
+def _choose_encoder(values: dict[str, Any]) -> None:
+    """Name the encoder where its kind is auto; what else is given for it stays."""
+    model = values.get("model")
+    encoder = model.get("encoder") if isinstance(model, Mapping) else None
+    if not isinstance(encoder, Mapping) or encoder.get("kind") != AUTO:
+        return
+    facets = [facet for facet in values.get("facets", {}).values() if isinstance(facet, Mapping)]
+    sames = [facet["same"] for facet in facets if facet.get("same")]
+    of_recordings = sames and all(same in (RECORDING, [RECORDING]) for same in sames)
+    kind = {"kind": "patch"} if of_recordings else {"kind": "conv", "channels": list(CHANNELS)}
+    values["model"] = {**values["model"], "encoder": {**kind, **encoder, "kind": kind["kind"]}}
 
 
 def _epochs(table: ClipTable, config: CollectionConfig, values: Mapping[str, Any]) -> int:

@@ -17,6 +17,7 @@ from disentone.objectives import Agreement, AnyTerm, Divergence, Reconstruction
 from disentone.recipes.facet import FacetConfig
 from disentone.training import TrainingConfig
 from disentone.views import Relation, Transform
+from disentone.views.relations import RECORDING
 
 __all__ = ["AuditConfig", "FacetConfig", "Recipe"]
 
@@ -115,10 +116,11 @@ class Recipe(BaseModel):
 
 
 def default_objective(facets: Mapping[str, FacetConfig]) -> tuple[AnyTerm, ...]:
-    """Give the terms that work for any number of facets, as measured on notes (docs/facets.md).
+    """Give the terms that work for any number of facets, as measured in docs/facets.md.
 
     Private facets pay in full for what they hold, so that they keep only what no other facet can
-    tell; related ones pay little, and are made to agree over their views.
+    tell; related ones pay little, and are made to agree over their views: less so where these are
+    segments of a recording, as a recording changes in time.
     """
     private = tuple(name for name, facet in facets.items() if not facet.same)
     related = tuple(name for name, facet in facets.items() if facet.same)
@@ -127,6 +129,9 @@ def default_objective(facets: Mapping[str, FacetConfig]) -> tuple[AnyTerm, ...]:
         terms.append(Divergence(facets=private, weight=1.0))
     if related:
         terms.append(Divergence(facets=related, weight=0.1))
-    # No more exact than a variance of 0.05: closer agreement fits small collections by heart.
-    terms += [Agreement(facet=name, weight=10.0, epsilon=0.05) for name in related]
+    for name in related:
+        of_recording = facets[name].relation.sames == (RECORDING,)
+        # No more exact than this variance: closer agreement fits small collections by heart.
+        weight, epsilon = (3.0, 0.3) if of_recording else (10.0, 0.05)
+        terms.append(Agreement(facet=name, weight=weight, epsilon=epsilon))
     return tuple(terms)
