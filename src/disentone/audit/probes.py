@@ -30,6 +30,11 @@ LEARNING_RATE = 5e-3
 PATIENCE = 6  # epochs without a better held-out loss before the batch grows
 EPOCHS = 400
 MIN_GAIN = 1e-3  # nats
+SMALL = 1000  # training clips; with fewer, the weights get a prior instead of an early stop
+SMALL_STEPS = 300
+SMALL_RATE = 1e-2
+WHITEN = 4  # clips for each dimension that such a probe needs to whiten
+PRIOR = 2.0  # precision of the weights of such a probe
 TINY = 1e-12  # the least probability that a probe gives
 FLAT = 1e-6  # principal components with less of the largest one's variance are rounding
 
@@ -49,7 +54,8 @@ class Probe:
         Codes of the classes seen in training, in the order of the network's outputs; for a
         multi-label probe the label columns.
     loss : float
-        Cross-entropy on the held-out part of the training clips, in nats per clip.
+        Cross-entropy on the held-out part of the training clips, in nats per clip; NaN where
+        there was one view alone and nothing to choose.
     """
 
     mean: np.ndarray
@@ -85,12 +91,12 @@ def fit_probe(*, embedding: np.ndarray, labels: np.ndarray, seed: int = 0) -> Pr
     a nat for six epochs, the best weights are restored and the batch grows fourfold, three sizes
     in all.
 
-    Neither view is enough. Measured on 28,800 clips with 21 classes of frequency: where the
-    frequency is 0.01 % of the variance of a rotated facet of 8 dimensions, beside timbre and
-    noise (an ideal reader: 0.68), scikit-learn's own early stopping on z-scored dimensions reads
-    0.50, 300 epochs of it 0.57, and the whitened view 0.68. Where the facet is 8 dimensions
-    spread over 256 with a little noise (2,000 training clips), the z-scored view reads 0.94 and
-    the whitened one 0.10.
+    Where there are fewer than 1,000 training clips, 15 % of them are too few to say when to stop,
+    and too many to do without: the weights get a normal prior of variance 1/2 (weight decay that
+    falls with the number of clips), 300 steps on all clips are run, and the better view is fitted
+    again with none held out. Whitening needs four clips a dimension, or it shows only noise.
+    Measured on 710 notes: instrument from a mean log-mel vector 0.61 before and 0.84 so, pitch
+    from 24 learnt dimensions 0.97 and 0.99.
 
     Parameters
     ----------
@@ -118,11 +124,22 @@ def fit_probe(*, embedding: np.ndarray, labels: np.ndarray, seed: int = 0) -> Pr
     order = np.random.default_rng(seed).permutation(len(labels))
     held = min(2000, max(1, round(0.15 * len(labels))))
     best: Probe | None = None
-    for rotation in _views(embedding):
-        inputs = ((embedding - embedding.mean(axis=0)) @ rotation).astype(np.float32)
-        network, loss = _train(inputs, labels, classes, order[held:], order[:held], seed)
+    small = len(labels) < SMALL
+    train = _train_with_prior if small else _train
+    mean = embedding.mean(axis=0)
+    views = _views(embedding)
+    if small and len(labels) < WHITEN * embedding.shape[1]:
+        views = views[:1]
+    for rotation in views if len(views) > 1 or not small else ():
+        inputs = ((embedding - mean) @ rotation).astype(np.float32)
+        network, loss = train(inputs, labels, classes, order[held:], order[:held], seed)
         if best is None or loss < best.loss:
-            best = Probe(embedding.mean(axis=0), rotation, network, classes, loss)
+            best = Probe(mean, rotation, network, classes, loss)
+    if small:
+        rotation = views[0] if best is None else best.rotation
+        inputs = ((embedding - mean) @ rotation).astype(np.float32)
+        network, _ = train(inputs, labels, classes, order, order[:held], seed)
+        best = Probe(mean, rotation, network, classes, np.nan if best is None else best.loss)
     assert best is not None  # there is always the z-scored view
     return best
 
@@ -179,6 +196,29 @@ def _train(
                 best, loss, waited = [w.copy() for w in _weights(network)], now, 0
     _restore(network, best)
     return network, loss
+
+
+def _train_with_prior(
+    inputs: np.ndarray,
+    labels: np.ndarray,
+    classes: np.ndarray,
+    fitted: np.ndarray,
+    held: np.ndarray,
+    seed: int,
+) -> tuple[MLPClassifier, float]:
+    """Fit to the end under a normal prior on the weights; the network and its held-out loss."""
+    from sklearn.neural_network import MLPClassifier
+
+    network = MLPClassifier(
+        (HIDDEN,),
+        learning_rate_init=SMALL_RATE,
+        batch_size=len(fitted),  # no other: scikit-learn divides alpha by each batch's size
+        alpha=PRIOR,
+        random_state=np.random.RandomState(seed),  # scikit-learn takes no other
+    )
+    for _ in range(SMALL_STEPS):
+        network.partial_fit(inputs[fitted], labels[fitted], classes=classes)
+    return network, _loss(_predict(network, inputs[held]), labels[held], classes)
 
 
 def _weights(network: MLPClassifier) -> list[np.ndarray]:
