@@ -179,12 +179,16 @@ def train(
 
 @app.command(epilog="Example: disentone reproduce marl --quick --out runs/table1")
 def reproduce(
-    paper: Annotated[str, typer.Argument(help="Which paper: marl.")],
+    paper: Annotated[str, typer.Argument(help="Which paper: marl, latent or balance.")],
+    data: Annotated[
+        Path | None, typer.Option(help="The paper's data, where you have it; see docs/.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder; runs/reproduce-PAPER.")] = None,
     quick: Annotated[
         bool, typer.Option("--quick", help="Few clips and epochs: how, not how well.")
     ] = False,
     seeds: Annotated[int, typer.Option(min=1, help="Runs of each recipe in the table.")] = 1,
+    jobs: Annotated[int, typer.Option(min=1, help="Cells that are run at once.")] = 1,
     device: Device = "cpu",
     quiet: Quiet = False,
 ) -> None:
@@ -196,12 +200,23 @@ def reproduce(
 
     folder = out or Path("runs") / f"reproduce-{paper}"
     again = ["disentone", "reproduce", paper, "--out", str(folder), "--seeds", str(seeds)]
+    again += ["--data", str(data)] if data is not None else []
     again += ["--quick"] if quick else []
+    again += ["--jobs", str(jobs)] if jobs > 1 else []
     again += ["--device", device] if device != "cpu" else []
     with Screen(quiet=quiet) as screen:
         report, text = _resumable(
             again,
-            lambda: run(paper, folder, quick=quick, seeds=seeds, device=device, watcher=screen),
+            lambda: run(
+                paper,
+                folder,
+                data=data,
+                quick=quick,
+                seeds=seeds,
+                jobs=jobs,
+                device=device,
+                watcher=screen,
+            ),
         )
     if not quiet:
         typer.echo(text)

@@ -316,14 +316,30 @@ def audit_model(
 
 
 def _baselines(model: Model, data: Data, recipe: Recipe) -> dict[str, np.ndarray]:
-    """What the network says before it is trained, and the mean of the features over time."""
+    """What the network says before it is trained, and what the features say without one.
+
+    Where facets pool their frames in other ways than by the mean, the features are pooled in all
+    of these ways as well: a network must be worth more than its pooling.
+    """
     untrained = Model(_network(recipe, model.frontend), model.frontend, model.mean, model.std)
-    parts = range(0, len(data.features), 1024)
-    mean = [data.features[start : start + 1024].mean(axis=1, dtype=np.float32) for start in parts]
-    return {
+    ways = {"mean", *recipe.model.pool.values()}
+    pooled = {way: _pooled(data.features, way) for way in sorted(ways)}
+    found = {
         "untrained network": untrained.embed_features(data.features),
-        "mean features": np.concatenate(mean),
+        "mean features": pooled["mean"],
     }
+    if len(ways) > 1:
+        found["pooled features"] = np.concatenate(list(pooled.values()), axis=1)
+    return found
+
+
+def _pooled(features: np.ndarray, way: str) -> np.ndarray:
+    """One vector a clip: the mean, the maximum or the deviation over frames."""
+    pool = {"mean": np.mean, "max": np.max, "std": np.std}[way]
+    parts = range(0, len(features), 1024)
+    return np.concatenate(
+        [pool(np.float32(features[start : start + 1024]), axis=1) for start in parts]
+    )
 
 
 def _network(recipe: Recipe, frontend: AnyFrontEnd) -> MultiView:

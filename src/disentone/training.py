@@ -50,6 +50,9 @@ class TrainingConfig(BaseModel):
         default=3.0, gt=0, description="learning rate of what terms learn, relative to the model's"
     )
     precision: Literal["float32", "bfloat16"] = "float32"
+    keep: Literal["best", "last"] = Field(
+        default="best", description="which epoch's model: of the least validation loss, or the last"
+    )
     patience: int | None = Field(
         default=None, ge=1, description="stop after so many epochs of no gain"
     )
@@ -128,7 +131,8 @@ def fit(
     out : Path
         Run folder.
     save_best : callable
-        Called whenever the validation loss is the lowest so far; writes the model.
+        Called whenever the validation loss is the lowest so far, or after every epoch where the
+        last one counts; writes the model.
     seed : int
     resume : bool
         Go on from ``out/last`` where there is one.
@@ -199,10 +203,11 @@ def fit(
         record |= {f"valid/{name}": value for name, value in losses.items()}
         record["seconds"] = round(time.perf_counter() - began, 3)
         history.append(record)
-        if losses["total"] < best:
+        better = losses["total"] < best
+        if better:
             best, best_epoch = losses["total"], epoch
-            if rank == 0:
-                save_best()
+        if rank == 0 and (better or config.keep == "last"):
+            save_best()
         if rank == 0:  # the state comes last: whatever it names is already on disk
             append_line(metrics_file, json.dumps(record))
             _save_state(state_file, learners, optimiser, epoch + 1, best, best_epoch)

@@ -16,7 +16,7 @@ from disentone.report.maps import Flat, choose, colouring, flatten
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["write_figures"]
+__all__ = ["CATEGORIES", "STYLE", "new_figure", "png", "write_figures"]
 
 STYLE: dict[Any, Any] = {
     "font.size": 10,
@@ -56,18 +56,20 @@ def write_figures(inputs: ReportInputs, folder: str | Path) -> list[Path]:
             figure = draw(inputs)
             if figure is not None:
                 path = Path(folder) / f"{name}.png"
-                write_bytes(path, _png(figure))
+                write_bytes(path, png(figure))
                 written.append(path)
     return written
 
 
-def _figure(width: float, height: float) -> Figure:
+def new_figure(width: float, height: float) -> Figure:
+    """Make an empty figure of a size in inches."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def _png(figure: Figure) -> bytes:
+def png(figure: Figure) -> bytes:
+    """Give a figure as a PNG file."""
     from io import BytesIO
 
     target = BytesIO()
@@ -81,7 +83,7 @@ def _scores(inputs: ReportInputs) -> Figure | None:
         return None
     factors = list(dict.fromkeys(score.factor for score in found))
     facets = list(dict.fromkeys(score.facet for score in found))
-    figure = _figure(0.6 + 3.1 * len(factors), 0.9 + 0.42 * len(facets))
+    figure = new_figure(0.6 + 3.1 * len(factors), 0.9 + 0.42 * len(facets))
     axes = figure.subplots(1, len(factors), sharey=True, squeeze=False)[0]
     for ax, factor in zip(axes, factors):
         for score in (s for s in found if s.factor == factor):
@@ -120,7 +122,7 @@ def _information(inputs: ReportInputs) -> Figure | None:
     factors = list(dict.fromkeys(factor for _, factor in found))
     matrix = np.array([[_net(found.get((name, f))) for name, _ in columns] for f in factors])
     numbers = len(columns) <= 32
-    figure = _figure(1.6 + min(0.46 * len(columns), 12), 0.9 + 0.5 * len(factors))
+    figure = new_figure(1.6 + min(0.46 * len(columns), 12), 0.9 + 0.5 * len(factors))
     ax = figure.subplots()
     image = ax.imshow(matrix, cmap="Blues", vmin=0, aspect="auto")
     top = np.nanmax(matrix) if np.isfinite(matrix).any() else 1.0
@@ -158,7 +160,7 @@ def _maps(inputs: ReportInputs) -> Figure | None:
     parts = inputs.facets.split(np.asarray(inputs.embedding, dtype=float))
     flats = {f: flatten(part[chosen], projection=inputs.projection) for f, part in parts.items()}
     rows, columns = len(inputs.factors), len(flats)
-    figure = _figure(2.6 * columns + 1.4, 2.6 * rows)
+    figure = new_figure(2.6 * columns + 1.4, 2.6 * rows)
     widths = [1.0] * columns + [0.45]
     axes = figure.subplots(rows, columns + 1, squeeze=False, width_ratios=widths)
     for row, factor in zip(axes, inputs.factors.values()):

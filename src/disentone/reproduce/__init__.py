@@ -1,0 +1,138 @@
+"""A paper's tables, run by us and printed beside the paper's numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from disentone.errors import RecipeError, closest
+from disentone.files import write_bytes, write_json
+from disentone.reproduce import balance, latent, marl
+from disentone.reproduce.cells import Row, Score, Study, run_cells, slug
+from disentone.watcher import Watcher
+
+__all__ = ["PAPERS", "reproduce"]
+
+PAPERS: dict[str, Callable[[str | None], Study]] = {
+    "marl": marl.study,
+    "latent": latent.study,
+    "balance": balance.study,
+}
+
+
+def reproduce(
+    paper: str,
+    out: str | Path,
+    *,
+    data: str | Path | None = None,
+    quick: bool = False,
+    seeds: int = 1,
+    jobs: int = 1,
+    device: str = "cpu",
+    watcher: Watcher | None = None,
+) -> tuple[Path, str]:
+    """Run a paper's tables; cells that are done in ``out`` are not run again.
+
+    Parameters
+    ----------
+    paper : {"marl", "latent", "balance"}
+    out : path
+        Every cell is a run folder below it; ``tables.json``, ``report.html`` and ``figures/`` are
+        the result.
+    data : path, optional
+        The paper's data, where the user has it; see each study.
+    quick : bool
+        A small share of clips and epochs, to see that everything works.
+    seeds : int
+        Runs of each recipe of the main table.
+    jobs : int
+        Cells that are run at once, each in its own process.
+    device : str
+    watcher : Watcher, optional
+
+    Returns
+    -------
+    report : Path
+    text : str
+        The tables, for a terminal.
+
+    Raises
+    ------
+    RecipeError
+        If there is no such paper.
+    DataError
+        If its data is not there.
+    """
+    if paper not in PAPERS:
+        raise RecipeError(f"There is no paper '{paper}'{closest(paper, PAPERS)}")
+    study = PAPERS[paper](None if data is None else str(data))
+    out, watcher = Path(out), watcher or Watcher()
+    rows = run_cells(
+        study, out, quick=quick, seeds=seeds, jobs=jobs, device=device, watcher=watcher
+    )
+    records = [record for row in rows for record in _records(row)]
+    write_json(out / "tables.json", records)
+    from disentone.report import write_tables_report
+
+    figures = study.figures(rows)
+    for figure in figures:
+        assert isinstance(figure.image, bytes)  # they are drawn in memory
+        write_bytes(out / "figures" / f"{slug(figure.caption.partition(':')[0])}.png", figure.image)
+    title = f"disentone · reproduce {paper}" + (" (quick: not the protocol)" if quick else "")
+    report = out / "report.html"
+    write_tables_report(title, [study.source], records, figures, report)
+    return report, _text(records)
+
+
+def _records(row: Row) -> list[dict[str, Any]]:
+    """Flat records of one row, one for each of its columns."""
+    records = []
+    for column in row.scores[0]:
+        low, high = _interval([scores[column] for scores in row.scores])
+        records.append(
+            {
+                "table": row.cell.table,
+                "row": row.cell.row,
+                "column": column,
+                "value": row.mean(column),
+                "low": low,
+                "high": high,
+                "paper": row.cell.paper.get(column),
+            }
+        )
+    return records
+
+
+def _interval(scores: Sequence[Score]) -> tuple[float, float]:
+    """95 % interval: of the mean over runs, or for a single run the one of its audit."""
+    if len(scores) == 1:
+        return float(scores[0].low), float(scores[0].high)
+    from scipy import stats
+
+    values = np.array([score.value for score in scores])
+    half = stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
+    return float(values.mean() - half), float(values.mean() + half)
+
+
+def _text(records: Sequence[dict[str, Any]]) -> str:
+    lines = []
+    for name in dict.fromkeys(record["table"] for record in records):
+        part = [record for record in records if record["table"] == name]
+        columns = list(dict.fromkeys(record["column"] for record in part))
+        rows = list(dict.fromkeys(record["row"] for record in part))
+        width = max(len(row) for row in [*rows, "  paper"]) + 2
+        widths = [max(len(column), 6) + 2 for column in columns]
+        lines += ["", name, " " * width + "".join(c.rjust(w) for c, w in zip(columns, widths))]
+        for row in rows:
+            mine = {r["column"]: r for r in part if r["row"] == row}
+            for title, key in ((row, "value"), ("  paper", "paper")):
+                values = [mine[c][key] if c in mine else None for c in columns]
+                if any(value is not None for value in values):
+                    cells = ["–" if v is None else f"{v:.3f}" for v in values]
+                    lines.append(
+                        title.ljust(width) + "".join(c.rjust(w) for c, w in zip(cells, widths))
+                    )
+    return "\n".join(lines[1:])
