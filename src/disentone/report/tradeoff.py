@@ -1,0 +1,155 @@
+"""Scatter plots of what two measures trade against each other, one panel beside the other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from disentone.report.pictures import CATEGORIES, STYLE, new_figure, png
+
+__all__ = ["Panel", "Point", "pareto", "tradeoff"]
+
+MARKERS = "osD^vP*Xh<>p"
+COLUMNS = 3  # of the legend
+
+
+@dataclass(frozen=True)
+class Point:
+    """One configuration: its place, its name, and the kind of strategy that colours it."""
+
+    x: float
+    y: float
+    name: str
+    group: str
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One scatter plot.
+
+    Parameters
+    ----------
+    title, across, up : str
+        Heading, and what the axes measure.
+    points : sequence of Point
+    line : float, optional
+        Place of a vertical line, such as a baseline's.
+    line_label : str
+    low_is_good : bool, optional
+        If given, the Pareto front is drawn: the larger ``x`` the better, and ``y`` the smaller or
+        the larger the better.
+    """
+
+    title: str
+    across: str
+    up: str
+    points: Sequence[Point]
+    line: float | None = None
+    line_label: str = ""
+    low_is_good: bool | None = None
+
+
+def pareto(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Say which points no other point beats in one measure without losing in the other.
+
+    Parameters
+    ----------
+    x, y : ndarray, shape (points,)
+        Both the larger the better.
+
+    Returns
+    -------
+    ndarray of int
+        Indices of the front, by falling ``x``.
+    """
+    front, best = [], -np.inf
+    for index in np.lexsort((-y, -x)):
+        if y[index] > best:
+            front.append(int(index))
+            best = y[index]
+    return np.array(front, dtype=np.int64)
+
+
+def tradeoff(panels: Sequence[Panel]) -> bytes:
+    """Draw panels side by side with one legend, as PNG.
+
+    Every configuration has its own marker and every kind of strategy its own colour.
+
+    Parameters
+    ----------
+    panels : sequence of Panel
+
+    Returns
+    -------
+    bytes
+    """
+    import matplotlib as mpl  # slow to import
+
+    names = list(dict.fromkeys(point.name for panel in panels for point in panel.points))
+    groups = list(dict.fromkeys(point.group for panel in panels for point in panel.points))
+    rows = -(-(len(names) + len(groups)) // COLUMNS)
+    with mpl.rc_context(STYLE):
+        figure = new_figure(4.6 * len(panels), 3.8 + 0.2 * rows)
+        axes = figure.subplots(1, len(panels), squeeze=False)[0]
+        for ax, panel in zip(axes, panels):
+            _draw(ax, panel, names, groups)
+        figure.legend(
+            handles=_key(names, groups),
+            loc="outside lower center",
+            ncols=COLUMNS,
+            fontsize=8,
+            frameon=False,
+        )
+        return png(figure)
+
+
+def _key(names: list[str], groups: list[str]) -> list[Any]:
+    """Entries of the legend: a colour for each kind of strategy, a marker for each name."""
+    from matplotlib.lines import Line2D
+
+    colours = [
+        Line2D([], [], color=CATEGORIES[i % len(CATEGORIES)], lw=5, label=group)
+        for i, group in enumerate(groups)
+    ]
+    marks = [
+        Line2D([], [], color="#59616c", marker=MARKERS[i % len(MARKERS)], ls="none", label=name)
+        for i, name in enumerate(names)
+    ]
+    return [*colours, *marks]
+
+
+def _draw(ax: Any, panel: Panel, names: list[str], groups: list[str]) -> None:
+    ax.grid(color="#e3e6ea", lw=0.8)
+    ax.set_axisbelow(True)
+    if panel.low_is_good is None:
+        ax.axhline(0, color="#59616c", lw=0.8)
+    else:
+        x = np.array([point.x for point in panel.points])
+        y = np.array([point.y for point in panel.points])
+        front = pareto(x, -y if panel.low_is_good else y)
+        ax.plot(x[front], y[front], color="#59616c", lw=1, ls="--")
+    if panel.line is not None:
+        ax.axvline(panel.line, color="#b3261e", lw=1.2, ls=":")
+        ax.text(
+            panel.line,
+            1.0,
+            f" {panel.line_label}",
+            transform=ax.get_xaxis_transform(),
+            color="#b3261e",
+            fontsize=8,
+            va="top",
+        )
+    for point in panel.points:
+        ax.plot(
+            point.x,
+            point.y,
+            MARKERS[names.index(point.name) % len(MARKERS)],
+            color=CATEGORIES[groups.index(point.group) % len(CATEGORIES)],
+            ms=7,
+            alpha=0.9,
+            ls="none",
+        )
+    ax.set(title=panel.title, xlabel=panel.across, ylabel=panel.up)

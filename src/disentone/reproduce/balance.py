@@ -1,0 +1,160 @@
+"""BALANCE: every contrastive strategy with and without reconstruction, on tones and on notes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from itertools import product
+from pathlib import Path
+
+from disentone.audit import Card
+from disentone.audit.card import ALL
+from disentone.errors import DataError
+from disentone.report import Figure
+from disentone.report.tradeoff import Panel, Point, tradeoff
+from disentone.reproduce.cells import Cell, Row, Score, Study, at_path
+
+__all__ = ["study"]
+
+PAPER = (
+    "“Balancing Information Preservation and Disentanglement in Self-Supervised Music "
+    "Representation Learning” (2025): the grid is ours, as the paper's is not at hand"
+)
+NOTES = Path("..") / "shared" / "data" / "notes" / "fluid" / "clips.csv"
+SETS = {"SynTone": "balance-syntone", "notes": "balance-notes"}
+NETWORKS = {
+    "MARL network": ("model.fusion=poe",),
+    "latent network": (
+        "model={encoder: {kind: frames, width: 128}, decoder: {kind: frames, width: 128}, "
+        "fusion: mean, stochastic: false}",
+    ),
+}
+STRATEGIES = ("similarity", "separation", "both")
+LEVELS = ("sample", "batch", "InfoNCE")
+WITH, WITHOUT = "with reconstruction", "without reconstruction"
+WEIGHT = 100  # of contrastive terms, beside a reconstruction in nats per clip
+
+
+def study(data: str | None) -> Study:
+    """Give the study; ``data`` is the table of notes, by default ``notes/fluid``.
+
+    Raises
+    ------
+    DataError
+        If there are no notes.
+    """
+    place = Path(data) if data is not None else NOTES
+    if not place.exists():
+        raise DataError(
+            f"'{place}' does not exist: give --data, a table of notes with the columns instrument "
+            "and pitch."
+        )
+    return Study(
+        source=f"{PAPER}. On SynTone's tones (timbre | frequency) and on the notes of {place} "
+        "(instrument | pitch).",
+        cells=lambda seeds: list(cells(seeds, place)),
+        scores=scores,
+        figures=figures,
+        quick=("training.epochs=1", "audit.seeds=1"),
+    )
+
+
+def cells(seeds: int, place: Path) -> Iterator[Cell]:
+    """All cells: strategy, level, reconstruction, network and data."""
+    for (name, recipe), (network, model) in product(SETS.items(), NETWORKS.items()):
+        where = (at_path(place),) if name == "notes" else ()
+        for group, strategy, level in _grid():
+            row = strategy if strategy == "none" else f"{strategy}, {level}"
+            yield Cell(
+                f"{name}, {network}",
+                f"{row}; {group}",
+                recipe,
+                (*where, *model, _objective(network, group, strategy, level)),
+                seeds,
+                run=f"{recipe}-{network}-{row}-{group}",
+                group=group,
+            )
+
+
+def _grid() -> Iterator[tuple[str, str, str]]:
+    yield WITH, "none", ""  # without either there is nothing to learn
+    yield from product((WITH, WITHOUT), STRATEGIES, LEVELS)
+
+
+def _objective(network: str, group: str, strategy: str, level: str) -> str:
+    terms: list[dict[str, object]] = []
+    if group == WITH:
+        terms.append({"term": "reconstruction"})
+        if network == "MARL network":
+            terms.append({"term": "kl", "weight": 0.1})
+    if strategy in ("similarity", "both"):
+        terms.append(_contrast("similarity", "shared", level))
+    if strategy in ("separation", "both"):
+        terms.append(_contrast("separation", "private", level))
+    return f"objective={json.dumps(terms)}"
+
+
+def _contrast(strategy: str, facet: str, level: str) -> dict[str, object]:
+    if level == "InfoNCE":
+        return {
+            "term": "infonce",
+            "facet": facet,
+            "weight": WEIGHT,
+            "away": strategy == "separation",
+        }
+    return {"term": strategy, "facet": facet, "weight": WEIGHT, "level": level}
+
+
+def scores(folder: Path, facet: str) -> dict[str, Score]:
+    """What is kept (both factors from all facets, error of decoding) and how well it is sorted."""
+    card = Card.load(folder / "audit.json")
+    probes = [card.record("probe", ALL, factor) for factor in card.factors]
+    leaks = [record for record in card.records if record["measure"] == "leak"]
+    deltas = [record for record in card.records if record["measure"] == "dsc_delta"]
+    found = {
+        "joint probe": _mean(probes),
+        "leak": _mean([_main(leaks, facet) for facet in card.facets.names]),
+        "DSC delta": _mean([_main(deltas, facet) for facet in card.facets.names]),
+    }
+    lines = (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    best = min(map(json.loads, lines), key=lambda line: line["valid/total"])
+    if "valid/mse" in best:
+        found["decoding error"] = Score(*[best["valid/mse"]] * 3)
+    return found
+
+
+def _main(records: Sequence[dict], facet: str) -> dict:
+    """First record of a facet: its main metric."""
+    return next(record for record in records if record["facet"] == facet)
+
+
+def _mean(records: Sequence[dict]) -> Score:
+    return Score(*(sum(r[key] for r in records) / len(records) for key in ("value", "low", "high")))
+
+
+def figures(rows: Sequence[Row]) -> list[Figure]:
+    """Draw what each cell keeps against what it leaks, with the Pareto front."""
+    panels = [
+        Panel(
+            title=table,
+            across="joint probe: accuracy, mean of both factors",
+            up="leak above chance, mean of both facets",
+            points=[
+                Point(
+                    row.mean("joint probe"),
+                    row.mean("leak"),
+                    row.cell.row.partition(";")[0],
+                    row.cell.group,
+                )
+                for row in rows
+                if row.cell.table == table
+            ],
+            low_is_good=True,
+        )
+        for table in dict.fromkeys(row.cell.table for row in rows)
+    ]
+    caption = (
+        "Trade-off: what both facets together tell, and what each tells that it should not. Right "
+        "and below is better; the dashed line joins cells that no other beats in both."
+    )
+    return [Figure(caption, tradeoff(panels))]

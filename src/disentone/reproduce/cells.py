@@ -1,0 +1,216 @@
+"""Cells of a paper's tables: what is run for each, once, and what is read off it."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from pathlib import Path
+from typing import NamedTuple
+
+from disentone.audit.card import ALL
+from disentone.recipes import Recipe, load_recipe
+from disentone.report import Figure
+from disentone.runs import Data, claim, is_finished, prepare, train
+from disentone.watcher import Watcher
+
+__all__ = ["Cell", "Row", "Score", "Study", "at_path", "run_cells", "slug"]
+
+
+class Score(NamedTuple):
+    """One number with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A part of a row: a recipe, run once for every seed, and which of its facets is scored.
+
+    Parameters
+    ----------
+    table, row : str
+    recipe : str
+    settings : tuple of str
+        As ``--set`` takes them.
+    seeds : int
+    run : str
+        Name of the run's folder; cells of the same name share their runs.
+    facet : str
+        Facet, ``"all"`` or baseline that the row is about.
+    columns : tuple of str, optional
+        Columns that the cell fills; all by default.
+    group : str
+        Kind of strategy, for colours in figures.
+    paper : mapping of str to float
+        Published values by column.
+    """
+
+    table: str
+    row: str
+    recipe: str
+    settings: tuple[str, ...] = ()
+    seeds: int = 1
+    run: str = ""
+    facet: str = ALL
+    columns: tuple[str, ...] | None = None
+    group: str = ""
+    paper: Mapping[str, float] = field(default_factory=dict)
+
+    def folder(self, seed: int) -> str:
+        """Name of the run folder of a seed."""
+        name = self.run or f"{self.row}-{self.table.partition(':')[0]}"
+        return slug(f"{name}-{seed}")
+
+    def load(self, seed: int, settings: Sequence[str] = ()) -> Recipe:
+        """Recipe of a seed."""
+        return load_recipe(self.recipe, settings=[*self.settings, f"seed={seed}", *settings])
+
+
+class Row(NamedTuple):
+    """A cell and the scores of its runs, one mapping of columns a seed."""
+
+    cell: Cell
+    scores: list[dict[str, Score]]
+
+    def mean(self, column: str) -> float:
+        """Mean over seeds."""
+        return sum(scores[column].value for scores in self.scores) / len(self.scores)
+
+
+@dataclass(frozen=True)
+class Study:
+    """How a paper is reproduced.
+
+    Parameters
+    ----------
+    source : str
+        The paper, and on what it is reproduced here.
+    cells : callable
+        Gives the cells for a number of seeds.
+    scores : callable
+        Gives the columns of a run folder for a facet.
+    figures : callable
+        Gives the figures of all rows; none by default.
+    quick : tuple of str
+        Settings that let everything run in little time.
+    """
+
+    source: str
+    cells: Callable[[int], list[Cell]]
+    scores: Callable[[Path, str], dict[str, Score]]
+    figures: Callable[[Sequence[Row]], list[Figure]] = lambda rows: []
+    quick: tuple[str, ...] = ()
+
+
+def at_path(path: Path) -> str:
+    """Setting that lets a recipe read its clips from a path."""
+    return f"data.path={json.dumps(str(path))}"
+
+
+class _Job(NamedTuple):
+    folder: Path
+    recipe: Recipe
+    title: str
+
+
+def run_cells(
+    study: Study, out: Path, *, quick: bool, seeds: int, jobs: int, device: str, watcher: Watcher
+) -> list[Row]:
+    """Run what is missing, several cells at once if asked to, and read all cards.
+
+    A cell that is finished in ``out`` is not run again; an unfinished one goes on. Two commands on
+    one folder share the work: a cell is locked while it is run.
+    """
+    settings = study.quick if quick else ()
+    cells = study.cells(seeds)
+    todo: dict[Path, _Job] = {}
+    for cell in cells:
+        for seed in range(cell.seeds):
+            folder = out / "cells" / cell.folder(seed)
+            recipe = cell.load(seed, settings)
+            title = f"{cell.table.partition(':')[0]} · {cell.row} · seed {seed}"
+            claim(folder, recipe, resume=True)  # refuses what was run with other settings
+            if not is_finished(folder):
+                todo.setdefault(folder, _Job(folder, recipe, title))
+    if jobs > 1 and len(todo) > 1:
+        _run_at_once(list(todo.values()), jobs, device, watcher)
+    else:
+        prepared: dict[str, Data] = {}
+        for number, job in enumerate(todo.values(), start=1):
+            watcher.note(f"{job.title} ({number} of {len(todo)} runs)")
+            _run(job, prepared, device, watcher)
+    rows = []
+    for cell in cells:
+        folders = [out / "cells" / cell.folder(seed) for seed in range(cell.seeds)]
+        found = [study.scores(folder, cell.facet) for folder in folders]
+        kept = [{c: s for c, s in one.items() if c in (cell.columns or one)} for one in found]
+        rows.append(Row(cell, kept))
+    return rows
+
+
+def _run(job: _Job, prepared: dict[str, Data], device: str, watcher: Watcher) -> None:
+    with _locked(job.folder.parent / "locks" / job.folder.name):
+        if not is_finished(job.folder):  # another process may have run it meanwhile
+            data = _prepared(job.recipe, prepared, watcher)
+            train(job.recipe, job.folder, data=data, resume=True, device=device, watcher=watcher)
+
+
+def _prepared(recipe: Recipe, prepared: dict[str, Data], watcher: Watcher) -> Data:
+    """Features of a recipe's data, computed once for all the cells that share them."""
+    key = recipe.model_dump_json(include={"data", "frontend"})
+    if key not in prepared:
+        prepared.clear()
+        prepared[key] = prepare(recipe, watcher=watcher)
+    return prepared[key]
+
+
+@contextmanager
+def _locked(file: Path) -> Iterator[None]:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("a") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+# --- several processes --------------------------------------------------------------------------
+
+_KEPT: dict[str, Data] = {}  # in a worker: the data of its last cell
+
+
+def _run_at_once(todo: Sequence[_Job], jobs: int, device: str, watcher: Watcher) -> None:
+    threads = max(1, (os.cpu_count() or 1) // jobs)
+    show = watcher.stage("Running")
+    # Spawned, not forked: torch's threads do not survive a fork.
+    with ProcessPoolExecutor(jobs, get_context("spawn"), _limit, (threads,)) as pool:
+        waiting = {pool.submit(_work, job, device): job for job in todo}
+        try:
+            for done, future in enumerate(as_completed(waiting), start=1):
+                future.result()
+                watcher.note(f"{waiting[future].title}: done")
+                show(done, len(todo))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _limit(threads: int) -> None:
+    import torch
+
+    torch.set_num_threads(threads)
+
+
+def _work(job: _Job, device: str) -> None:
+    _run(job, _KEPT, device, Watcher())
+
+
+def slug(text: str) -> str:
+    """Name for a folder: lower case, anything unusual as an underscore."""
+    return "".join(c if c.isalnum() or c in ".-" else "_" for c in text.lower())
