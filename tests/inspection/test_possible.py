@@ -66,6 +66,21 @@ def test_facets_are_suggested_from_what_can_be_crossed():
     )
 
 
+def test_views_need_not_differ_where_that_costs_clips():
+    cells = [*itertools.product(range(2), range(5)), *((0, p) for p in (5, 6))]
+    table = clip_table(
+        instrument=[f"i{i}" for i, _ in cells] * 2, pitch=[f"p{p}" for _, p in cells] * 2
+    )
+    found = find_relations(table, {})
+    shares = {r.same: r.share for r in found if r.differ in ("instrument", "pitch")}
+    assert shares["pitch"] == 20 / 24, "two pitches are of one instrument"
+    assert suggest_facets(found, {}) == (
+        "instrument:8 same=instrument",
+        "pitch:8 same=pitch",
+        "rest:8",
+    )
+
+
 def test_without_factors_segments_of_a_recording_are_suggested(put, tmp_path, look):
     for take in range(12):
         put(f"{take}.wav", sine(1.0, frequency=200 + take))

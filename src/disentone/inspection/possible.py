@@ -13,6 +13,7 @@ from disentone.views import Relation, ViewSampler
 __all__ = ["PossibleRelation", "facet", "find_relations", "suggest_facets"]
 
 _ENOUGH = 2 / 3  # share of clips with a partner from which a relation is suggested
+_NEARLY_ALL = 0.95  # share from which views shall differ: a clip without a partner teaches nothing
 _BOOKKEEPING = re.compile(  # factors that hardly anyone wants a facet of
     r"(?:^|_)(?:fold|take|licen[cs]e|title|id|seconds|duration|start)(?:$|_)", re.IGNORECASE
 )
@@ -86,8 +87,9 @@ def suggest_facets(
 ) -> tuple[str, ...]:
     """Give facets that most clips have views for, as ``disentone train facets`` takes them.
 
-    The first two factors that can be crossed, each with the other as what differs; else the first
-    factor that will do, else the recording. The rest is private.
+    The first two factors that can be crossed, each with the other as what differs where nearly
+    all clips have such partners; else the first factor that will do, else the recording. The rest
+    is private.
 
     Parameters
     ----------
@@ -110,6 +112,9 @@ def suggest_facets(
         for other in factors:
             apart = other not in decided.get(one, ()) and one not in decided.get(other, ())
             if apart and (one, other) in good and (other, one) in good:
+                share = min(good[one, other].share, good[other, one].share)
+                if share < _NEARLY_ALL:
+                    return facet(one), facet(other), _REST
                 return facet(one, other), facet(other, one), _REST
     first = [*factors[:1], *(["recording"] if "recording" in plain else [])][:1]
     return (*(facet(name) for name in first), _REST) if first else ()
