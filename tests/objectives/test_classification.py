@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 import torch
+from outputs import FACETS, outputs
 from torch.nn import functional
 
 from disentone.errors import RecipeError
 from disentone.factors import Factor
 from disentone.objectives import Classification, Objective
-from outputs import FACETS, outputs
 
 SENSOR = Factor.categorical("sensor", ["a", "b", "c", "a"])
 SOURCE = Factor("source", "multilabel", np.eye(4), ("w", "x", "y", "z"))

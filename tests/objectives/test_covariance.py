@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 import torch
+from outputs import outputs, with_codes
 
 from disentone.errors import RecipeError
 from disentone.objectives import Covariance
 from disentone.objectives.covariance import correlations
-from outputs import outputs, with_codes
 
 
 def test_correlations_are_those_of_numpy():

@@ -1,10 +1,10 @@
 import pytest
 import torch
+from outputs import FACETS, FRAMEWISE, outputs
 
 from disentone.errors import RecipeError
 from disentone.objectives import CrossView, Masking, Objective, Reconstruction
 from disentone.objectives.masking import masked
-from outputs import FACETS, FRAMEWISE, outputs
 
 
 @pytest.mark.parametrize("share", [0.2, 0.4, 0.6, 0.8])

@@ -3,11 +3,11 @@ import math
 import numpy as np
 import pytest
 import torch
+from outputs import FACETS, outputs, with_codes
 
 from disentone.errors import RecipeError
 from disentone.objectives import Contrast, Objective, Separation, Similarity
 from disentone.objectives.similarity import cosines, infonce, tangent_log
-from outputs import FACETS, outputs, with_codes
 
 
 def cosine(a, b):
@@ -160,5 +160,5 @@ def test_a_single_view_is_refused(term):
 
 @pytest.mark.parametrize("term", [Similarity, Separation, Contrast])
 def test_a_facet_that_does_not_exist_is_refused(term):
-    with pytest.raises(RecipeError, match="'shard'.*did you mean 'shared'"):
+    with pytest.raises(RecipeError, match=r"'shard'.*did you mean 'shared'"):
         Objective([term(facet="shard")], FACETS)

@@ -212,10 +212,10 @@ def _train_with_prior(
     network = MLPClassifier(
         (HIDDEN,),
         learning_rate_init=SMALL_RATE,
-        batch_size=len(fitted),  # no other: scikit-learn divides alpha by each batch's size
         alpha=PRIOR,
         random_state=np.random.RandomState(seed),  # scikit-learn takes no other
     )
+    network.set_params(batch_size=len(fitted))  # alpha is divided by the size of each batch
     for _ in range(SMALL_STEPS):
         network.partial_fit(inputs[fitted], labels[fitted], classes=classes)
     return network, _loss(_predict(network, inputs[held]), labels[held], classes)
