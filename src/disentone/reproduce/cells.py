@@ -157,7 +157,7 @@ def run_cells(
 
 
 def _run(job: _Job, prepared: dict[str, Data], device: str, watcher: Watcher) -> None:
-    with _locked(job.folder.parent / "locks" / job.folder.name):
+    with _locked(job.folder.parents[1] / "locks" / job.folder.name):
         if not is_finished(job.folder):  # another process may have run it meanwhile
             data = _prepared(job.recipe, prepared, watcher)
             train(job.recipe, job.folder, data=data, resume=True, device=device, watcher=watcher)
@@ -202,9 +202,11 @@ def _run_at_once(todo: Sequence[_Job], jobs: int, device: str, watcher: Watcher)
 
 
 def _limit(threads: int) -> None:
+    """Keep a worker to its share of the cores."""
     import torch
 
     torch.set_num_threads(threads)
+    os.environ["LOKY_MAX_CPU_COUNT"] = str(threads)  # for the audit's probes
 
 
 def _work(job: _Job, device: str) -> None:

@@ -104,10 +104,15 @@ def cells(seeds: int, recipe: str, place: Path) -> list[Cell]:
             row,
             seeds=seeds,
             run=row.run or ("ours" if not row.settings else row.row),
-            settings=(at_path(place), *row.settings),
+            settings=(at_path(place), *row.settings, *_audit(row)),
         )
         for row in rows
     ]
+
+
+def _audit(row: Cell) -> tuple[str, ...]:
+    """Only the run whose baselines are read probes them."""
+    return () if row.run == " ".join(STRATEGIES[BEST][0]) else ("audit.baselines=false",)
 
 
 def _without_training(recipe: str) -> Iterator[tuple[str, str, tuple[float, float] | None]]:
