@@ -72,6 +72,9 @@ class Model:
     frontend : LogMel, DAC or HFEncoder
     mean, std : Tensor, shape (features,) or scalar
         Statistics of the training split's features.
+    lufs : float, optional
+        Loudness that the model's clips were brought to, and that every window is brought to before
+        it is embedded.
     about : mapping, optional
         Anything worth keeping with the model, such as the recipe's name; must be JSON.
     """
@@ -83,10 +86,12 @@ class Model:
         mean: Tensor,
         std: Tensor,
         *,
+        lufs: float | None = None,
         about: Mapping[str, Any] | None = None,
     ) -> None:
         self.network, self.frontend = network, frontend
         self.mean, self.std = mean, std
+        self.lufs = lufs
         self.about = dict(about or {})
 
     @property
@@ -229,9 +234,13 @@ class Model:
     def _embed_wave(self, wave: np.ndarray) -> np.ndarray:
         size = self.frontend.samples
         windows = max(1, len(wave) // size + (len(wave) % size >= size / 2))
-        padded = np.zeros(windows * size, dtype=np.float32)
-        padded[: min(len(wave), len(padded))] = wave[: len(padded)]
-        batches = torch.from_numpy(padded.reshape(windows, size)).split(
+        padded = np.zeros((windows, size), dtype=np.float32)
+        for row, start in zip(padded, range(0, windows * size, size)):
+            part = wave[start : start + size]
+            if self.lufs is not None:
+                part = audio.to_loudness(part[None], self.frontend.sample_rate, self.lufs)[0]
+            row[: len(part)] = part
+        batches = torch.from_numpy(padded).split(
             max(1, getattr(self.frontend, "batch_samples", _BATCH_SAMPLES) // size)
         )
         with torch.inference_mode():
@@ -259,6 +268,7 @@ class Model:
             "facets": self.facets.to_json(),
             "frontend": self.frontend.config.model_dump(mode="json"),
             "model": self.network.config.model_dump(mode="json"),
+            "lufs": self.lufs,
             "about": self.about,
         }
         write_json(folder / "config.json", config)
@@ -311,7 +321,7 @@ def load(folder: str | Path, *, device: str | torch.device = "cpu") -> Model:
         }
         network.load_state_dict(weights)
         mean, std = tensors["standardise.mean"], tensors["standardise.std"]
-        about = dict(stored["about"])
+        lufs, about = stored.get("lufs"), dict(stored["about"])
     except (*_WRONG_SHAPE, DataError, SafetensorError, RuntimeError) as error:
         lines = [line.strip() for line in str(error).splitlines()]  # the second one says what
         reason = textwrap.shorten(" ".join(lines[:2]), 200)
@@ -319,7 +329,7 @@ def load(folder: str | Path, *, device: str | torch.device = "cpu") -> Model:
             f"The model in {folder} is damaged, or its two files do not belong together: {reason}"
         ) from error
     network.eval()
-    return Model(network, frontend, mean, std, about=about).to(device)
+    return Model(network, frontend, mean, std, lufs=lufs, about=about).to(device)
 
 
 def _read(path: str | Path, rate: int) -> np.ndarray:

@@ -19,7 +19,17 @@ import soxr
 from disentone.decoding import Part, decode, describe, existing, reason
 from disentone.errors import AudioError
 
-__all__ = ["SUFFIXES", "AudioInfo", "Skipped", "check", "info", "read", "resample", "write"]
+__all__ = [
+    "SUFFIXES",
+    "AudioInfo",
+    "Skipped",
+    "check",
+    "info",
+    "read",
+    "resample",
+    "to_loudness",
+    "write",
+]
 
 # fmt: off
 SUFFIXES = frozenset((
@@ -147,7 +157,7 @@ def read(
         problem = f"ends before {start:g} s" if start else "has no samples"
         raise AudioError(f"'{path}' {problem}.")
     if lufs is not None:
-        wave = _to_loudness(wave, part.sample_rate or rate, lufs)
+        wave = to_loudness(wave, part.sample_rate or rate, lufs)
     return np.ascontiguousarray(wave[0] if mono else wave, dtype=np.float32)
 
 
@@ -234,8 +244,21 @@ def _write_blocks(path: Path, wave: np.ndarray, rate: int, kind: str, subtype: s
             file.write(wave[start : start + _BLOCK])
 
 
-def _to_loudness(wave: np.ndarray, rate: int, lufs: float) -> np.ndarray:
-    """Scale (channels, samples) to a loudness; a clip under 0.4 s is measured as if repeated."""
+def to_loudness(wave: np.ndarray, rate: int, lufs: float) -> np.ndarray:
+    """Scale a waveform to an integrated loudness (ITU-R BS.1770); silence stays as it is.
+
+    Parameters
+    ----------
+    wave : ndarray of float32, shape (channels, samples)
+        A clip under 0.4 s is measured as if repeated; more than five channels as their mean.
+    rate : int
+        Hz.
+    lufs : float
+
+    Returns
+    -------
+    ndarray of float32, shape (channels, samples)
+    """
     import pyloudnorm
 
     peak = float(np.abs(wave).max())

@@ -281,7 +281,12 @@ class _Work:
         for first in range(0, count, size):
             piece = slice(first, first + size)
             owner = windows.rows[piece]
-            files = FileSounds(rows.paths[owner], windows.start[piece], windows.seconds[piece])
+            files = FileSounds(
+                rows.paths[owner],
+                windows.start[piece],
+                windows.seconds[piece],
+                lufs=self.model.lufs,
+            )
             progress = _progress(show, first, count)
             used, values, lost, quiet = self._windows(files, progress)
             np.add.at(sums, owner[used], values)

@@ -401,7 +401,8 @@ def _train(
         for name in ("train", "valid")
     )
     about = {"recipe": recipe.name, "train_clips": len(train_split)}
-    model = Model(network, frontend, train_split.mean, train_split.std, about=about)
+    lufs = None if isinstance(recipe.data, SynTone) else recipe.data.lufs
+    model = Model(network, frontend, train_split.mean, train_split.std, lufs=lufs, about=about)
     fit(
         network,
         train_split,

@@ -113,6 +113,8 @@ class WindowSounds:
         try:
             wave = self._cut(index)
             audio.check(wave, self._files.paths[index])
+            if self._files.lufs is not None:
+                wave = audio.to_loudness(wave[None], sample_rate, self._files.lufs)[0]
         except AudioError as error:
             if wave.size and np.isfinite(wave).all():
                 self.silent.add(index)
