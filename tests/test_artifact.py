@@ -14,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 import disentone
 import small
 from disentone.artifact import write_tensors
-from disentone.errors import ArtifactError, AudioError, DataError
+from disentone.errors import ArtifactError, AudioError, DataError, RecipeError
 from disentone.models import ModelConfig
 
 RATE = 16000
@@ -334,3 +334,20 @@ def test_decoding_gives_features_in_db(model, rng):
     )
     np.testing.assert_array_equal(model.decode(embedding.values.astype(np.float64)), decoded)
     assert model.decode(embedding.values[:0]).shape[0] == 0
+
+
+def test_frames_of_one_clip_have_their_codes(model, tmp_path, rng):
+    network = ModelConfig(
+        encoder={"kind": "frames", "width": 8},
+        decoder={"kind": "frames", "width": 8},
+        fusion="mean",
+        stochastic=False,
+    )
+    framewise = small.problem(network=network)[0]
+    wave = rng.standard_normal(2 * framewise.frontend.samples).astype(np.float32)
+    told = framewise.embed_frames(wave, sample_rate=16000)
+    assert told["private"].shape == (2 * framewise.frontend.frames, 3)
+    mean = framewise.embed(wave, sample_rate=16000).values[0]
+    np.testing.assert_allclose(told.values.mean(axis=0), mean, atol=1e-5)
+    with pytest.raises(RecipeError, match="no codes of frames"):
+        model.embed_frames(wave, sample_rate=16000)

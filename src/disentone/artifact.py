@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import textwrap
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -221,6 +221,39 @@ class Model:
         table = np.stack(values) if values else np.empty((0, self.facets.dim), np.float32)
         return Embedding(table, self.facets, tuple(ids))
 
+    def embed_frames(
+        self, sound: str | Path | np.ndarray, *, sample_rate: int | None = None
+    ) -> Embedding:
+        """Embed every frame of one clip, for models whose network encodes frame by frame.
+
+        Parameters
+        ----------
+        sound : path or array
+            An array is (samples,), mono, and needs ``sample_rate``.
+        sample_rate : int, optional
+            Of an array, in Hz.
+
+        Returns
+        -------
+        Embedding
+            One row a frame, of all windows one after another; ids are their numbers. A window's
+            last frames may be of the silence that fills it.
+
+        Raises
+        ------
+        RecipeError
+            If the network encodes a clip as a whole.
+        """
+        rate = self.frontend.sample_rate
+        if isinstance(sound, np.ndarray):
+            wave = _as_waves(sound, sample_rate, rate)[0]
+        else:
+            wave = _read(sound, rate)
+        self.network.check_framewise()
+        codes = np.concatenate([self.codes(part) for part in self._features(wave)])
+        rows = codes.reshape(-1, self.facets.dim)
+        return Embedding(rows, self.facets, tuple(map(str, range(len(rows)))))
+
     def transform(
         self, sounds: str | Path | np.ndarray | Sequence[str | Path], **options: Any
     ) -> np.ndarray:
@@ -232,6 +265,11 @@ class Model:
         return self
 
     def _embed_wave(self, wave: np.ndarray) -> np.ndarray:
+        values = [self.embed_features(part) for part in self._features(wave)]
+        return np.concatenate(values).mean(axis=0)
+
+    def _features(self, wave: np.ndarray) -> Iterator[Tensor]:
+        """Features of a waveform's windows, some windows at a time."""
         size = self.frontend.samples
         windows = max(1, len(wave) // size + (len(wave) % size >= size / 2))
         padded = np.zeros((windows, size), dtype=np.float32)
@@ -243,10 +281,9 @@ class Model:
         batches = torch.from_numpy(padded).split(
             max(1, getattr(self.frontend, "batch_samples", _BATCH_SAMPLES) // size)
         )
-        with torch.inference_mode():
-            features = (self.frontend(batch.to(self.device)) for batch in batches)
-            values = [self.embed_features(part) for part in features]
-        return np.concatenate(values).mean(axis=0)
+        for batch in batches:
+            with torch.inference_mode():
+                yield self.frontend(batch.to(self.device))
 
     @torch.inference_mode()
     def decode(self, embedding: np.ndarray | Embedding) -> np.ndarray:

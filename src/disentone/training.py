@@ -148,7 +148,9 @@ def fit(
     Raises
     ------
     RecipeError
-        If the loss is no longer finite.
+        If a loss is not finite.
+    DataError
+        If there are too few clips to train or validate on.
     ArtifactError
         If what is to be resumed belongs to another model.
     """
@@ -173,6 +175,7 @@ def fit(
     if rank == 0:
         _rewrite_history(metrics_file, history)
     steps = _batches(len(train.sampler), config.batch)
+    _batches(len(valid.sampler), config.batch, "Validation")  # better refused now than after epoch 0
     if world > 1:
         for learner in learners:
             for parameter in learner.parameters():
@@ -200,6 +203,11 @@ def fit(
         record: dict[str, float] = {"epoch": epoch, "seconds": 0.0}
         record |= {f"train/{name}": value for name, value in sums.values().items()}
         losses = evaluate(model, valid, objective, config, device)
+        if not math.isfinite(losses["total"]):
+            raise RecipeError(
+                f"The validation loss is not finite in epoch {epoch}: look at the valid clips, or "
+                "lower training.learning_rate or training.clip."
+            )
         record |= {f"valid/{name}": value for name, value in losses.items()}
         record["seconds"] = round(time.perf_counter() - began, 3)
         history.append(record)
@@ -292,10 +300,14 @@ def _set_rate(
 # --- batches, alone or over processes -------------------------------------------------------
 
 
-def _batches(rows: int, batch: int) -> int:
-    if rows < 2:
-        raise DataError(f"Training needs at least 2 clips with partners, and there are {rows}.")
-    return max(1, round(rows / batch))
+def _batches(rows: int, batch: int, what: str = "Training") -> int:
+    """Count the batches of an epoch: none of a single clip, and none with less than one each."""
+    least = max(2, _processes()[1])
+    if rows < least:
+        raise DataError(
+            f"{what} needs at least {least} clips with partners, and there are {rows}."
+        )
+    return max(1, min(round(rows / batch), rows // least))
 
 
 def _slices(views: np.ndarray, batch: int) -> Iterator[np.ndarray]:

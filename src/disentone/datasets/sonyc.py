@@ -142,7 +142,7 @@ def read_annotations(path: Path) -> Annotations:
     Raises
     ------
     DataError
-        If the table cannot be read, or has no coarse tags.
+        If the table cannot be read, has no rows, or has no coarse tags.
 
     References
     ----------
@@ -153,6 +153,8 @@ def read_annotations(path: Path) -> Annotations:
     fine = {name: match for name in read if (match := _FINE.fullmatch(name))}
     if not coarse:
         raise DataError(f"Table '{path}' has no coarse tags, such as '1_engine_presence'.")
+    if not read["audio_filename"]:
+        raise DataError(f"Table '{path}' has no rows.")
     names, first, recording = np.unique(
         np.array(read["audio_filename"]), return_index=True, return_inverse=True
     )

@@ -150,12 +150,16 @@ class MultiView(nn.Module):
         RecipeError
             If the network encodes a clip as a whole.
         """
+        self.check_framewise()
+        return self.rounded(self._alone(self.experts(x))[0])
+
+    def check_framewise(self) -> None:
+        """Refuse a network that encodes a clip as a whole."""
         if not self.framewise:
             raise RecipeError(
                 "This model encodes a clip as a whole and has no codes of frames: train one whose "
                 "encoder is of kind 'frames'."
             )
-        return self.rounded(self._alone(self.experts(x))[0])
 
     def _pooled(self, values: Tensor) -> Tensor:
         """One vector a clip of the codes of its frames: (..., frames, D) to (..., D)."""

@@ -14,6 +14,7 @@ from disentone.errors import RecipeError
 from disentone.facets import Facets
 from disentone.factors import Factor
 from disentone.models.multiview import Outputs
+from disentone.objectives.distributed import gather
 from disentone.objectives.term import Term
 
 __all__ = ["Classification"]
@@ -53,8 +54,9 @@ class Classification(Term):
         """Value in nats; of multi-label factors the mean over labels."""
         assert module is not None  # the objective hands over what build made
         part = slice(None) if self.facet is None else out.facets.slice(self.facet)
-        scores = module(out.mean[..., part]).flatten(0, 1)
-        labels = out.labels[self.factor].flatten(0, 1)
+        # Processes may know unlike numbers of labels: the mean is over those of all of them.
+        scores = gather(module(out.mean[..., part])).flatten(0, 1)
+        labels = gather(out.labels[self.factor]).flatten(0, 1)
         if labels.ndim == 1:
             known = labels >= 0
             value = functional.cross_entropy(scores, labels.long().clamp_min(0), reduction="none")

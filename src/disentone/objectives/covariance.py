@@ -57,9 +57,10 @@ class Covariance(Term):
 
     def __call__(self, out: Outputs, module: nn.Module | None = None) -> dict[str, Tensor]:
         """Value in [0, 1]."""
-        codes = gather(out.mean).flatten(0, 1)  # views are rows of their own
+        codes = gather(out.mean)
         if len(codes) < 2:
             raise RecipeError("Covariance compares clips in a batch: use a batch of 2 or more.")
+        codes = codes.flatten(0, 1)  # views are rows of their own
         first = codes[:, out.facets.slice(self.facet)]
         second = first if self.of is None else codes[:, out.facets.slice(self.of)]
         squared = correlations(first, second).square()

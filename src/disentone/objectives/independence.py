@@ -15,6 +15,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from disentone.errors import RecipeError
 from disentone.facets import Facets
 from disentone.factors import Factor
 from disentone.models.multiview import Outputs
@@ -88,8 +89,11 @@ class Independence(Term):
         if columns:
             other = [*columns[1:], columns[0]]
             first, second = first[:, list(columns)], second[:, other]
-        first = _standardised(gather(first).flatten(0, 1), floor=1e-3)
-        second = _standardised(gather(second).flatten(0, 1), floor=1e-4).detach()
+        first, second = gather(first), gather(second)
+        if len(first) < 2:
+            raise RecipeError("Independence compares clips in a batch: use a batch of 2 or more.")
+        first = _standardised(first.flatten(0, 1), floor=1e-3)
+        second = _standardised(second.flatten(0, 1), floor=1e-4).detach()
         frozen = {name: value.detach() for name, value in module.named_parameters()}
         told = torch.func.functional_call(module, frozen, (first, second)).clamp(min=0)
         learnt = module(first.detach(), second)
