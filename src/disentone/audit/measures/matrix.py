@@ -1,0 +1,131 @@
+"""The matrix of information between dimensions and factors, which several measures read.
+
+Plug-in mutual information of quantile-binned dimensions, in nats, beside the mean of a null in
+which the factor is permuted over clips. A dimension is *active* if it tells some factor more than
+its null does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from disentone.audit.binning import equal_width_codes, equal_width_edges, quantile_codes
+from disentone.audit.information import entropy, mutual_information
+from disentone.audit.measures.inputs import BINS, Factors, columns, table
+
+__all__ = ["InformationMatrix", "binned", "information_matrix"]
+
+PERMUTATIONS = 20
+SPREADS = 6  # standard deviations above the null's mean that make a dimension active
+
+
+@dataclass(frozen=True)
+class InformationMatrix:
+    """Information of every dimension about every factor.
+
+    Parameters
+    ----------
+    value : ndarray, shape (dims, factors)
+        Plug-in, in nats.
+    null, spread : ndarray, shape (dims, factors)
+        Mean and standard deviation over permutations of the factor.
+    entropies : ndarray, shape (factors,)
+        Of the factors' classes, in nats.
+    code_entropies : ndarray, shape (dims, factors)
+        Of the dimensions' bins over the clips that know the factor, in nats.
+    names : tuple of str
+        Of the factors.
+    n : int
+        Clips of the factor with the most known values.
+    """
+
+    value: np.ndarray
+    null: np.ndarray
+    spread: np.ndarray
+    entropies: np.ndarray
+    code_entropies: np.ndarray
+    names: tuple[str, ...]
+    n: int
+
+    @property
+    def excess(self) -> np.ndarray:
+        """Information above the null's mean, not below 0: (dims, factors), in nats."""
+        return np.maximum(self.value - self.null, 0.0)
+
+    @property
+    def active(self) -> np.ndarray:
+        """Dimensions that tell some factor above chance: bool (dims,)."""
+        above = self.value > self.null + SPREADS * self.spread + 1e-9
+        return np.asarray(above.any(axis=1))
+
+
+def information_matrix(
+    *,
+    codes: np.ndarray,
+    factors: Factors,
+    bins: int = BINS,
+    factor_bins: int = BINS,
+    equal_width: bool = False,
+    permutations: int = PERMUTATIONS,
+    seed: int = 0,
+) -> InformationMatrix:
+    """Measure the information of every dimension about every factor.
+
+    Parameters
+    ----------
+    codes : ndarray, shape (clips, dims)
+    factors : mapping of str to Factor or ndarray
+        Categories and ordinal values are classes; continuous factors are cut in quantile bins.
+    bins, factor_bins : int
+        Bins of a dimension and of a continuous factor.
+    equal_width : bool
+        Cut dimensions by equal width, as much public code does, and not by quantiles.
+    permutations : int
+        Of the null; with 0, the null is 0.
+    seed : int
+        Of the permutations.
+    """
+    codes = binned(table(codes), bins=bins, equal_width=equal_width)
+    found = columns(factors, clips=len(codes))
+    rng = np.random.default_rng(seed)
+    value, null, spread, entropies, spoken, counts = [], [], [], [], [], []
+    for column in found:
+        labels, known = column.classes(factor_bins), column.known
+        value.append(mutual_information(codes=codes[known], labels=labels[known]))
+        mean, deviation = _null(codes[known], labels[known], permutations, rng)
+        null.append(mean)
+        spread.append(deviation)
+        entropies.append(entropy(labels[known]))
+        spoken.append([entropy(code) for code in codes[known].T])
+        counts.append(int(known.sum()))
+    return InformationMatrix(
+        np.array(value).T,
+        np.array(null).T,
+        np.array(spread).T,
+        np.array(entropies),
+        np.array(spoken).T,
+        tuple(column.name for column in found),
+        max(counts),
+    )
+
+
+def binned(codes: np.ndarray, *, bins: int, equal_width: bool) -> np.ndarray:
+    """Give codes as bins from 0, shape (clips, dims), by quantiles or by equal width."""
+    if not equal_width:
+        return quantile_codes(codes, bins=bins)
+    cut = [equal_width_codes(c, edges=equal_width_edges(c, bins=bins)) for c in codes.T]
+    return np.array(cut).T
+
+
+def _null(
+    codes: np.ndarray, labels: np.ndarray, permutations: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation of the information after permutation, each (dims,)."""
+    if permutations == 0:
+        return np.zeros(codes.shape[1]), np.zeros(codes.shape[1])
+    drawn = [
+        mutual_information(codes=codes, labels=rng.permutation(labels)) for _ in range(permutations)
+    ]
+    return np.mean(drawn, axis=0), np.std(drawn, axis=0)
