@@ -175,7 +175,7 @@ def fit(
     if rank == 0:
         _rewrite_history(metrics_file, history)
     steps = _batches(len(train.sampler), config.batch)
-    _batches(len(valid.sampler), config.batch, "Validation")  # better refused now than after epoch 0
+    _batches(len(valid.sampler), config.batch, "Validation")  # refused now, not after an epoch
     if world > 1:
         for learner in learners:
             for parameter in learner.parameters():
@@ -304,9 +304,7 @@ def _batches(rows: int, batch: int, what: str = "Training") -> int:
     """Count the batches of an epoch: none of a single clip, and none with less than one each."""
     least = max(2, _processes()[1])
     if rows < least:
-        raise DataError(
-            f"{what} needs at least {least} clips with partners, and there are {rows}."
-        )
+        raise DataError(f"{what} needs at least {least} clips with partners, and there are {rows}.")
     return max(1, min(round(rows / batch), rows // least))
 
 

@@ -254,3 +254,10 @@ def test_views_may_come_from_different_recordings():
     one = dataclasses.replace(clips, recordings=["x"] * 6)
     with pytest.raises(DataError, match="all clips are of the same one"):
         ViewSampler(one, {"s": Relation("sensor", "recording")})
+
+
+def test_recordings_of_one_clip_each_are_to_be_cut():
+    clips = table(timbre=list("aabb"))
+    assert len(set(clips.origins)) == 4
+    with pytest.raises(DataError, match=r"segments, --set data.segment=1"):
+        ViewSampler(clips, {"s": Relation("recording")}, leave_out=True)

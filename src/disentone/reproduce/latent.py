@@ -44,7 +44,7 @@ STRATEGIES = {  # row of Table 2: objective, kind of strategy, the paper's sourc
     },
 }
 BEST = "rec + cos-, sample"  # the paper's best configuration
-ALONE = ("facets.shared.same=null", f"objective=[{REC}]")  # every clip is its only view
+ALONE = ("facets.shared={same: null, differ: null}", f"objective=[{REC}]")  # clips without views
 CONTRAST = ("objective=[{term: infonce, facet: null}]",)
 SUPERVISED = {"source": 0.699, "sensor": 0.732}
 POOLED = "front-end alone, pooled as our facets"

@@ -9,7 +9,7 @@ import numpy as np
 from disentone.clips import ClipTable
 from disentone.errors import DataError
 from disentone.views.candidates import Candidates
-from disentone.views.relations import Relation
+from disentone.views.relations import RECORDING, Relation
 
 __all__ = ["ViewSampler"]
 
@@ -108,8 +108,10 @@ class ViewSampler:
 def _no_partner(
     table: ClipTable, relation: Relation, clips: np.ndarray, alone: np.ndarray, views: int
 ) -> str:
+    remedy = "leave them out or loosen the relation."
+    if RECORDING in relation.sames and alone.all():
+        remedy = "cut the recordings into segments, --set data.segment=1 (seconds)."
     return (
         f"{int(alone.sum())} of {len(clips)} clips lack a partner ({views - 1} needed) under "
-        f"'{relation}'; the first is '{table.ids[clips[alone][0]]}': leave them out or loosen the "
-        "relation."
+        f"'{relation}'; the first is '{table.ids[clips[alone][0]]}': {remedy}"
     )

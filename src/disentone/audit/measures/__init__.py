@@ -1,21 +1,31 @@
 """Measures of disentanglement: pure functions from codes and factors to numbers."""
 
+from disentone.audit.measures.dci import DCI, completeness_of, dci, disentanglement_of
 from disentone.audit.measures.dependent_gap import dlig, dmig, xmig
 from disentone.audit.measures.information_gap import dcimig, jemmig, mig, mig_sup
 from disentone.audit.measures.inputs import Factors
 from disentone.audit.measures.matrix import InformationMatrix, information_matrix
 from disentone.audit.measures.measured import Measured
+from disentone.audit.measures.modularity import explicitness, modularity
+from disentone.audit.measures.separation import sap
 
 __all__ = [
+    "DCI",
     "Factors",
     "InformationMatrix",
     "Measured",
+    "completeness_of",
+    "dci",
     "dcimig",
+    "disentanglement_of",
     "dlig",
     "dmig",
+    "explicitness",
     "information_matrix",
     "jemmig",
     "mig",
     "mig_sup",
+    "modularity",
+    "sap",
     "xmig",
 ]
