@@ -251,7 +251,11 @@ def test_sonyc_runs_the_papers_protocol(tmp_path):
     (tmp_path / "annotations.csv").write_text("split,sensor_id\n")
     study = latent.study(str(tmp_path))
     assert "the paper's protocol" in study.source
-    recipe = study.cells(1)[0].load(0)
+    recipes = [cell.load(0) for cell in study.cells(1)]
+    factors = {term.factor for recipe in recipes for term in recipe.objective
+               if term.term == "classification"}  # fmt: skip
+    assert factors == {"coarse", "sensor"}, "of SONYC's own table"
+    recipe = recipes[0]
     assert (recipe.training.epochs, recipe.training.batch) == (100, 16)
     assert recipe.frontend.kind == "dac"
     assert recipe.data.split == "sensor:39/5/12"
