@@ -9,9 +9,21 @@ import torch
 from disentone.artifact import Model, write_tensors
 from disentone.datasets.syntone import SynTone, syntone
 from disentone.facets import Facets
+from disentone.factors import Factor
 from disentone.frontends.logmel import LogMel, LogMelConfig
 from disentone.models import ModelConfig, MultiView
-from disentone.objectives import Divergence, Objective, Reconstruction
+from disentone.objectives import (
+    Agreement,
+    Classification,
+    Contrast,
+    Covariance,
+    Divergence,
+    Independence,
+    Objective,
+    Reconstruction,
+    Separation,
+    Similarity,
+)
 from disentone.training import Split, TrainingConfig, fit
 from disentone.views import Relation, ViewSampler
 
@@ -64,8 +76,21 @@ if __name__ == "__main__":  # train for long, and wait to be killed
     train(sys.argv[1], epochs=int(sys.argv[2]), resume=True)
 
 
+TERMS = {
+    "plain": [Reconstruction(), Divergence(alpha=0, beta=0, gamma=0.1)],
+    "kl": [Divergence()],
+    "agreement": [Agreement()],
+    "independence": [Independence(begin=0)],
+    "cosines": [Similarity(), Separation(level="batch"), Contrast()],
+    "covariance": [Covariance()],
+    "classification": [Classification(factor="kind")],
+}
+
+
 def gradients(rank, world, folder):
-    """One backward pass on this process's part of a batch; rank 0 writes what it got."""
+    """A backward pass of all terms on this process's part of a batch; rank 0 writes it."""
+    from dataclasses import replace
+
     from torch import distributed as dist
 
     from disentone.training import _average_gradients, _mine
@@ -75,15 +100,25 @@ def gradients(rank, world, folder):
             "gloo", init_method=f"file://{folder}/rendezvous{world}", rank=rank, world_size=world
         )
     options = NETWORK.model_dump() | {"stochastic": False}
-    model, split, _, objective = problem(network=ModelConfig(**options))
+    model, split, _, _ = problem(network=ModelConfig(**options))
     views = _mine(split.sampler.epoch(0)[:32])
     batch = split.batch(views, torch.device("cpu"))
-    out = model.network(batch, split.sampler.groups, dataset_size=len(split.sampler))
-    total, _ = objective(out)
-    total.backward()
-    _average_gradients(model.network)
+    kind = Factor.categorical("kind", ["a", "b", "c"])
+    kinds = torch.where(torch.arange(32) < 14, -1.0, torch.arange(32) % 3.0)  # few for rank 0
+    labels = {"kind": torch.from_numpy(_mine(kinds.numpy()))[:, None].expand(-1, 2)}
+    named = {}
+    for name, terms in TERMS.items():
+        torch.manual_seed(0)
+        objective = Objective(terms, FACETS, {"kind": kind})
+        out = model.network(batch, split.sampler.groups, dataset_size=len(split.sampler))
+        learners = torch.nn.ModuleDict({"model": model.network, "objective": objective})
+        learners.zero_grad()
+        objective(replace(out, labels=labels))[0].backward()
+        _average_gradients(learners)
+        for parameter, p in learners.named_parameters():
+            if p.grad is not None:
+                named[f"{name}.{parameter}"] = p.grad
     if rank == 0:
-        named = {name: p.grad for name, p in model.network.named_parameters()}
         write_tensors(f"{folder}/gradients{world}.safetensors", named)
     if world > 1:
         dist.destroy_process_group()

@@ -288,6 +288,21 @@ def test_bad_files_are_named_and_the_run_goes_on(tones, of_files, tmp_path):
     assert all(name in page for name in words), "the report says it too"
 
 
+def test_a_class_with_one_clip_is_told_and_left_out_of_training(tones, of_files, tmp_path):
+    (tones / "lone.wav").write_bytes((tones / "sine_0.wav").read_bytes())
+    with (tones / "clips.csv").open("a", newline="") as file:
+        csv.writer(file).writerow(["lone.wav", "lone", 500])
+    recipe, watcher = of_files(tones, "training.epochs=1"), Notes()
+    data = runs.prepare(recipe, watcher=watcher)
+    split = data.table.split[list(data.table.ids).index("lone.wav")]
+    runs.train(recipe, tmp_path / "run", data=data, watcher=watcher)
+    clips = len(data.table.where(split))
+    said = f"1 of {clips} {split} clips have no partner for facet 'shared'"
+    assert split in ("train", "valid")
+    assert any(note.startswith(said) for note in watcher.notes)
+    assert (tmp_path / "run" / "audit.json").is_file()
+
+
 def test_prepared_data_are_the_usable_clips_in_order(tones, of_files):
     clean = runs.prepare(of_files(tones), cache=tones / "cache")
     assert clean.skipped == []

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 
 import small
 from disentone.artifact import load
-from disentone.errors import ArtifactError, RecipeError
+from disentone.errors import ArtifactError, DataError, RecipeError
 from disentone.models import ModelConfig
 from disentone.training import Split, TrainingConfig, fit
 
@@ -126,6 +126,29 @@ def test_a_diverging_run_says_so(tmp_path):
         small.train(tmp_path, learning_rate=1e30, clip=None, warmup=0)
 
 
+def test_a_validation_loss_that_is_not_finite_is_told(tmp_path):
+    model, train, valid, objective = small.problem()
+    valid.features[0] = torch.nan
+    with pytest.raises(RecipeError, match="validation loss is not finite in epoch 0"):
+        fit(
+            model.network, train, valid, objective=objective, config=TrainingConfig(epochs=1),
+            out=tmp_path, save_best=lambda: None,
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["Training", "Validation"])
+def test_a_split_of_one_clip_is_refused_before_the_first_epoch(tmp_path, name):
+    model, train, valid, objective = small.problem()
+    lone = train if name == "Training" else valid
+    lone.sampler.anchors = lone.sampler.anchors[:1]
+    with pytest.raises(DataError, match=f"{name} needs at least 2 clips .* there are 1"):
+        fit(
+            model.network, train, valid, objective=objective, config=TrainingConfig(epochs=1),
+            out=tmp_path, save_best=lambda: None,
+        )  # fmt: skip
+    assert not (tmp_path / "last").exists()
+
+
 def test_bfloat16_trains_too(tmp_path):
     _, history = small.train(tmp_path, precision="bfloat16")
     assert history[-1]["valid/total"] < 0.7 * history[0]["valid/total"]
@@ -134,8 +157,8 @@ def test_bfloat16_trains_too(tmp_path):
 def test_every_clip_of_an_epoch_is_used_once_whatever_the_batch():
     from disentone.training import _slices
 
-    views = np.arange(37)[:, None]
-    for batch in (2, 5, 16, 36, 37, 100):
+    for rows, batch in [*((37, batch) for batch in (2, 5, 16, 36, 37, 100)), (3, 2), (7, 2)]:
+        views = np.arange(rows)[:, None]
         parts = list(_slices(views, batch))
         np.testing.assert_array_equal(np.concatenate(parts), views)
         sizes = [len(part) for part in parts]
@@ -153,5 +176,7 @@ def test_two_processes_have_the_gradient_of_one(tmp_path):
     ]
     assert [process.wait(timeout=120) for process in ranks] == [0, 0]
     one, two = (load_file(tmp_path / f"gradients{world}.safetensors") for world in (1, 2))
+    assert one.keys() == two.keys()
+    assert {name.partition(".")[0] for name in one} == set(small.TERMS)
     for name, gradient in one.items():
         torch.testing.assert_close(two[name], gradient, atol=1e-5, rtol=1e-4)

@@ -121,6 +121,12 @@ def test_what_is_wrong_with_the_folder(tmp_path, tone, table):
     table(rows, "annotations.csv")
     with pytest.raises(DataError, match="a time that is none: 2016, late, 1, 6"):
         load_dataset("sonyc-ust-v2", tmp_path)
+    table([V2[0]], "annotations.csv")
+    with pytest.raises(DataError, match=r"annotations.csv' has no rows"):
+        load_dataset("sonyc-ust-v2", tmp_path)
+    table([row[:2] + row[3:] for row in V2], "annotations.csv")
+    with pytest.raises(DataError, match="has no column 'audio_filename'"):
+        load_dataset("sonyc-ust-v2", tmp_path)
     table([["audio_filename", "x"], ["00_1.wav", "1", "2"]], "annotations.csv")
     with pytest.raises(DataError, match="row 1 has 3 fields for 2 columns"):
         load_dataset("sonyc-ust-v2", tmp_path)

@@ -65,6 +65,14 @@ def test_neither_part_is_empty(count, share, seed):
     assert 0 < chosen.sum() < count
 
 
+def test_a_sensor_with_one_clip_is_in_one_part_and_the_others_keep_their_shares():
+    sensor = Factor.categorical("sensor", ["a"] * 20 + ["b"] * 20 + ["alone"])
+    chosen = stratified_part([sensor], one_each(41), share=0.25)
+    assert chosen.sum() == 10
+    counts = [int(chosen[part].sum()) for part in (slice(0, 20), slice(20, 40))]
+    assert all(4 <= count <= 6 for count in counts)
+
+
 def test_one_recording_is_refused():
     with pytest.raises(DataError, match=r"3 clips of 1 recording\(s\)"):
         stratified_part([], np.array(["a"] * 3, dtype=object), share=0.5)

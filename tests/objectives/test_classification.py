@@ -69,3 +69,8 @@ def test_it_learns():
 def test_a_factor_that_will_not_do_is_refused(factor, message):
     with pytest.raises(RecipeError, match=message):
         Objective([Classification(factor=factor)], FACETS, FACTORS)
+
+
+def test_a_facet_that_does_not_exist_is_refused():
+    with pytest.raises(RecipeError, match=r"names a facet 'shard'.*did you mean 'shared'"):
+        Objective([Classification(factor="sensor", facet="shard")], FACETS, FACTORS)

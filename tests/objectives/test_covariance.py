@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 import torch
-from outputs import outputs, with_codes
+from outputs import FACETS, outputs, with_codes
 
 from disentone.errors import RecipeError
-from disentone.objectives import Covariance
+from disentone.objectives import Covariance, Objective
 from disentone.objectives.covariance import correlations
 
 
@@ -45,6 +45,13 @@ def test_a_copied_facet_costs_and_a_dead_one_does_not():
     assert float(term(with_codes(out, dead))["value"]) == pytest.approx(0, abs=1e-6)
 
 
-def test_one_row_is_refused():
+@pytest.mark.parametrize("views", [1, 2])
+def test_a_batch_of_one_is_refused_however_many_its_views(views):
     with pytest.raises(RecipeError, match="batch of 2 or more"):
-        Covariance()(outputs(batch=1, views=1))
+        Covariance()(outputs(batch=1, views=views))
+
+
+@pytest.mark.parametrize("names", [{"facet": "privat"}, {"of": "privat"}])
+def test_both_facets_must_exist(names):
+    with pytest.raises(RecipeError, match=r"names a facet 'privat'.*did you mean 'private'"):
+        Objective([Covariance(**names)], FACETS)

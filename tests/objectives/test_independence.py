@@ -160,6 +160,16 @@ def test_scale_and_shift_of_facets_hide_nothing(out):
     torch.testing.assert_close(larger, value, rtol=0.02, atol=0)
 
 
+@pytest.mark.parametrize("views", [1, 2])
+def test_a_batch_of_one_is_refused(views):
+    term = Independence(width=8)
+    groups = {"shared": (0, 1)} if views > 1 else {}
+    network = MultiView(ModelConfig(), FACETS, frames=4, features=5)
+    alone = network(torch.randn(1, views, 4, 5), groups, dataset_size=9)
+    with pytest.raises(RecipeError, match="batch of 2 or more"):
+        term(alone, term.build(FACETS, {}))
+
+
 def test_both_facets_must_exist():
     with pytest.raises(RecipeError, match="names a facet 'share'"):
         Objective([Independence(of="share")], FACETS)
