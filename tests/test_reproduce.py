@@ -168,10 +168,11 @@ def test_quick_cells_are_not_taken_for_the_real_ones(done, untrained, tmp_path):
 def test_features_are_computed_once_for_all_cells_that_share_them(
     done, small, tmp_path, monkeypatch
 ):
-    prepared, given = [], []
+    prepared, given, devices = [], [], []
     audit = done[0] / "cells" / "wide-table_1-0" / "audit.json"
 
-    def prepare(recipe, **_):
+    def prepare(recipe, *, device, **_):
+        devices.append(device)
         prepared.append(object())
         return prepared[-1]
 
@@ -181,9 +182,22 @@ def test_features_are_computed_once_for_all_cells_that_share_them(
 
     monkeypatch.setattr(module, "prepare", prepare)
     monkeypatch.setattr(module, "train", train)
-    reproduce("marl", tmp_path, quick=True, seeds=2)
-    assert len(prepared) == 1
+    reproduce("marl", tmp_path, quick=True, seeds=2, device="meta")
+    assert devices == ["meta"], "front-ends run where they are asked to"
     assert given == prepared * 4
+
+
+def test_copies_of_another_seed_are_other_features(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "prepare", lambda recipe, **_: object())
+    prepared, chains = {}, ["facets.private={dim: 3, same: clip, augment: [gain]}"]
+    for settings, same in (([], True), (chains, False)):
+        first, second = (
+            module._prepared(
+                load_recipe("debug", settings=[*settings, f"seed={seed}"]), prepared, "cpu", None
+            )
+            for seed in range(2)
+        )
+        assert (first is second) == same
 
 
 def test_an_unknown_paper_gets_a_suggestion(tmp_path):

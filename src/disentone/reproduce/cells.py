@@ -159,16 +159,17 @@ def run_cells(
 def _run(job: _Job, prepared: dict[str, Data], device: str, watcher: Watcher) -> None:
     with _locked(job.folder.parents[1] / "locks" / job.folder.name):
         if not is_finished(job.folder):  # another process may have run it meanwhile
-            data = _prepared(job.recipe, prepared, watcher)
+            data = _prepared(job.recipe, prepared, device, watcher)
             train(job.recipe, job.folder, data=data, resume=True, device=device, watcher=watcher)
 
 
-def _prepared(recipe: Recipe, prepared: dict[str, Data], watcher: Watcher) -> Data:
+def _prepared(recipe: Recipe, prepared: dict[str, Data], device: str, watcher: Watcher) -> Data:
     """Features of a recipe's data, computed once for all the cells that share them."""
-    key = recipe.model_dump_json(include={"data", "frontend"})
+    made = {"facets", "copies", "seed"} if recipe.chains() else set()  # transformed copies
+    key = recipe.model_dump_json(include={"data", "frontend", *made})
     if key not in prepared:
         prepared.clear()
-        prepared[key] = prepare(recipe, watcher=watcher)
+        prepared[key] = prepare(recipe, device=device, watcher=watcher)
     return prepared[key]
 
 
