@@ -124,6 +124,15 @@ def test_a_file_embeds_as_it_does_from_the_store(home):
     np.testing.assert_allclose(alone, from_store[3], rtol=1e-3, atol=1e-4)
 
 
+def test_a_clip_shorter_than_a_frame_embeds_as_it_does_from_the_store(home):
+    model = load(home / "run")
+    data = runs.prepare(load_recipe(home / "run" / "config.yaml"), cache=home / "cache")
+    row = list(data.table.ids).index("low_99.wav")
+    (alone,) = model.embed(home / "clips" / "low_99.wav").values
+    (stored,) = model.embed_features(data.features[row : row + 1])
+    np.testing.assert_allclose(alone, stored, rtol=1e-3, atol=1e-4)
+
+
 def test_a_long_recording_goes_through_in_pieces(home, monkeypatch):
     model = load(home / "run")
     heard = []
