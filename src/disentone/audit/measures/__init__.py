@@ -1,5 +1,13 @@
 """Measures of disentanglement: pure functions from codes and factors to numbers."""
 
+from disentone.audit.measures.blocks import (
+    BlockInformation,
+    FacetTest,
+    block_dci,
+    block_information,
+    block_mig,
+    facet_permutation_test,
+)
 from disentone.audit.measures.dci import DCI, completeness_of, dci, disentanglement_of
 from disentone.audit.measures.dependent_gap import dlig, dmig, xmig
 from disentone.audit.measures.information_gap import dcimig, jemmig, mig, mig_sup
@@ -11,9 +19,14 @@ from disentone.audit.measures.separation import sap
 
 __all__ = [
     "DCI",
+    "BlockInformation",
+    "FacetTest",
     "Factors",
     "InformationMatrix",
     "Measured",
+    "block_dci",
+    "block_information",
+    "block_mig",
     "completeness_of",
     "dci",
     "dcimig",
@@ -21,6 +34,7 @@ __all__ = [
     "dlig",
     "dmig",
     "explicitness",
+    "facet_permutation_test",
     "information_matrix",
     "jemmig",
     "mig",
