@@ -12,6 +12,13 @@ from disentone.audit.measures.dci import DCI, completeness_of, dci, disentanglem
 from disentone.audit.measures.dependent_gap import dlig, dmig, xmig
 from disentone.audit.measures.information_gap import dcimig, jemmig, mig, mig_sup
 from disentone.audit.measures.inputs import Factors
+from disentone.audit.measures.interventional import (
+    agreeing_pairs,
+    changed_pairs,
+    z_diff,
+    z_max_variance,
+    z_min_variance,
+)
 from disentone.audit.measures.matrix import InformationMatrix, information_matrix
 from disentone.audit.measures.measured import Measured
 from disentone.audit.measures.modularity import explicitness, modularity
@@ -24,9 +31,11 @@ __all__ = [
     "Factors",
     "InformationMatrix",
     "Measured",
+    "agreeing_pairs",
     "block_dci",
     "block_information",
     "block_mig",
+    "changed_pairs",
     "completeness_of",
     "dci",
     "dcimig",
@@ -42,4 +51,7 @@ __all__ = [
     "modularity",
     "sap",
     "xmig",
+    "z_diff",
+    "z_max_variance",
+    "z_min_variance",
 ]
