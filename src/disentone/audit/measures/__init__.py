@@ -1,5 +1,7 @@
 """Measures of disentanglement: pure functions from codes and factors to numbers."""
 
+from disentone.audit.measures.agreement import udr
+from disentone.audit.measures.attributes import monotonicity, recorded_traversal, smoothness
 from disentone.audit.measures.blocks import (
     BlockInformation,
     FacetTest,
@@ -9,6 +11,7 @@ from disentone.audit.measures.blocks import (
     facet_permutation_test,
 )
 from disentone.audit.measures.dci import DCI, completeness_of, dci, disentanglement_of
+from disentone.audit.measures.dependence import gaussian_total_correlation, wasserstein_dependency
 from disentone.audit.measures.dependent_gap import dlig, dmig, xmig
 from disentone.audit.measures.information_gap import dcimig, jemmig, mig, mig_sup
 from disentone.audit.measures.inputs import Factors
@@ -22,6 +25,7 @@ from disentone.audit.measures.interventional import (
 from disentone.audit.measures.matrix import InformationMatrix, information_matrix
 from disentone.audit.measures.measured import Measured
 from disentone.audit.measures.modularity import explicitness, modularity
+from disentone.audit.measures.robustness import irs
 from disentone.audit.measures.separation import sap
 
 __all__ = [
@@ -44,12 +48,19 @@ __all__ = [
     "dmig",
     "explicitness",
     "facet_permutation_test",
+    "gaussian_total_correlation",
     "information_matrix",
+    "irs",
     "jemmig",
     "mig",
     "mig_sup",
     "modularity",
+    "monotonicity",
+    "recorded_traversal",
     "sap",
+    "smoothness",
+    "udr",
+    "wasserstein_dependency",
     "xmig",
     "z_diff",
     "z_max_variance",
