@@ -69,7 +69,7 @@ class Model:
     Parameters
     ----------
     network : MultiView
-    frontend : LogMel, DAC or HFEncoder
+    frontend : LogMel, Musical, DAC or HFEncoder
     mean, std : Tensor, shape (features,) or scalar
         Statistics of the training split's features.
     lufs : float, optional

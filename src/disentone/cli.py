@@ -362,13 +362,16 @@ def info(
     """Say what a model is: facets, front-end, parameters, and what its audit found."""
     from disentone.artifact import load
     from disentone.audit import Card
-    from disentone.frontends.logmel import LogMelConfig
+    from disentone.frontends.latent import DACConfig, HFEncoderConfig
+    from disentone.frontends.musical import MusicalConfig
 
     model = load(run)
     size = sum(parameter.numel() for parameter in model.network.parameters())
     frontend = model.frontend.config
     named = frontend.kind
-    if not isinstance(frontend, LogMelConfig):
+    if isinstance(frontend, MusicalConfig):
+        named += f" ({', '.join(frontend.inputs.chosen())})"
+    if isinstance(frontend, DACConfig | HFEncoderConfig):
         named += f" {frontend.model} (weights {frontend.digest})"
     typer.echo(f"recipe     {model.about.get('recipe', 'unknown')}")
     typer.echo(f"facets     {', '.join(f'{name} ({n})' for name, n in model.facets.items())}")

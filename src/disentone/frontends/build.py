@@ -9,10 +9,12 @@ from pydantic import BeforeValidator, Field, TypeAdapter
 
 from disentone.frontends.latent import DAC, DACConfig, HFEncoder, HFEncoderConfig
 from disentone.frontends.logmel import LogMel, LogMelConfig
+from disentone.frontends.musical import Musical, MusicalConfig
 
 __all__ = ["AnyFrontEnd", "FrontEndConfig", "build_frontend", "frontend_config"]
 
-AnyFrontEnd = LogMel | DAC | HFEncoder
+AnyConfig = LogMelConfig | MusicalConfig | DACConfig | HFEncoderConfig
+AnyFrontEnd = LogMel | Musical | DAC | HFEncoder
 
 
 def _log_mel_by_default(values: Any) -> Any:
@@ -22,23 +24,23 @@ def _log_mel_by_default(values: Any) -> Any:
 
 
 FrontEndConfig = Annotated[
-    LogMelConfig | DACConfig | HFEncoderConfig,
+    AnyConfig,
     Field(discriminator="kind"),
     BeforeValidator(_log_mel_by_default),
 ]
 
 
-def frontend_config(values: Mapping[str, Any]) -> LogMelConfig | DACConfig | HFEncoderConfig:
+def frontend_config(values: Mapping[str, Any]) -> AnyConfig:
     """Check the values of a front-end, as a model's ``config.json`` holds them."""
     return TypeAdapter(FrontEndConfig).validate_python(values)
 
 
-def build_frontend(config: LogMelConfig | DACConfig | HFEncoderConfig) -> AnyFrontEnd:
+def build_frontend(config: AnyConfig) -> AnyFrontEnd:
     """Build the front-end that a configuration names.
 
     Parameters
     ----------
-    config : LogMelConfig, DACConfig or HFEncoderConfig
+    config : LogMelConfig, MusicalConfig, DACConfig or HFEncoderConfig
 
     Raises
     ------
@@ -51,4 +53,6 @@ def build_frontend(config: LogMelConfig | DACConfig | HFEncoderConfig) -> AnyFro
         return DAC(config)
     if isinstance(config, HFEncoderConfig):
         return HFEncoder(config)
+    if isinstance(config, MusicalConfig):
+        return Musical(config)
     return LogMel(config)

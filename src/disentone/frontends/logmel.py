@@ -9,7 +9,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor, nn
 
-__all__ = ["LogMel", "LogMelConfig", "mel_filters"]
+__all__ = ["LogMel", "LogMelConfig", "mel_filters", "power_spectrogram"]
 
 
 class LogMelConfig(BaseModel):
@@ -71,6 +71,34 @@ def _mel_to_hz(mel: np.ndarray) -> np.ndarray:
     return np.where(mel < 15, mel * 200 / 3, above)
 
 
+def power_spectrogram(wave: Tensor, window: Tensor, hop: int) -> Tensor:
+    """Squared magnitudes of the short-time Fourier transform.
+
+    Frames are centred, the signal is zero-padded at both ends, as by librosa.
+
+    Parameters
+    ----------
+    wave : Tensor, shape (batch, samples)
+    window : Tensor, shape (n_fft,)
+    hop : int
+        Samples between frames.
+
+    Returns
+    -------
+    Tensor, shape (batch, 1 + samples // hop, 1 + n_fft // 2)
+    """
+    spectrum = torch.stft(
+        wave,
+        len(window),
+        hop,
+        window=window,
+        center=True,
+        pad_mode="constant",
+        return_complex=True,
+    )  # (batch, bins, frames)
+    return (spectrum.real.square() + spectrum.imag.square()).transpose(1, 2)
+
+
 class LogMel(nn.Module):
     """Waveforms to decibels of mel power.
 
@@ -126,17 +154,7 @@ class LogMel(nn.Module):
 
     def power(self, wave: Tensor) -> Tensor:
         """Mel power spectrogram: (batch, samples) -> (batch, frames, features)."""
-        spectrum = torch.stft(
-            wave,
-            self.config.n_fft,
-            self.config.hop,
-            window=self.window,
-            center=True,
-            pad_mode="constant",
-            return_complex=True,
-        )  # (batch, bins, frames)
-        squared = spectrum.real.square() + spectrum.imag.square()
-        return squared.transpose(1, 2) @ self.filters.T
+        return power_spectrogram(wave, self.window, self.config.hop) @ self.filters.T
 
     def forward(self, wave: Tensor) -> Tensor:
         """Waveforms (batch, samples) to features (batch, frames, features), in dB."""

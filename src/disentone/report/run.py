@@ -12,6 +12,7 @@ import torch
 from disentone.audit import Card
 from disentone.clips import ClipTable
 from disentone.frontends.inversion import griffin_lim, mel_to_linear
+from disentone.frontends.latent import Latent
 from disentone.frontends.logmel import LogMel
 from disentone.recipes import Recipe, dump_recipe
 from disentone.report.inputs import MelAxes, ReportInputs, Sound
@@ -85,7 +86,9 @@ def _seen_and_heard(
     """Inputs of a report that show features as pictures and sounds; a note where they cannot."""
     frontend = model.frontend
     if not isinstance(frontend, LogMel):
-        said = "No sounds or pictures: latents of a pretrained network are neither."
+        latents = isinstance(frontend, Latent)
+        what = "latents of a pretrained network" if latents else "several inputs side by side"
+        said = f"No sounds or pictures: {what} are neither."
         return {"notes": [said]}
     pairs = _pairs(table, recipe)
     shown = np.unique(pairs)[:6]

@@ -1,0 +1,198 @@
+"""Mel, tempogram and chroma of music on one time axis, side by side."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+from torch import Tensor, nn
+
+from disentone.frontends.chroma import PITCH_CLASSES, cens, chroma_filters
+from disentone.frontends.logmel import mel_filters, power_spectrogram
+from disentone.frontends.tempogram import onset_strength, tempogram
+
+__all__ = ["Inputs", "Musical", "MusicalConfig"]
+
+
+class Inputs(BaseModel):
+    """Which inputs a musical front-end gives; their order is fixed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    mel: bool = Field(default=True, description="what sounds: log10(1 + 10 S) of mel power")
+    tempogram: bool = Field(default=True, description="at which lags the onsets repeat")
+    cens: bool = Field(default=True, description="which pitch classes sound")
+
+    def chosen(self) -> list[str]:
+        """Names of the inputs that are on, in the order of their columns."""
+        return [name for name in type(self).model_fields if getattr(self, name)]
+
+
+class MusicalConfig(BaseModel):
+    """Parameters of a musical front-end; the defaults are those of CSN.
+
+    After Ribecky, Abeßer and Lukashevich, "Multi-input architecture and disentangled
+    representation learning for multi-dimensional modeling of music similarity" (2021): windows of
+    23 ms with half of it shared, segments of 3 s.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["musical"] = "musical"
+    inputs: Inputs = Inputs()
+    sample_rate: int = Field(default=22050, ge=1000, description="Hz")
+    seconds: float = Field(default=3.0, gt=0, description="a clip is cut or zero-padded to this")
+    n_fft: int = Field(default=512, ge=16, description="samples of the window that all share")
+    hop: int = Field(default=256, ge=1, description="samples between frames")
+    n_mels: int = Field(default=128, ge=2, description="bands, also of the onset strength")
+    lags: int = Field(default=384, ge=2, description="of the tempogram; a lag is a frame long")
+    tuning: float = Field(
+        default=0.0, ge=-0.5, le=0.5, description="semitones of the music above A = 440 Hz"
+    )
+    smoothing: int = Field(default=41, ge=1, description="frames that CENS averages over; odd")
+    dtype: Literal["float32", "float16"] = Field(
+        default="float32", description="precision of the features; float16 halves their store"
+    )
+
+    @field_validator("inputs")
+    @classmethod
+    def _something(cls, inputs: Inputs) -> Inputs:
+        if not inputs.chosen():
+            raise ValueError("at least one input must be on")
+        return inputs
+
+    @field_validator("smoothing")
+    @classmethod
+    def _centred(cls, frames: int) -> int:
+        if frames % 2 == 0:
+            raise ValueError("must be odd, to be centred on a frame")
+        return frames
+
+
+class Musical(nn.Module):
+    """Waveforms to up to three inputs of one time axis, from one short-time Fourier transform.
+
+    ========== ======== ===========================================================================
+    input      columns  values
+    ========== ======== ===========================================================================
+    mel        n_mels   log10(1 + 10 S), S the mel power
+    tempogram  lags     autocorrelation of the onset strength, at most 1
+    cens       12       smoothed steps of the shares of the pitch classes, from 0 to 1
+    ========== ======== ===========================================================================
+
+    They are those of librosa on the same spectrogram. With the default window, bins are 43 Hz
+    apart, which is less than a semitone from 720 Hz upwards only: the pitch classes of low notes
+    are heard in their partials.
+
+    Parameters
+    ----------
+    config : MusicalConfig
+
+    Shape
+    -----
+    Input (batch, samples), float32; output (batch, frames, features), float32, rounded to what
+    float16 holds where the configuration says so, with ``frames = 1 + samples // hop``. Frames are
+    centred, the signal is zero-padded at both ends.
+    """
+
+    window: Tensor
+    mel_weights: Tensor
+    chroma_weights: Tensor
+    lag_window: Tensor
+    smoothing: Tensor
+
+    per_feature = True
+    """Inputs have no common unit: each feature is standardised on its own."""
+
+    def __init__(self, config: MusicalConfig) -> None:
+        super().__init__()
+        self.config = config
+        common = {"sample_rate": config.sample_rate, "n_fft": config.n_fft}
+        mel = mel_filters(**common, n_mels=config.n_mels)
+        chroma = chroma_filters(**common, tuning=config.tuning)
+        edges = _hann(config.smoothing + 2, periodic=False)  # librosa's: the zeros do not count
+        for name, values in {
+            "window": torch.hann_window(config.n_fft),
+            "mel_weights": torch.from_numpy(mel),
+            "chroma_weights": torch.from_numpy(chroma),
+            "lag_window": _hann(config.lags, periodic=True),
+            "smoothing": edges[1:-1],
+        }.items():
+            self.register_buffer(name, values, persistent=False)
+
+    @property
+    def sample_rate(self) -> int:
+        """Rate of the waveforms that the front-end takes, in Hz."""
+        return self.config.sample_rate
+
+    @property
+    def samples(self) -> int:
+        """Length of the waveform of one clip."""
+        return max(1, round(self.config.seconds * self.config.sample_rate))
+
+    @property
+    def hop(self) -> int:
+        """Samples between frames."""
+        return self.config.hop
+
+    @property
+    def frames(self) -> int:
+        """Frames of one clip."""
+        return 1 + self.samples // self.config.hop
+
+    @property
+    def parts(self) -> dict[str, slice]:
+        """Columns of each input in the features, in their order."""
+        widths = {
+            "mel": self.config.n_mels,
+            "tempogram": self.config.lags,
+            "cens": len(PITCH_CLASSES),
+        }
+        parts, start = {}, 0
+        for name in self.config.inputs.chosen():
+            parts[name] = slice(start, start + widths[name])
+            start += widths[name]
+        return parts
+
+    @property
+    def features(self) -> int:
+        """Numbers in a frame."""
+        return max(columns.stop for columns in self.parts.values())
+
+    @property
+    def dtype(self) -> str:
+        """Precision in which a store keeps the features."""
+        return self.config.dtype
+
+    def forward(self, wave: Tensor) -> Tensor:
+        """Waveforms (batch, samples) to features (batch, frames, features)."""
+        power = power_spectrogram(wave, self.window, self.hop)  # (batch, frames, bins)
+        give: dict[str, Callable[[Tensor], Tensor]] = {
+            "mel": self.mel,
+            "tempogram": self.tempogram,
+            "cens": self.cens,
+        }
+        out = torch.cat([give[name](power) for name in self.parts], dim=-1)
+        return out.half().float() if self.dtype == "float16" else out
+
+    def mel(self, power: Tensor) -> Tensor:
+        """Power spectrogram (batch, frames, bins) to log10(1 + 10 S) (batch, frames, bands)."""
+        return torch.log1p(10 * (power @ self.mel_weights.T)) / math.log(10)
+
+    def tempogram(self, power: Tensor) -> Tensor:
+        """Power spectrogram (batch, frames, bins) to the tempogram (batch, frames, lags)."""
+        delay = self.config.n_fft // (2 * self.hop)
+        onsets = onset_strength(power @ self.mel_weights.T, delay=delay)
+        return tempogram(onsets, self.lag_window)
+
+    def cens(self, power: Tensor) -> Tensor:
+        """Power spectrogram (batch, frames, bins) to CENS (batch, frames, 12)."""
+        return cens(power @ self.chroma_weights.T, self.smoothing)
+
+
+def _hann(length: int, *, periodic: bool) -> Tensor:
+    """Give a Hann window whose small values are exact to float32."""
+    return torch.hann_window(length, periodic=periodic, dtype=torch.float64).float()
