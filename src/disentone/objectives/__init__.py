@@ -24,6 +24,7 @@ from disentone.objectives.masking import Masking
 from disentone.objectives.reconstruction import Reconstruction
 from disentone.objectives.similarity import Separation, Similarity
 from disentone.objectives.term import Term
+from disentone.objectives.triplet import Triplet
 
 __all__ = [
     "Agreement",
@@ -43,6 +44,7 @@ __all__ = [
     "Separation",
     "Similarity",
     "Term",
+    "Triplet",
     "agreement",
     "decomposed_kl",
 ]
@@ -59,7 +61,8 @@ AnyTerm = Annotated[
     | Masking
     | CrossView
     | Covariance
-    | Classification,
+    | Classification
+    | Triplet,
     Field(discriminator="term"),
 ]
 

@@ -1,0 +1,362 @@
+"""Conditional triplets: every facet orders clips by what they have in common (CSN, Section 3.3).
+
+A. Ribecky, J. Abesser and H. Lukashevich, "Multi-Input Architecture and Disentangled
+Representation Learning for Multi-Dimensional Modeling of Music Similarity" (2021), with the
+semi-hard negatives of F. Schroff, D. Kalenichenko and J. Philbin, "FaceNet" (2015).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from torch import Tensor, nn
+
+from disentone.errors import DataError, RecipeError
+from disentone.facets import Facets
+from disentone.factors import Factor, FactorKind
+from disentone.models.multiview import Outputs
+from disentone.musical import key_codes, same_key, same_tempo
+from disentone.objectives.distributed import gather
+from disentone.objectives.similarity import cosines
+from disentone.objectives.term import Term
+
+__all__ = ["Dimension", "Mined", "Triplet", "masks", "semi_hard", "triplet_loss"]
+
+FAR = float("inf")  # where a row has no more negatives
+
+
+@dataclass(frozen=True)
+class Mined:
+    """Triplets of a batch of B rows, held as B x B intervals although there may be B^3 of them.
+
+    Each row's negatives are sorted by their distance, so those of an anchor ``a`` and a positive
+    ``p`` are neighbours: ``order[a, low[a, p] : high[a, p]]``.
+    """
+
+    order: Tensor  # (B, B) columns of each row by distance, its negatives first
+    low: Tensor  # (B, B)
+    high: Tensor  # (B, B)
+    positives: Tensor  # (B, B) of anchors that have a negative
+    nearer: Tensor  # (B, B) negatives no farther than the positive
+    negatives: Tensor  # (B, 1) negatives of every anchor
+
+    @property
+    def count(self) -> Tensor:
+        """Number of triplets, a scalar."""
+        return (self.high - self.low).sum()
+
+    @property
+    def pairs(self) -> Tensor:
+        """Number of anchors with a positive, where there is also a negative; a scalar."""
+        return self.positives.sum()
+
+    @property
+    def active(self) -> Tensor:
+        """Share of those pairs that have a triplet; 0 where there is no pair."""
+        return ((self.high > self.low).sum() / self.pairs.clamp_min(1)).float()
+
+    @property
+    def correct(self) -> Tensor:
+        """Share of all valid triplets, mined or not, whose negative is farther than the positive.
+
+        0 where there is none.
+        """
+        whole = (self.positives * self.negatives).sum()
+        return ((whole - self.nearer.sum()) / whole.clamp_min(1)).float()
+
+    def triplets(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Anchors, positives and negatives, each int (triplets,), by anchor and positive.
+
+        As there may be B^3 of them, this is for looking at them; the loss does without.
+        """
+        sizes = self.high - self.low
+        anchor, positive = sizes.nonzero(as_tuple=True)
+        sizes = sizes[anchor, positive]
+        pair = torch.repeat_interleave(sizes)
+        place = torch.arange(len(pair), device=pair.device) - (sizes.cumsum(0) - sizes)[pair]
+        anchor, positive = anchor[pair], positive[pair]
+        return anchor, positive, self.order[anchor, self.low[anchor, positive] + place]
+
+    def weights(self, dtype: torch.dtype = torch.float32) -> Tensor:
+        """How much every distance counts in the mean over triplets of positive minus negative.
+
+        Returns
+        -------
+        Tensor, shape (B, B)
+            Of a pair of anchor and positive, its share of the triplets; of an anchor and a
+            negative, minus its share; all 0 where there is no triplet.
+        """
+        sizes = self.high - self.low
+        steps = torch.zeros(len(sizes), sizes.shape[1] + 1, dtype=sizes.dtype, device=sizes.device)
+        found = (sizes > 0).to(sizes.dtype)
+        steps.scatter_add_(1, self.low, found).scatter_add_(1, self.high, -found)
+        uses = steps.cumsum(1)[:, :-1]  # in how many intervals each place is
+        return sizes.scatter_add(1, self.order, -uses).to(dtype) / self.count.clamp_min(1)
+
+
+@torch.no_grad()
+def semi_hard(
+    distances: Tensor,
+    positives: Tensor,
+    negatives: Tensor,
+    *,
+    margin: float = 0.1,
+    choose: Literal["all", "nearest"] = "all",
+    fallback: bool = True,
+) -> Mined:
+    """Find the semi-hard triplets: the negative is farther than the positive, within the margin.
+
+    ``d(a, p) < d(a, n) <= d(a, p) + margin``, in O(B^2) memory and O(B^2 log B) time.
+
+    A pair of anchor and positive without a semi-hard negative is in one of two states. Where all
+    negatives are beyond the margin, it is as it should be and makes no triplet. Where some are no
+    farther than the positive, the mildest of these, the farthest, is its negative (`fallback`), so
+    that a facet in which everything is one point is not taken for a perfect one.
+
+    Parameters
+    ----------
+    distances : Tensor, shape (B, B)
+        From anchors (rows) to others; cosine distances in [0, 2] in CSN.
+    positives, negatives : Tensor of bool, shape (B, B)
+        Valid ones of every anchor, such as :func:`masks` gives.
+    margin : float
+        Above 0.
+    choose : {"all", "nearest"}
+        Semi-hard negatives of a pair that make triplets: all of them, or the one nearest to the
+        anchor.
+    fallback : bool
+        Whether a pair without a semi-hard negative takes the mildest of the harder ones.
+
+    Returns
+    -------
+    Mined
+    """
+    far = torch.where(negatives, distances.detach(), FAR)
+    row, order = far.sort(dim=1, stable=True)
+    reach = torch.where(positives, distances.detach(), -FAR)
+    nearer = torch.searchsorted(row, reach, right=True)
+    high = torch.searchsorted(row, reach + margin, right=True)
+    low = nearer
+    if choose == "nearest":
+        high = torch.minimum(high, low + 1)
+    if fallback:
+        low = torch.where((high == low) & (nearer > 0), low - 1, low)
+    count = negatives.sum(1, keepdim=True)
+    return Mined(order, low, high, positives & (count > 0), nearer, count)
+
+
+def triplet_loss(distances: Tensor, mined: Mined, *, margin: float = 0.1) -> Tensor:
+    """Mean over the mined triplets of ``d(a, p) - d(a, n) + margin``, which all of them violate.
+
+    Parameters
+    ----------
+    distances : Tensor, shape (B, B)
+        Those that were mined, with their gradient.
+    mined : Mined
+    margin : float
+        That of the miner.
+
+    Returns
+    -------
+    Tensor
+        Scalar, at least 0 but for rounding; 0 with a gradient of 0 where there is no triplet.
+    """
+    weights = mined.weights(distances.dtype)
+    return (weights * distances).sum() + margin * (mined.count > 0)
+
+
+def masks(
+    values: Tensor,
+    *,
+    kind: FactorKind,
+    rule: Literal["same", "tempo", "key"] = "same",
+    within: float | None = None,
+    also: Literal["parallel", "relative", "none"] = "parallel",
+) -> tuple[Tensor, Tensor]:
+    """Which rows are valid positives and negatives of each other, by what is known of them.
+
+    Parameters
+    ----------
+    values : Tensor, shape (B,), or (B, labels) of multi-label factors
+        -1 (categories) or NaN where unknown: such a row is neither. Codes of keys are those of
+        :func:`disentone.musical.key_codes`.
+    kind : {"categorical", "multilabel", "ordinal", "continuous"}
+    rule : {"same", "tempo", "key"}
+        What agrees: the same category, a label in common, or numbers no farther apart than
+        `within`; or the rules of :func:`~disentone.musical.same_tempo` and
+        :func:`~disentone.musical.same_key`.
+    within : float, optional
+        Tolerance of numbers; 0 by default, and 5 beats per minute of tempi.
+    also : {"parallel", "relative", "none"}
+        Keys that count as the same.
+
+    Returns
+    -------
+    positives, negatives : Tensor of bool, shape (B, B)
+        Symmetric; no row is its own positive.
+    """
+    first, second = values[:, None], values[None]
+    if kind == "categorical":
+        known = values >= 0
+        same = same_key(first, second, also=also) if rule == "key" else first == second
+    elif kind == "multilabel":
+        known = torch.isfinite(values).all(1)
+        has = (values == 1).float()
+        same = has @ has.T > 0
+    elif rule == "tempo":
+        known = values > 0
+        same = same_tempo(first, second, within=5.0 if within is None else within)
+    else:
+        known = torch.isfinite(values)
+        rounding = 2 * torch.finfo(values.dtype).eps * torch.maximum(first.abs(), second.abs())
+        same = (first - second).abs() <= (within or 0.0) + (rounding if within else 0.0)
+    known = known[:, None] & known[None]
+    itself = torch.eye(len(values), dtype=torch.bool, device=values.device)
+    return same & known & ~itself, ~same & known
+
+
+class Dimension(BaseModel):
+    """What makes two clips alike in one facet."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    factor: str | None = Field(default=None, description="factor in which clips agree")
+    rule: Literal["same", "tempo", "key", "views"] = Field(
+        default="same",
+        description="how they agree: same label or near number; near tempo at any octave; same or "
+        "parallel key; or, without a factor, views of one clip in this facet",
+    )
+    within: float | None = Field(
+        default=None, ge=0, description="tolerance of numbers, instead of the factor's own"
+    )
+    also: Literal["parallel", "relative", "none"] = Field(
+        default="parallel", description="keys that count as the same"
+    )
+
+    @model_validator(mode="after")
+    def _agree(self) -> Dimension:
+        if (self.factor is None) != (self.rule == "views"):
+            raise ValueError("a dimension has either a factor or the rule 'views'")
+        if self.within is not None and self.rule not in ("same", "tempo"):
+            raise ValueError(f"'within' is for numbers: not for the rule '{self.rule}'")
+        if self.also != "parallel" and self.rule != "key":
+            raise ValueError("'also' is for the rule 'key'")
+        return self
+
+
+class Triplet(Term):
+    """Order each facet by its own factor: L_MD, the mean of the triplet losses (CSN, Eq. 1).
+
+    A facet's loss is over the semi-hard triplets that its own part of the embedding makes in the
+    batch, by cosine distance (:func:`semi_hard`). Every view of a batch is a row of its own. Rows
+    whose label is unknown are in no triplet of that facet, and a facet of which the batch has no
+    valid triplet does not count in the mean; without any, the value is 0.
+
+    Logged for every facet: its loss (``triplet_NAME``), the share of pairs of anchor and positive
+    that have a triplet (``active_NAME``) and the share of all valid triplets that are in order
+    (``correct_NAME``); all are 0 in a batch without a valid triplet.
+    """
+
+    term: Literal["triplet"] = "triplet"
+    dimensions: dict[str, str | Dimension] = Field(
+        min_length=1,
+        description="facet: factor, or {factor: tempo, rule: tempo}, {factor: key, rule: key}, "
+        "{rule: views}",
+    )
+    margin: float = Field(default=0.1, gt=0, le=2, description="cosine distance")
+    choose: Literal["all", "nearest"] = Field(
+        default="all", description="semi-hard negatives of a pair: all, or the nearest"
+    )
+    fallback: bool = Field(
+        default=True,
+        description="a pair without a semi-hard negative takes the mildest of the harder ones",
+    )
+
+    def named_facets(self) -> tuple[str, ...]:
+        """Facets that must exist."""
+        return tuple(self.dimensions)
+
+    def named_factors(self) -> tuple[str, ...]:
+        """Factors that must be known."""
+        names = (dimension.factor for dimension in self._dimensions().values())
+        return tuple(dict.fromkeys(name for name in names if name is not None))
+
+    def build(self, facets: Facets, factors: Mapping[str, Factor]) -> nn.Module:
+        """Look up what the rules need to know of the factors; there is nothing to learn."""
+        return nn.ModuleList(
+            nn.Identity() if d.factor is None else _FactorRule(d, factors[d.factor])
+            for d in self._dimensions().values()
+        )
+
+    def __call__(self, out: Outputs, module: nn.Module | None = None) -> dict[str, Tensor]:
+        """Value in [0, 2 + margin], a cosine distance."""
+        assert isinstance(module, nn.ModuleList)  # the objective hands over what build made
+        total, present, logs = out.mean.new_zeros(()), out.mean.new_zeros(()), {}
+        for (facet, dimension), rule in zip(self._dimensions().items(), module):
+            columns = self.columns(out, facet if dimension.factor is None else None)
+            codes = gather(out.mean[:, columns, out.facets.slice(facet)])  # (B, V, dim)
+            if dimension.factor is None:
+                clip = torch.arange(len(codes), device=codes.device)
+                valid = masks(clip.repeat_interleave(len(columns)), kind="categorical")
+            else:
+                labels = gather(out.labels[dimension.factor][:, columns])
+                valid = rule(labels.flatten(0, 1))
+            codes = codes.flatten(0, 1)  # views are rows of their own
+            distances = 1 - cosines(codes, codes)
+            mined = semi_hard(
+                distances, *valid, margin=self.margin, choose=self.choose, fallback=self.fallback
+            )
+            value = triplet_loss(distances, mined, margin=self.margin)
+            total, present = total + value, present + (mined.pairs > 0)
+            logs[f"triplet_{facet}"] = value.detach()
+            logs[f"active_{facet}"] = mined.active
+            logs[f"correct_{facet}"] = mined.correct
+        return {"value": total / present.clamp_min(1), **logs}
+
+    def _dimensions(self) -> dict[str, Dimension]:
+        return {
+            facet: Dimension(factor=named) if isinstance(named, str) else named
+            for facet, named in self.dimensions.items()
+        }
+
+
+class _FactorRule(nn.Module):
+    """Masks of rows by the labels of one factor, as its kind and a dimension's rule have it."""
+
+    codes: Tensor
+
+    def __init__(self, dimension: Dimension, factor: Factor) -> None:
+        super().__init__()
+        numbers = factor.kind in ("ordinal", "continuous")
+        for option, fits in (
+            ("rule 'tempo'", dimension.rule != "tempo" or numbers),
+            ("rule 'key'", dimension.rule != "key" or factor.kind == "categorical"),
+            ("option 'within'", dimension.within is None or numbers),
+        ):
+            if not fits:
+                raise RecipeError(
+                    f"The {option} is not for factor '{factor.name}', which is {factor.kind}."
+                )
+        own = None if dimension.rule == "tempo" else factor.tolerance
+        self.within = own if dimension.within is None else dimension.within
+        self.dimension = dimension
+        self.kind: FactorKind = factor.kind
+        codes = np.arange(len(factor.classes))
+        if dimension.rule == "key":
+            try:
+                codes = key_codes(factor.classes)
+            except DataError as error:
+                raise RecipeError(f"Factor '{factor.name}' is not of keys: {error}") from error
+        with_unknown = torch.from_numpy(np.append(codes, -1))  # label -1 is the last place
+        self.register_buffer("codes", with_unknown, persistent=False)
+
+    def forward(self, labels: Tensor) -> tuple[Tensor, Tensor]:
+        values = self.codes[labels.long()] if self.kind == "categorical" else labels
+        rule, also = self.dimension.rule, self.dimension.also
+        assert rule != "views"  # it has no factor
+        return masks(values, kind=self.kind, rule=rule, within=self.within, also=also)
