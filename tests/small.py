@@ -23,7 +23,9 @@ from disentone.objectives import (
     Reconstruction,
     Separation,
     Similarity,
+    Triplet,
 )
+from disentone.objectives.triplet import Dimension
 from disentone.training import Split, TrainingConfig, fit
 from disentone.views import Relation, ViewSampler
 
@@ -84,6 +86,7 @@ TERMS = {
     "cosines": [Similarity(), Separation(level="batch"), Contrast()],
     "covariance": [Covariance()],
     "classification": [Classification(factor="kind")],
+    "triplet": [Triplet(dimensions={"private": "kind", "shared": Dimension(rule="views")})],
 }
 
 
