@@ -14,7 +14,7 @@ from disentone.factors import Factor
 from disentone.musical import key_codes
 from disentone.objectives import Objective, Triplet
 from disentone.objectives.similarity import cosines
-from disentone.objectives.triplet import masks, semi_hard, triplet_loss
+from disentone.objectives.triplet import masks, semi_hard, triplet_loss, violation
 
 GENRE = Factor.categorical("genre", ["folk", "jazz", "rock"])
 TAGS = Factor("tags", "multilabel", np.eye(3), ("a", "b", "c"))
@@ -107,6 +107,10 @@ def test_any_distances_with_ties_and_any_labels(drawn, margin, fallback):
         for a, p, n in product(range(rows), repeat=3)
         if positives[a, p] and negatives[a, n]
     ]
+    hinges = [max(0.0, d[a][p] - d[a][n] + margin) for a, p, n in valid]
+    expected = sum(hinges) / max(1, len(hinges))
+    assert float(violation(distances, mined, margin=margin)) == pytest.approx(expected)
+
     pairs = {(a, p) for a, p, _ in valid}
     assert int(mined.pairs) == len(pairs)
     active = len({(a, p) for a, p, _ in told}) / max(1, len(pairs))
@@ -236,8 +240,9 @@ def test_a_difference_of_just_the_tolerance_agrees_in_single_precision():
 # --- the term ---------------------------------------------------------------------------------
 
 
-def run(term, codes, labels, factors=FACTORS):
-    out = with_codes(outputs(batch=len(codes), views=codes.shape[1], labels=labels), codes)
+def run(term, codes, labels, factors=FACTORS, training=True):
+    out = outputs(batch=len(codes), views=codes.shape[1], labels=labels, training=training)
+    out = with_codes(out, codes)
     return Objective([term], FACETS, factors)(out)
 
 
@@ -278,6 +283,21 @@ def test_a_facet_without_a_valid_triplet_does_not_count_in_the_mean(codes):
     assert [float(logs[f"{name}_shared"]) for name in ("triplet", "active", "correct")] == [0] * 3
 
 
+def test_in_validation_the_value_is_over_all_valid_triplets(codes):
+    genre = torch.arange(16).remainder(3).view(8, 2).float()
+    term = Triplet(dimensions={"private": "genre"})
+    total, logs = run(term, codes, {"genre": genre}, training=False)
+    rows = codes[..., :3].flatten(0, 1)
+    d, g = (1 - cosines(rows, rows)).tolist(), genre.flatten().tolist()
+    hinges = [
+        max(0.0, d[a][p] - d[a][n] + 0.1)
+        for a, p, n in product(range(16), repeat=3)
+        if a != p and g[a] == g[p] != g[n]
+    ]
+    assert float(total) == pytest.approx(sum(hinges) / len(hinges), rel=1e-5)
+    assert float(logs["triplet_private"]) == float(total)
+
+
 def test_a_facet_in_order_counts_in_the_mean_with_zero():
     codes = torch.zeros(4, 1, 5)
     codes[:2, 0, 0] = codes[2:, 0, 1] = 1  # private: two orthogonal classes
@@ -293,7 +313,8 @@ def test_a_facet_in_order_counts_in_the_mean_with_zero():
 
 @pytest.mark.parametrize("labels", ["unknown", "one class", "all different"])
 @pytest.mark.parametrize("kind", ["random", "zeros"])
-def test_no_valid_triplet_is_zero_with_a_gradient(labels, kind):
+@pytest.mark.parametrize("training", [True, False])
+def test_no_valid_triplet_is_zero_with_a_gradient(labels, kind, training):
     codes = torch.randn(6, 1, 5) if kind == "random" else torch.zeros(6, 1, 5)
     codes.requires_grad_()
     values = {
@@ -303,7 +324,7 @@ def test_no_valid_triplet_is_zero_with_a_gradient(labels, kind):
     }
     factors = {"genre": Factor.categorical("genre", list("abcdef"))}
     term = Triplet(dimensions={"private": "genre"})
-    total, _ = run(term, codes, {"genre": values[labels].float()[:, None]}, factors)
+    total, _ = run(term, codes, {"genre": values[labels].float()[:, None]}, factors, training)
     total.backward()
     assert float(total.detach()) == 0
     assert codes.grad is not None
@@ -344,7 +365,7 @@ def test_keys_are_read_in_any_spelling_and_parallel_ones_agree(codes):
 
 def test_it_orders_a_facet():
     labels = {"genre": torch.tensor([[0.0], [0], [1], [1], [2], [2]])}
-    out = outputs(batch=6, views=1, labels=labels)
+    out = outputs(batch=6, views=1, labels=labels, training=True)
     objective = Objective([Triplet(dimensions={"private": "genre"})], FACETS, FACTORS)
     optimiser = torch.optim.Adam(out.model.parameters(), lr=0.01)
     for _ in range(150):

@@ -8,7 +8,7 @@ semi-hard negatives of F. Schroff, D. Kalenichenko and J. Philbin, "FaceNet" (20
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -25,7 +25,7 @@ from disentone.objectives.distributed import gather
 from disentone.objectives.similarity import cosines
 from disentone.objectives.term import Term
 
-__all__ = ["Dimension", "Mined", "Triplet", "masks", "semi_hard", "triplet_loss"]
+__all__ = ["Dimension", "Mined", "Triplet", "masks", "semi_hard", "triplet_loss", "violation"]
 
 FAR = float("inf")  # where a row has no more negatives
 
@@ -43,6 +43,7 @@ class Mined:
     high: Tensor  # (B, B)
     positives: Tensor  # (B, B) of anchors that have a negative
     nearer: Tensor  # (B, B) negatives no farther than the positive
+    within: Tensor  # (B, B) negatives no farther than the margin beyond it
     negatives: Tensor  # (B, 1) negatives of every anchor
 
     @property
@@ -66,8 +67,16 @@ class Mined:
 
         0 where there is none.
         """
-        whole = (self.positives * self.negatives).sum()
-        return ((whole - self.nearer.sum()) / whole.clamp_min(1)).float()
+        return ((self.valid - self.nearer.sum()) / self.valid.clamp_min(1)).float()
+
+    @property
+    def valid(self) -> Tensor:
+        """Number of all valid triplets, mined or not; a scalar."""
+        return (self.positives * self.negatives).sum()
+
+    def violating(self) -> Mined:
+        """Every triplet that violates the margin: those mined, and all the harder ones."""
+        return replace(self, low=torch.zeros_like(self.low), high=self.within)
 
     def triplets(self) -> tuple[Tensor, Tensor, Tensor]:
         """Anchors, positives and negatives, each int (triplets,), by anchor and positive.
@@ -140,14 +149,14 @@ def semi_hard(
     row, order = far.sort(dim=1, stable=True)
     reach = torch.where(positives, distances.detach(), -FAR)
     nearer = torch.searchsorted(row, reach, right=True)
-    high = torch.searchsorted(row, reach + margin, right=True)
-    low = nearer
+    within = torch.searchsorted(row, reach + margin, right=True)
+    low, high = nearer, within
     if choose == "nearest":
         high = torch.minimum(high, low + 1)
     if fallback:
         low = torch.where((high == low) & (nearer > 0), low - 1, low)
     count = negatives.sum(1, keepdim=True)
-    return Mined(order, low, high, positives & (count > 0), nearer, count)
+    return Mined(order, low, high, positives & (count > 0), nearer, within, count)
 
 
 def triplet_loss(distances: Tensor, mined: Mined, *, margin: float = 0.1) -> Tensor:
@@ -168,6 +177,26 @@ def triplet_loss(distances: Tensor, mined: Mined, *, margin: float = 0.1) -> Ten
     """
     weights = mined.weights(distances.dtype)
     return (weights * distances).sum() + margin * (mined.count > 0)
+
+
+def violation(distances: Tensor, mined: Mined, *, margin: float = 0.1) -> Tensor:
+    """Mean over *all* valid triplets of ``max(0, d(a, p) - d(a, n) + margin)``, in O(B^2) memory.
+
+    The semi-hard triplets of a good model cost about as much as those of a bad one; this falls as
+    clips come in order, so models are compared by it.
+
+    Parameters
+    ----------
+    distances, mined, margin
+        As in :func:`triplet_loss`.
+
+    Returns
+    -------
+    Tensor
+        Scalar, at least 0 but for rounding; 0 where there is no valid triplet.
+    """
+    every = mined.violating()
+    return triplet_loss(distances, every, margin=margin) * (every.count / every.valid.clamp_min(1))
 
 
 def masks(
@@ -257,6 +286,9 @@ class Triplet(Term):
     whose label is unknown are in no triplet of that facet, and a facet of which the batch has no
     valid triplet does not count in the mean; without any, the value is 0.
 
+    In validation a facet's loss is over all valid triplets (:func:`violation`), so that the best
+    model can be told; it is not of the size of the training loss.
+
     Logged for every facet: its loss (``triplet_NAME``), the share of pairs of anchor and positive
     that have a triplet (``active_NAME``) and the share of all valid triplets that are in order
     (``correct_NAME``); all are 0 in a batch without a valid triplet.
@@ -311,7 +343,10 @@ class Triplet(Term):
             mined = semi_hard(
                 distances, *valid, margin=self.margin, choose=self.choose, fallback=self.fallback
             )
-            value = triplet_loss(distances, mined, margin=self.margin)
+            if out.model.training:
+                value = triplet_loss(distances, mined, margin=self.margin)
+            else:
+                value = violation(distances, mined, margin=self.margin)
             total, present = total + value, present + (mined.pairs > 0)
             logs[f"triplet_{facet}"] = value.detach()
             logs[f"active_{facet}"] = mined.active
