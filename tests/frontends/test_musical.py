@@ -29,6 +29,11 @@ OTHERS = MusicalConfig(
     tuning=0.3,
     smoothing=9,
 )
+CONFIGS = {
+    "defaults": MusicalConfig(),
+    "others": OTHERS,
+    "longer windows for chroma": MusicalConfig(chroma_fft=4096),
+}
 
 
 def notes(seed, *, every=0.25, partials=6):
@@ -80,6 +85,7 @@ def reference(wave, config):
     common = {"sr": config.sample_rate, "n_fft": config.n_fft, "hop_length": config.hop}
     mel = librosa.feature.melspectrogram(y=wave, n_mels=config.n_mels, **common)
     onsets = librosa.onset.onset_strength(y=wave, n_mels=config.n_mels, **common)
+    common["n_fft"] = config.chroma_fft or config.n_fft
     chroma = librosa.feature.chroma_stft(y=wave, norm=None, tuning=config.tuning, **common)
     return {
         "mel": np.log10(1 + 10 * mel.astype(float)).T,
@@ -105,7 +111,7 @@ def assert_alike(ours, theirs):
 
 
 @pytest.mark.parametrize("name", SIGNALS)
-@pytest.mark.parametrize("config", [MusicalConfig(), OTHERS], ids=["defaults", "others"])
+@pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
 def test_inputs_are_librosas(name, config):
     frontend = Musical(config)
     wave = waves(name)[:, : frontend.samples]

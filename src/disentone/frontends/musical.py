@@ -46,6 +46,11 @@ class MusicalConfig(BaseModel):
     sample_rate: int = Field(default=22050, ge=1000, description="Hz")
     seconds: float = Field(default=3.0, gt=0, description="a clip is cut or zero-padded to this")
     n_fft: int = Field(default=512, ge=16, description="samples of the window that all share")
+    chroma_fft: int | None = Field(
+        default=None,
+        ge=16,
+        description="samples of a longer window for CENS alone; 4096 tells keys better",
+    )
     hop: int = Field(default=256, ge=1, description="samples between frames")
     n_mels: int = Field(default=128, ge=2, description="bands, also of the onset strength")
     lags: int = Field(default=384, ge=2, description="of the tempogram; a lag is a frame long")
@@ -73,7 +78,7 @@ class MusicalConfig(BaseModel):
 
 
 class Musical(nn.Module):
-    """Waveforms to up to three inputs of one time axis, from one short-time Fourier transform.
+    """Waveforms to up to three inputs on one time axis, from one short-time Fourier transform.
 
     ========== ======== ===========================================================================
     input      columns  values
@@ -85,7 +90,8 @@ class Musical(nn.Module):
 
     They are those of librosa on the same spectrogram. With the default window, bins are 43 Hz
     apart, which is less than a semitone from 720 Hz upwards only: the pitch classes of low notes
-    are heard in their partials.
+    are heard in their partials. With ``chroma_fft`` CENS gets a spectrogram of its own, of longer
+    windows around the same frames.
 
     Parameters
     ----------
@@ -99,6 +105,7 @@ class Musical(nn.Module):
     """
 
     window: Tensor
+    chroma_window: Tensor
     mel_weights: Tensor
     chroma_weights: Tensor
     lag_window: Tensor
@@ -110,12 +117,13 @@ class Musical(nn.Module):
     def __init__(self, config: MusicalConfig) -> None:
         super().__init__()
         self.config = config
-        common = {"sample_rate": config.sample_rate, "n_fft": config.n_fft}
-        mel = mel_filters(**common, n_mels=config.n_mels)
-        chroma = chroma_filters(**common, tuning=config.tuning)
+        rate, chroma_fft = config.sample_rate, config.chroma_fft or config.n_fft
+        mel = mel_filters(sample_rate=rate, n_fft=config.n_fft, n_mels=config.n_mels)
+        chroma = chroma_filters(sample_rate=rate, n_fft=chroma_fft, tuning=config.tuning)
         edges = _hann(config.smoothing + 2, periodic=False)  # librosa's: the zeros do not count
         for name, values in {
             "window": torch.hann_window(config.n_fft),
+            "chroma_window": torch.hann_window(chroma_fft),
             "mel_weights": torch.from_numpy(mel),
             "chroma_weights": torch.from_numpy(chroma),
             "lag_window": _hann(config.lags, periodic=True),
@@ -170,12 +178,12 @@ class Musical(nn.Module):
     def forward(self, wave: Tensor) -> Tensor:
         """Waveforms (batch, samples) to features (batch, frames, features)."""
         power = power_spectrogram(wave, self.window, self.hop)  # (batch, frames, bins)
-        give: dict[str, Callable[[Tensor], Tensor]] = {
-            "mel": self.mel,
-            "tempogram": self.tempogram,
-            "cens": self.cens,
+        give: dict[str, Callable[[], Tensor]] = {
+            "mel": lambda: self.mel(power),
+            "tempogram": lambda: self.tempogram(power),
+            "cens": lambda: self.cens(self._for_chroma(wave, power)),
         }
-        out = torch.cat([give[name](power) for name in self.parts], dim=-1)
+        out = torch.cat([give[name]() for name in self.parts], dim=-1)
         return out.half().float() if self.dtype == "float16" else out
 
     def mel(self, power: Tensor) -> Tensor:
@@ -189,8 +197,14 @@ class Musical(nn.Module):
         return tempogram(onsets, self.lag_window)
 
     def cens(self, power: Tensor) -> Tensor:
-        """Power spectrogram (batch, frames, bins) to CENS (batch, frames, 12)."""
+        """Power spectrogram, of the chroma's window, to CENS (batch, frames, 12)."""
         return cens(power @ self.chroma_weights.T, self.smoothing)
+
+    def _for_chroma(self, wave: Tensor, power: Tensor) -> Tensor:
+        """Give the power spectrogram that the chroma comes from: the common one, or its own."""
+        if len(self.chroma_window) == len(self.window):
+            return power
+        return power_spectrogram(wave, self.chroma_window, self.hop)
 
 
 def _hann(length: int, *, periodic: bool) -> Tensor:
