@@ -16,6 +16,7 @@ from disentone.audit.measures.dependent_gap import dlig, dmig, xmig
 from disentone.audit.measures.information_gap import dcimig, jemmig, mig, mig_sup
 from disentone.audit.measures.inputs import Factors
 from disentone.audit.measures.interventional import (
+    Pairs,
     agreeing_pairs,
     changed_pairs,
     z_diff,
@@ -35,6 +36,7 @@ __all__ = [
     "Factors",
     "InformationMatrix",
     "Measured",
+    "Pairs",
     "agreeing_pairs",
     "block_dci",
     "block_information",

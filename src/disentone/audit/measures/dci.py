@@ -24,6 +24,7 @@ __all__ = ["DCI", "completeness_of", "dci", "disentanglement_of"]
 
 PREDICTORS = ("forest", "linear")
 REPEATS = 5  # permutations of a dimension
+ENOUGH = 5000  # held-out clips for which one permutation is as good
 ERRORS = 3  # standard errors above 0 that an importance needs to count
 
 
@@ -54,7 +55,7 @@ def dci(
     test: np.ndarray | None = None,
     predictor: str = "forest",
     variant: str = "corrected",
-    limit: int | None = 10_000,
+    limit: int | None = 5_000,
     seed: int = 0,
 ) -> DCI:
     """Disentanglement, completeness and informativeness of a code.
@@ -84,9 +85,10 @@ def dci(
         50 trees, or ridge and logistic regression, on z-scored dimensions.
     variant : {"corrected", "impurity"}
         "corrected": the importance of a dimension is the rise of the held-out loss, in units of the
-        best constant answer's, when its values are permuted over clips (5 times), set to 0 where it
-        is not three standard errors above 0. "impurity": the forest's own importances, from the
-        clips it was fitted on, as in most public code: they credit noise dimensions too.
+        best constant answer's, when its values are permuted over clips (5 times; once where
+        there are 5,000), set to 0 where it is not three standard errors above 0. "impurity": the
+        forest's own importances, from the clips it was fitted on, as in most public code: they
+        credit noise dimensions too.
     limit : int, optional
         At most so many clips to fit on and as many to measure on, drawn by the seed.
     seed : int
@@ -205,8 +207,9 @@ def _importance(
         return 0.0
     moved = codes.copy()
     rise = np.zeros(len(codes))
-    for _ in range(REPEATS):
+    repeats = REPEATS if len(codes) < ENOUGH else 1
+    for _ in range(repeats):
         moved[:, dim] = rng.permutation(codes[:, dim])
-        rise += (loss(model.predict(moved)) - losses) / REPEATS
+        rise += (loss(model.predict(moved)) - losses) / repeats
     mean, error = float(rise.mean()), float(rise.std()) / len(rise) ** 0.5
     return mean if mean > ERRORS * error else 0.0

@@ -131,7 +131,8 @@ def z_max_variance(
 
     As :func:`z_min_variance`, but the clips of a pair share every factor *except* the one named,
     and a batch gives the dimension with the largest within-pair variance. A perfect code scores
-    1, and so does one that holds a factor twice; noise scores chance.
+    1, and so does one that holds a factor twice; noise scores chance. Noise dimensions beside
+    perfect ones pull it down, for they vary in every pair, as far as a changed factor's does.
 
     Source: M. Kim, Y. Wang, P. Sahu, V. Pavlovic, "Relevance factor VAE: learning and identifying
     disentangled factors", 2019.

@@ -32,9 +32,11 @@ def irs(
     perfect code scores 1, also with dead or noise dimensions or a factor held twice; a + b of two
     binary factors scores 1/2. A dimension whose means of cells differ no more than chance would
     make them (F-test, p > 0.001; not tested where no cell has two clips) does not count, for noise
-    alone would score about 1/2; a code of such dimensions scores 0. Categorical and ordinal factors are classes,
-    multi-label factors count label by label, continuous ones are cut in ``factor_bins`` quantile
-    bins; clips with an unknown factor are left out.
+    alone would score about 1/2; a code of such dimensions scores 0.
+
+    Categorical and ordinal factors are classes, multi-label factors count label by label,
+    continuous ones are cut in ``factor_bins`` quantile bins; clips with an unknown factor are left
+    out.
 
     Parameters
     ----------
