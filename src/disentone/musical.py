@@ -1,6 +1,6 @@
 """Rules of music for what is the same: tempi up to an octave, keys of one tonic, spelling of keys.
 
-The rules are those of Ribecky, Abesser and Lukashevich, "Multi-Input Architecture and Disentangled
+The rules are those of Ribecky, Abeßer and Lukashevich, "Multi-Input Architecture and Disentangled
 Representation Learning for Multi-Dimensional Modeling of Music Similarity" (2021), Section 3.3
 (CSN). They use nothing but operators, so they take arrays and tensors alike.
 """

@@ -13,8 +13,9 @@ from disentone.errors import RecipeError
 from disentone.factors import Factor
 from disentone.musical import key_codes
 from disentone.objectives import Objective, Triplet
+from disentone.objectives.mining import semi_hard, triplet_loss, violation
 from disentone.objectives.similarity import cosines
-from disentone.objectives.triplet import masks, semi_hard, triplet_loss, violation
+from disentone.objectives.triplet import masks
 
 GENRE = Factor.categorical("genre", ["folk", "jazz", "rock"])
 TAGS = Factor("tags", "multilabel", np.eye(3), ("a", "b", "c"))
