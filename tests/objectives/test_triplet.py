@@ -383,6 +383,7 @@ def test_it_orders_a_facet():
     ("dimension", "message"),
     [
         ("genr", "'genr'.*did you mean 'genre'"),
+        ("tempo", "'tempo', which is continuous and has no tolerance"),
         ({"factor": "genre", "rule": "tempo"}, "rule 'tempo' is not for factor 'genre'"),
         ({"factor": "tempo", "rule": "key"}, "rule 'key' is not for factor 'tempo'"),
         ({"factor": "genre", "rule": "key"}, "'genre' is not of keys: 'folk' is not"),

@@ -207,6 +207,11 @@ class _FactorRule(nn.Module):
                 )
         own = None if dimension.rule == "tempo" else factor.tolerance
         self.within = own if dimension.within is None else dimension.within
+        if factor.kind == "continuous" and dimension.rule == "same" and not self.within:
+            raise RecipeError(
+                f"No two clips have the same '{factor.name}', which is continuous and has no "
+                "tolerance: give 'within' (or 'rule: tempo')."
+            )
         self.dimension = dimension
         self.kind: FactorKind = factor.kind
         codes = np.arange(len(factor.classes))
