@@ -178,8 +178,8 @@ def test_gradients_are_those_of_the_naive_sum():
 
 def loop_masks(rows, agree, known):
     pairs = [[(i, j) for j in range(rows)] for i in range(rows)]
-    both = [[known(i) and known(j) for i, j in row] for row in pairs]
-    same = [[i != j and b and agree(i, j) for (i, j), b in zip(*x)] for x in zip(pairs, both)]
+    both = [[i != j and known(i) and known(j) for i, j in row] for row in pairs]
+    same = [[b and agree(i, j) for (i, j), b in zip(*x)] for x in zip(pairs, both)]
     other = [[b and not agree(i, j) for (i, j), b in zip(*x)] for x in zip(pairs, both)]
     return torch.tensor(same), torch.tensor(other)
 

@@ -55,7 +55,7 @@ def masks(
     Returns
     -------
     positives, negatives : Tensor of bool, shape (B, B)
-        Symmetric; no row is its own positive.
+        Symmetric; no row is its own positive or negative.
     """
     first, second = values[:, None], values[None]
     if kind == "categorical":
@@ -72,9 +72,9 @@ def masks(
         known = torch.isfinite(values)
         rounding = 2 * torch.finfo(values.dtype).eps * torch.maximum(first.abs(), second.abs())
         same = (first - second).abs() <= (within or 0.0) + (rounding if within else 0.0)
-    known = known[:, None] & known[None]
     itself = torch.eye(len(values), dtype=torch.bool, device=values.device)
-    return same & known & ~itself, ~same & known
+    valid = known[:, None] & known[None] & ~itself
+    return same & valid, ~same & valid
 
 
 class Dimension(BaseModel):
