@@ -230,12 +230,23 @@ def test_cells_run_at_once_give_what_they_give_one_by_one(done, small, tmp_path,
     assert records == [record for record in alone if record["row"] != "ours"]
 
 
-def test_a_cell_that_fails_in_its_process_says_why(small, tmp_path, monkeypatch):
-    broken = [module.Cell("T", f"{n}", "debug", ("training.learning_rate=1e30",)) for n in range(2)]
-    study = replace(PAPERS["marl"](None), cells=lambda seeds: broken)
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_cell_that_fails_is_told_after_the_others_have_run(small, tmp_path, monkeypatch, jobs):
+    some = [
+        module.Cell("T", "broken", "debug", ("training.learning_rate=1e30",)),
+        module.Cell("T", "whole", "debug"),
+    ]
+    study = replace(PAPERS["marl"](None), cells=lambda seeds: some)
     monkeypatch.setitem(PAPERS, "marl", lambda data: study)
     with pytest.raises(RecipeError, match="no longer finite"):
-        reproduce("marl", tmp_path, quick=True, jobs=2)
+        reproduce("marl", tmp_path, quick=True, jobs=jobs)
+    assert (tmp_path / "cells" / "whole-t-0" / "report.html").exists()
+
+
+def test_torchrun_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(RecipeError, match="use --jobs"):
+        reproduce("marl", tmp_path)
 
 
 def studies(tmp_path):
@@ -338,10 +349,10 @@ def test_latent_from_audio_to_tables_and_figure(tmp_path, monkeypatch):
     report, text = reproduce("latent", tmp_path / "out", quick=True)
     records = json.loads((tmp_path / "out" / "tables.json").read_text())
     table = {(r["row"], r["column"]): r for r in records if r["table"] == latent.TABLE_1}
-    assert table["supervised, one factor each", "source"]["paper"] == 0.699
+    assert table["supervised on the training sensors", "source"]["paper"] == 0.699
     rows = {row for row, _ in table}
     assert {"single-view autoencoder", "contrastive, one space", latent.POOLED} <= rows
-    for row in rows - {"supervised, one factor each"}:
+    for row in rows - {"supervised on the training sensors"}:
         source, sensor, average = (table[row, c]["value"] for c in latent.OVERALL)
         assert average == pytest.approx((source + sensor) / 2)
     second = {r["column"] for r in records if r["table"] == latent.TABLE_2}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -297,14 +297,14 @@ def audit_model(
         )
     names = config.factors or _tellable(table)
     factors = {name: table.factors[name] for name in names if name in table.factors}
-    baselines = _baselines(model, data, recipe) if config.baselines else {}
+    baselines = _baselines(model, data.features, rows, recipe) if config.baselines else {}
     return audit(
-        model.embed_features(data.features)[rows],
+        _of_rows(model.embed_features, data.features, rows),
         facets=model.facets,
         factors=factors,
         split=table.split,
         owns=_owns(recipe, factors),
-        baselines={name: block[rows] for name, block in baselines.items()},
+        baselines=baselines,
         classes={name: count for name, count in config.classes.items() if name in factors},
         seeds=config.seeds,
         permutations=config.permutations,
@@ -315,7 +315,9 @@ def audit_model(
     )
 
 
-def _baselines(model: Model, data: Data, recipe: Recipe) -> dict[str, np.ndarray]:
+def _baselines(
+    model: Model, features: np.ndarray, rows: np.ndarray, recipe: Recipe
+) -> dict[str, np.ndarray]:
     """What the network says before it is trained, and what the features say without one.
 
     Where facets pool their frames in other ways than by the mean, the features are pooled in all
@@ -323,9 +325,13 @@ def _baselines(model: Model, data: Data, recipe: Recipe) -> dict[str, np.ndarray
     """
     untrained = Model(_network(recipe, model.frontend), model.frontend, model.mean, model.std)
     ways = {"mean", *recipe.model.pool.values()}
-    pooled = {way: _pooled(data.features, way) for way in sorted(ways)}
+    pools = {"mean": np.mean, "max": np.max, "std": np.std}
+    pooled = {
+        way: _of_rows(lambda part, way=way: pools[way](np.float32(part), axis=1), features, rows)
+        for way in sorted(ways)
+    }
     found = {
-        "untrained network": untrained.embed_features(data.features),
+        "untrained network": _of_rows(untrained.embed_features, features, rows),
         "mean features": pooled["mean"],
     }
     if len(ways) > 1:
@@ -333,13 +339,18 @@ def _baselines(model: Model, data: Data, recipe: Recipe) -> dict[str, np.ndarray
     return found
 
 
-def _pooled(features: np.ndarray, way: str) -> np.ndarray:
-    """One vector a clip: the mean, the maximum or the deviation over frames."""
-    pool = {"mean": np.mean, "max": np.max, "std": np.std}[way]
-    parts = range(0, len(features), 1024)
-    return np.concatenate(
-        [pool(np.float32(features[start : start + 1024]), axis=1) for start in parts]
-    )
+def _of_rows(
+    function: Callable[[np.ndarray], np.ndarray], features: np.ndarray, rows: np.ndarray
+) -> np.ndarray:
+    """Apply a function to some clips, of which no more than a part is ever in memory."""
+    step = _step(features)
+    parts = range(0, len(rows), step)
+    return np.concatenate([function(features[rows[start : start + step]]) for start in parts])
+
+
+def _step(features: np.ndarray) -> int:
+    """Clips to look at together: 64 MiB of float64 at most."""
+    return int(np.clip(2**23 // features[0].size, 1, 1024))
 
 
 def _network(recipe: Recipe, frontend: AnyFrontEnd) -> MultiView:
@@ -458,7 +469,7 @@ def _statistics(
     axes = (0, 1) if per_feature else None
     total: Any = 0.0
     squares: Any = 0.0
-    step = int(np.clip(2**23 // features[0].size, 1, 1024))  # 64 MiB at most
+    step = _step(features)
     for start in range(0, len(rows), step):
         part = features[rows[start : start + step]].astype(np.float64)
         total += part.sum(axis=axes)

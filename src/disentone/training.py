@@ -241,7 +241,7 @@ def evaluate(
                 out = model(
                     split.batch(mine, device),
                     split.sampler.groups,
-                    dataset_size=len(split.sampler),
+                    dataset_size=split.sampler.clips,
                     decode=objective.decodes,
                 )
             sums.add(objective(replace(out, labels=split.known(mine, device)))[1], len(views))
@@ -264,7 +264,7 @@ def _step(
         out = model(
             train.batch(mine, device),
             groups,
-            dataset_size=len(train.sampler),
+            dataset_size=train.sampler.clips,
             progress=progress,
             decode=objective.decodes,
         )
@@ -368,7 +368,8 @@ class _Means:
     def add(self, logs: dict[str, Tensor], rows: int) -> None:
         self.rows += rows
         for name, value in logs.items():
-            self.sums[name] = self.sums.get(name, torch.zeros(())) + value.detach().cpu() * rows
+            more = value.detach() * rows  # stays on its device: copying would wait for it
+            self.sums[name] = self.sums[name] + more if name in self.sums else more
 
     def values(self) -> dict[str, float]:
         return {name: float(value) / self.rows for name, value in self.sums.items()}

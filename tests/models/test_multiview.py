@@ -279,3 +279,14 @@ def test_pooling_needs_frames_and_facets_that_exist():
     config = ModelConfig(**FRAMEWISE.model_dump() | {"pool": {"privat": "std"}})
     with pytest.raises(DataError, match="privat"):
         MultiView(config, FACETS, frames=7, features=6)
+
+
+def test_the_variance_of_a_clip_is_that_of_the_mean_of_its_frames():
+    torch.manual_seed(0)
+    config = ModelConfig(**FRAMEWISE.model_dump() | {"stochastic": True})
+    model = MultiView(config, FACETS, frames=7, features=6)
+    x = torch.randn(1, 7, 6)
+    mean, log_variance = model._alone(model.experts(x))
+    draws = mean + torch.exp(0.5 * log_variance) * torch.randn(100_000, 7, 5)
+    told = model.posterior(x)[1].exp()[0]
+    torch.testing.assert_close(told, draws.mean(1).var(0), rtol=0.03, atol=0)

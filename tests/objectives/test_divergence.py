@@ -3,6 +3,8 @@ import math
 import numpy as np
 import pytest
 import torch
+from outputs import FRAMEWISE
+from outputs import outputs as small_outputs
 
 from disentone.errors import RecipeError
 from disentone.facets import Facets
@@ -169,3 +171,15 @@ def test_reconstruction_is_a_gaussian_likelihood():
     constant = math.log(scale * math.sqrt(2 * math.pi)) * out.x[0].numel()
     expected = -normal.log_prob(out.x).sum((1, 2, 3)).mean() - constant
     torch.testing.assert_close(Reconstruction(scale=scale)(out)["value"], expected)
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (FRAMEWISE, "needs variances"),
+        (FRAMEWISE | {"stochastic": True, "pool": {"private": "max"}}, "pooled by the mean"),
+    ],
+)
+def test_models_without_a_posterior_of_the_clip_are_refused(model, message):
+    with pytest.raises(RecipeError, match=message):
+        Divergence()(small_outputs(**model))

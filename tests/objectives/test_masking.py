@@ -61,7 +61,7 @@ def test_reconstruction_per_entry_is_eq_1_of_latent():
     for view in range(2):
         for clip in range(5):
             difference = out.x[clip, view] - out.reconstruction[clip, view]
-            loop += float(difference.square().mean()) / 5
+            loop += float(difference.square().mean().detach()) / 5
     assert float(told) == pytest.approx(loop, rel=1e-5)
 
 

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -6,7 +7,7 @@ import torch
 from outputs import FACETS, outputs, with_codes
 
 from disentone.errors import RecipeError
-from disentone.objectives import Contrast, Objective, Separation, Similarity
+from disentone.objectives import Contrast, Independence, Objective, Separation, Similarity
 from disentone.objectives.similarity import cosines, infonce, tangent_log
 
 
@@ -162,3 +163,30 @@ def test_a_single_view_is_refused(term):
 def test_a_facet_that_does_not_exist_is_refused(term):
     with pytest.raises(RecipeError, match=r"'shard'.*did you mean 'shared'"):
         Objective([term(facet="shard")], FACETS)
+
+
+def test_partners_for_two_facets_are_compared_with_their_clip_alone():
+    """Columns 1 and 2 agree with column 0 in one facet each, and in nothing with one another."""
+    torch.manual_seed(0)
+    codes = torch.randn(6, 3, 5)
+    out = replace(with_codes(outputs(views=3), codes), groups={"private": (0, 1), "shared": (0, 2)})
+    told = Contrast(facet=None)(out)["value"]
+    pairs = [
+        Contrast(facet=None)(with_codes(outputs(), codes[:, [0, other]]))["value"]
+        for other in (1, 2)
+    ]
+    torch.testing.assert_close(told, torch.stack(pairs).mean())
+
+
+def test_without_a_facet_the_whole_embedding_is_compared(codes):
+    told = Contrast(facet=None, temperature=0.3)(with_codes(outputs(), codes))["value"]
+    first, second = codes.unbind(1)
+    both = [infonce(a, b, temperature=0.3) for a, b in ((first, second), (second, first))]
+    torch.testing.assert_close(told, torch.stack(both).mean())
+
+
+def test_terms_of_one_kind_are_logged_apart():
+    terms = [Independence(width=4), Independence(facet="shared", of="private", width=4)]
+    objective = Objective(terms, FACETS)
+    logs = objective(outputs())[1]
+    assert {"independence", "independence1", "told", "told1", "total"} == set(logs)

@@ -53,7 +53,7 @@ def build_decoder(config: DecoderConfig, *, dim: int, frames: int, features: int
         Shape of the output of one clip.
     """
     if isinstance(config, FrameNetworkConfig):
-        return frame_layers(config, before=dim, out=features)
+        return frame_layers(config, before=dim, out=features, exact="first")
     kind = ConvDecoder if isinstance(config, ConvDecoderConfig) else DenseDecoder
     return kind(config, dim=dim, frames=frames, features=features)  # type: ignore[arg-type]
 

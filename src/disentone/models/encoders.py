@@ -88,7 +88,7 @@ def build_encoder(config: EncoderConfig, *, frames: int, features: int, out: int
     if isinstance(config, ConvEncoderConfig):
         return ConvEncoder(config, frames=frames, features=features, out=out)
     if isinstance(config, FrameNetworkConfig):
-        return frame_layers(config, before=features, out=out)
+        return frame_layers(config, before=features, out=out, exact="last")
     return PatchEncoder(config, features=features, out=out)
 
 
@@ -105,13 +105,23 @@ def dense(before: int, after: int, dropout: float = 0.0) -> list[nn.Module]:
     return [*stage, nn.Dropout(dropout)] if dropout else stage
 
 
-def frame_layers(config: FrameNetworkConfig, *, before: int, out: int) -> nn.Sequential:
-    """Give a perceptron on the last axis: (..., before) to (..., out)."""
+def frame_layers(
+    config: FrameNetworkConfig, *, before: int, out: int, exact: Literal["first", "last"]
+) -> nn.Sequential:
+    """Give a perceptron on the last axis: (..., before) to (..., out).
+
+    The layer next to the latents, ``exact``, stays in float32 under autocast.
+    """
     layers: list[nn.Module] = []
     for _ in range(config.depth):
         layers += dense(before, config.width, config.dropout)
         before = config.width
-    return nn.Sequential(*layers, FullPrecision(before, out))
+    layers.append(nn.Linear(before, out))
+    place = 0 if exact == "first" else -1
+    plain = layers[place]
+    assert isinstance(plain, nn.Linear)  # dense stages begin with one
+    layers[place] = FullPrecision(plain.in_features, plain.out_features)
+    return nn.Sequential(*layers)
 
 
 class PatchEncoder(nn.Module):

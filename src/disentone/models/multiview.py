@@ -177,10 +177,10 @@ class MultiView(nn.Module):
         return pooled
 
     def _pooled_log(self, values: Tensor) -> Tensor:
-        """Average over frames of what is given as logarithms."""
-        return (
-            torch.logsumexp(values, -2) - math.log(values.shape[-2]) if self.framewise else values
-        )
+        """Log-variance of the mean of independent frames, from theirs."""
+        if not self.framewise:
+            return values
+        return torch.logsumexp(values, -2) - 2 * math.log(values.shape[-2])
 
     def rounded(self, mean: Tensor) -> Tensor:
         """Round the means of facets with levels; gradients pass as if nothing was rounded.

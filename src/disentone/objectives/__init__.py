@@ -123,9 +123,9 @@ class Objective(nn.Module):
             parts = term(out, dict(self.learnt.items()).get(str(index)))
             total = total + term.weight * parts["value"]
             name = _name(term)
-            name = name if name not in logs else f"{name}{index}"
-            logs[name] = parts.pop("value").detach()
-            logs.update(parts)
+            number = str(index) if name in logs else ""  # a second term of one kind
+            logs[f"{name}{number}"] = parts.pop("value").detach()
+            logs |= {f"{part}{number if part in logs else ''}": v for part, v in parts.items()}
         logs["total"] = total.detach()
         return total, logs
 

@@ -105,6 +105,11 @@ class Divergence(Term):
 
     def __call__(self, out: Outputs, module: nn.Module | None = None) -> dict[str, Tensor]:
         """Weighted value and unweighted parts, in nats per clip."""
+        if not out.model.config.gaussian:
+            raise RecipeError("Term 'kl' needs variances: set model.stochastic to true.")
+        for name in self.facets or out.facets.names:
+            if out.model.config.pool.get(name, "mean") != "mean":
+                raise RecipeError(f"Term 'kl' needs facets pooled by the mean; '{name}' is not.")
         sums: dict[str, Tensor] = {}
         value = out.z.new_zeros(())
         for name in self.facets or out.facets.names:

@@ -110,8 +110,14 @@ class PairTerm(Term):
         if len(columns) < 2:
             raise RecipeError(f"Term '{self.term}' compares views: some facet needs a relation.")  # type: ignore[attr-defined]
         part = slice(None) if self.facet is None else out.facets.slice(self.facet)
-        codes = [gather(out.mean[:, column, part]) for column in columns]
-        return list(combinations(codes, 2))
+        codes = {column: gather(out.mean[:, column, part]) for column in columns}
+        # The clip itself is the first view; partners for two facets agree with it, not in pairs.
+        alike = [set(group) for group in out.groups.values()]
+        return [
+            (codes[a], codes[b])
+            for a, b in combinations(columns, 2)
+            if any({a, b} <= group for group in alike)
+        ]
 
 
 class Similarity(PairTerm):

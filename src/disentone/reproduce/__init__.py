@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,8 @@ def reproduce(
     """
     if paper not in PAPERS:
         raise RecipeError(f"There is no paper '{paper}'{closest(paper, PAPERS)}")
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise RecipeError("reproduce runs whole cells: use --jobs in place of torchrun.")
     study = PAPERS[paper](None if data is None else str(data))
     out, watcher = Path(out), watcher or Watcher()
     rows = run_cells(
@@ -81,7 +84,9 @@ def reproduce(
     for figure in figures:
         assert isinstance(figure.image, bytes)  # they are drawn in memory
         write_bytes(out / "figures" / f"{slug(figure.caption.partition(':')[0])}.png", figure.image)
-    title = f"disentone · reproduce {paper}" + (" (quick: not the protocol)" if quick else "")
+    title = f"disentone · reproduce {paper}{study.title}" + (
+        " (quick: not the protocol)" if quick else ""
+    )
     report = out / "report.html"
     write_tables_report(title, [study.source], records, figures, report)
     return report, _text(records)

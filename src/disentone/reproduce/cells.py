@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from disentone.audit.card import ALL
+from disentone.datasets.syntone import SynTone
+from disentone.errors import DisentoneError
 from disentone.recipes import Recipe, load_recipe
 from disentone.report import Figure
 from disentone.runs import Data, claim, is_finished, prepare, train
@@ -93,6 +95,8 @@ class Study:
     ----------
     source : str
         The paper, and on what it is reproduced here.
+    title : str
+        What stands in the report's title after the paper's name, such as `` on streets``.
     cells : callable
         Gives the cells for a number of seeds.
     scores : callable
@@ -108,6 +112,7 @@ class Study:
     scores: Callable[[Path, str], dict[str, Score]]
     figures: Callable[[Sequence[Row]], list[Figure]] = lambda rows: []
     quick: tuple[str, ...] = ()
+    title: str = ""
 
 
 def at_path(path: Path) -> str:
@@ -141,12 +146,11 @@ def run_cells(
             if not is_finished(folder):
                 todo.setdefault(folder, _Job(folder, recipe, title))
     if jobs > 1 and len(todo) > 1:
-        _run_at_once(list(todo.values()), jobs, device, watcher)
+        failed = _run_at_once(list(todo.values()), jobs, device, watcher)
     else:
-        prepared: dict[str, Data] = {}
-        for number, job in enumerate(todo.values(), start=1):
-            watcher.note(f"{job.title} ({number} of {len(todo)} runs)")
-            _run(job, prepared, device, watcher)
+        failed = _run_in_turn(list(todo.values()), device, watcher)
+    if failed:
+        raise failed[0]  # after all the others: nothing that was run is lost
     rows = []
     for cell in cells:
         folders = [out / "cells" / cell.folder(seed) for seed in range(cell.seeds)]
@@ -154,6 +158,19 @@ def run_cells(
         kept = [{c: s for c, s in one.items() if c in (cell.columns or one)} for one in found]
         rows.append(Row(cell, kept))
     return rows
+
+
+def _run_in_turn(todo: Sequence[_Job], device: str, watcher: Watcher) -> list[DisentoneError]:
+    failed: list[DisentoneError] = []
+    prepared: dict[str, Data] = {}
+    for number, job in enumerate(todo, start=1):
+        watcher.note(f"{job.title} ({number} of {len(todo)} runs)")
+        try:
+            _run(job, prepared, device, watcher)
+        except DisentoneError as error:
+            watcher.note(f"{job.title} failed: {error}")
+            failed.append(error)
+    return failed
 
 
 def _run(job: _Job, prepared: dict[str, Data], device: str, watcher: Watcher) -> None:
@@ -186,7 +203,15 @@ def _locked(file: Path) -> Iterator[None]:
 _KEPT: dict[str, Data] = {}  # in a worker: the data of its last cell
 
 
-def _run_at_once(todo: Sequence[_Job], jobs: int, device: str, watcher: Watcher) -> None:
+def _run_at_once(
+    todo: Sequence[_Job], jobs: int, device: str, watcher: Watcher
+) -> list[DisentoneError]:
+    prepared: dict[str, Data] = {}
+    for job in todo:  # fills the store, which workers would all do at the same time
+        if not isinstance(job.recipe.data, SynTone):
+            _prepared(job.recipe, prepared, device, watcher)
+    prepared.clear()
+    failed: list[DisentoneError] = []
     threads = max(1, (os.cpu_count() or 1) // jobs)
     show = watcher.stage("Running")
     # Spawned, not forked: torch's threads do not survive a fork.
@@ -194,12 +219,17 @@ def _run_at_once(todo: Sequence[_Job], jobs: int, device: str, watcher: Watcher)
         waiting = {pool.submit(_work, job, device): job for job in todo}
         try:
             for done, future in enumerate(as_completed(waiting), start=1):
-                future.result()
-                watcher.note(f"{waiting[future].title}: done")
+                error = future.exception()
+                if error is not None and not isinstance(error, DisentoneError):
+                    raise error
+                failed += [error] if error is not None else []
+                how = "done" if error is None else f"failed: {error}"
+                watcher.note(f"{waiting[future].title}: {how}")
                 show(done, len(todo))
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+    return failed
 
 
 def _limit(threads: int) -> None:

@@ -65,7 +65,8 @@ def study(data: str | None) -> Study:
             f"'{place}' does not exist: give --data, a folder of SONYC-UST V2 with its "
             "annotations.csv and audio, or the table of another sensor network."
         )
-    sonyc = place.is_dir() and (place / "annotations.csv").exists()
+    names = ("annotations.csv", "annotations.csv.gz")
+    sonyc = place.is_dir() and any((place / name).exists() for name in names)
     where = (
         "on SONYC-UST V2 with DAC's latents, the paper's protocol."
         if sonyc
@@ -77,6 +78,7 @@ def study(data: str | None) -> Study:
         scores=scores,
         figures=figures,
         quick=("training.epochs=1", "audit.seeds=1", "audit.permutations=20"),
+        title=" on SONYC-UST V2" if sonyc else f" on {place.name}, not SONYC-UST",
     )
 
 
@@ -157,7 +159,7 @@ def _supervised(recipe: str, task: str, value: float) -> Cell:
     )
     return Cell(
         TABLE_1,
-        "supervised, one factor each",
+        "supervised on the training sensors",
         recipe,
         settings,
         run=f"supervised {task}",

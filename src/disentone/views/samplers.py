@@ -78,6 +78,7 @@ class ViewSampler:
             self.groups[facet] = (0, *range(column, column + self.partners))
             column += self.partners
         self.anchors = np.repeat(originals[usable], draws)
+        self.clips = int(usable.sum())  # that are anchors, each ``draws`` times an epoch
         self.columns = column
         if not len(self.anchors):
             raise DataError("No clip has partners for every facet: loosen a relation.")
