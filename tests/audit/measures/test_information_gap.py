@@ -141,6 +141,7 @@ def test_kinds_of_factors_and_unknown_values():
         (np.zeros((4, 1)), {"a": np.arange(3)}, "3 values for 4"),
         (np.zeros((4, 1)), {"a": np.zeros(4, int)}, "one value only"),
         (np.zeros((4, 1)), {"a": np.zeros((4, 2))}, "one value a clip"),
+        (np.zeros((4, 1)), {"a": np.array([1, 2, np.inf, 3])}, "infinite"),
     ],
 )
 def test_what_cannot_be_measured_is_refused(codes, factors, message):

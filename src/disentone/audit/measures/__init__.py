@@ -26,6 +26,7 @@ from disentone.audit.measures.interventional import (
 from disentone.audit.measures.matrix import InformationMatrix, information_matrix
 from disentone.audit.measures.measured import Measured
 from disentone.audit.measures.modularity import explicitness, modularity
+from disentone.audit.measures.resampling import estimated
 from disentone.audit.measures.robustness import irs
 from disentone.audit.measures.separation import sap
 
@@ -48,6 +49,7 @@ __all__ = [
     "disentanglement_of",
     "dlig",
     "dmig",
+    "estimated",
     "explicitness",
     "facet_permutation_test",
     "gaussian_total_correlation",

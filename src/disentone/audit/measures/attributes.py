@@ -5,7 +5,7 @@ changes. Where a decoder makes it, give its values; where there are recorded cli
 :func:`recorded_traversal` gives one from them.
 
 Source of both measures: K. N. Watcharasupat, "Controllable music: supervised learning of
-disentangled representations for music generation", 2021, section 3.4.
+disentangled representations for music generation", 2021.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ def mig(
     code little; dead and noise dimensions change nothing beside perfect ones.
 
     Source: R. T. Q. Chen, X. Li, R. Grosse, D. Duvenaud, "Isolating sources of disentanglement in
-    variational autoencoders", 2018, Eq. 6.
+    variational autoencoders", 2018.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ def mig_sup(
     and scores 0. With one factor alone it is the share of that factor's entropy.
 
     Source: Z. Li, J. V. Murkute, P. K. Gyawali, L. Wang, "Progressive learning and disentanglement
-    of hierarchical representations", 2020, Eq. 9.
+    of hierarchical representations", 2020.
 
     Parameters
     ----------
@@ -130,7 +130,7 @@ def dcimig(
     scores 1, also with dead or noise dimensions or with a factor held twice; a rotated one little.
 
     Source: A. Sepliarskaia, J. Kiseleva, M. de Rijke, "How to not measure disentanglement", 2021
-    (DCIMIG, there also called 3CharM).
+    (there 3CharM).
 
     Parameters
     ----------
@@ -171,7 +171,7 @@ def jemmig(
     so a dimension finer than its factor scores below 1.
 
     Source: K. Do, T. Tran, "Theory and evaluation metrics for learning disentangled
-    representations", 2020, section 4.2.
+    representations", 2020.
 
     Parameters
     ----------

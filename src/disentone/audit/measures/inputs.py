@@ -90,6 +90,8 @@ def columns(factors: Factors, *, clips: int) -> list[Column]:
             raise DataError(
                 f"Factor '{column.name}' has {len(column.values)} values for {clips} clips."
             )
+        if np.isinf(column.values).any():
+            raise DataError(f"Factor '{column.name}' has infinite values: leave them unknown.")
         if len(np.unique(column.values[column.known])) < 2:
             raise DataError(f"Factor '{column.name}' has one value only: leave it out.")
     return found
@@ -178,7 +180,7 @@ def _typed(name: str, values: np.ndarray) -> Factor:
     if values.ndim != 1:
         raise DataError(f"Factor '{name}' must have one value a clip: not shape {values.shape}.")
     if np.issubdtype(values.dtype, np.floating):
-        return Factor.continuous(name, values)
+        return Factor(name, "continuous", values.astype(np.float64))
     if np.issubdtype(values.dtype, np.integer):
         return Factor(name, "categorical", np.maximum(values, -1), _names(values))
     labels: list[Any] = values.tolist()

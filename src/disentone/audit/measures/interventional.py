@@ -43,7 +43,7 @@ def z_diff(
 
     Source: I. Higgins, L. Matthey, A. Pal, C. Burgess, X. Glorot, M. Botvinick, S. Mohamed,
     A. Lerchner, "beta-VAE: learning basic visual concepts with a constrained variational
-    framework", 2017, section 3.
+    framework", 2017.
 
     Parameters
     ----------

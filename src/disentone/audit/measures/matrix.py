@@ -92,13 +92,15 @@ def information_matrix(
     rng = np.random.default_rng(seed)
     value, null, spread, entropies, spoken, counts = [], [], [], [], [], []
     for column in found:
-        labels, known = column.classes(factor_bins), column.known
-        value.append(mutual_information(codes=codes[known], labels=labels[known]))
-        mean, deviation = _null(codes[known], labels[known], permutations, rng)
+        known = column.known
+        labels = column.classes(factor_bins)[known]
+        told = np.asfortranarray(codes[known])  # dimensions are read one by one
+        value.append(mutual_information(codes=told, labels=labels))
+        mean, deviation = _null(told, labels, permutations, rng)
         null.append(mean)
         spread.append(deviation)
-        entropies.append(entropy(labels[known]))
-        spoken.append([entropy(code) for code in codes[known].T])
+        entropies.append(entropy(labels))
+        spoken.append([entropy(code) for code in told.T])
         counts.append(int(known.sum()))
     return InformationMatrix(
         np.array(value).T,

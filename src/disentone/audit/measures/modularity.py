@@ -2,8 +2,7 @@
 
 References
 ----------
-K. Ridgeway, M. C. Mozer, "Learning deep disentangled embeddings with the F-statistic loss", 2018,
-section 2.
+K. Ridgeway, M. C. Mozer, "Learning deep disentangled embeddings with the F-statistic loss", 2018.
 """
 
 from __future__ import annotations

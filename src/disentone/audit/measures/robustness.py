@@ -3,7 +3,7 @@
 References
 ----------
 R. Suter, D. Miladinovic, B. Schoelkopf, S. Bauer, "Robustly disentangled causal mechanisms:
-validating deep representations for interventional robustness", 2019 (IRS, sections 3 and 4).
+validating deep representations for interventional robustness", 2019 (IRS).
 """
 
 from __future__ import annotations

@@ -57,26 +57,29 @@ def sap(
         ``each``: by factor.
     """
     chosen(variant, ("corrected", "paper"))
-    codes = table(codes)
+    codes = np.asfortranarray(table(codes))  # dimensions are read one by one
     found = columns(factors, clips=len(codes))
     train, rest = held_out(clips=len(codes), test=test, seed=seed)
     each = {}
     for column in found:
         fit, new = train[column.known[train]], rest[column.known[rest]]
-        scores = np.sort([_score(dim, column, fit, new, bins, variant) for dim in codes.T])
+        scores = np.sort(_scores(codes, column, fit, new, bins, variant))
         each[column.name] = float(scores[-1] - (scores[-2] if len(scores) > 1 else 0.0))
     how = {"variant": variant, "predictor": "line, or thresholds at quantiles", "bins": bins}
     how |= {"train": len(train), "test": len(rest)}
     return Measured(float(np.mean(list(each.values()))), each, len(rest), how)
 
 
-def _score(
-    dim: np.ndarray, column: Column, train: np.ndarray, rest: np.ndarray, bins: int, variant: str
-) -> float:
+def _scores(
+    codes: np.ndarray, column: Column, train: np.ndarray, rest: np.ndarray, bins: int, variant: str
+) -> list[float]:
+    """Held-out score of every dimension."""
     if column.numeric:
-        return _line(dim[train], column.values[train], dim[rest], column.values[rest])
+        true, new = column.values[train], column.values[rest]
+        return [_line(dim[train], true, dim[rest], new) for dim in codes.T]
     labels = column.classes()
-    return _thresholds(dim, labels, train, rest, bins, variant == "corrected")
+    scaled = variant == "corrected"
+    return [_thresholds(dim, labels, train, rest, bins, scaled) for dim in codes.T]
 
 
 def _line(inputs: np.ndarray, values: np.ndarray, new: np.ndarray, true: np.ndarray) -> float:
