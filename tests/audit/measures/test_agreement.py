@@ -37,6 +37,15 @@ def test_agrees_with_the_definition(rng):
     assert udr(runs=[one, two]).value == pytest.approx(expected / 5)
 
 
+def test_lasso_finds_what_correlation_confounds(rng):
+    found = udr(runs=[CODES, -CODES[:, ::-1]], variant="lasso")
+    assert found.value == pytest.approx(0.9)  # the weight 1 less the penalty of 0.1
+    shared = rng.normal(size=(4000, 1))
+    codes = rng.normal(size=(4000, 3)) + 1.5 * shared  # correlated dimensions, found again
+    assert udr(runs=[codes, codes], variant="lasso").value > udr(runs=[codes, codes]).value + 0.2
+    assert udr(runs=[CODES, np.zeros((50, 2))], variant="lasso").value == 0
+
+
 def test_only_informative_dimensions_count(rng):
     noisy = np.c_[CODES, rng.normal(size=(50, 3))]
     mask = np.arange(5) < 2

@@ -11,18 +11,25 @@ S. Duan, L. Matthey, A. Saraiva, N. Watters, C. P. Burgess, A. Lerchner, I. Higg
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import combinations
+from itertools import permutations
 
 import numpy as np
 
-from disentone.audit.measures.inputs import table
+from disentone.audit.measures.inputs import chosen, table
 from disentone.audit.measures.measured import Measured
 from disentone.errors import DataError
 
 __all__ = ["udr"]
 
+PENALTY = 0.1  # of the lasso, as in the paper
 
-def udr(*, runs: Sequence[np.ndarray], informative: Sequence[np.ndarray] | None = None) -> Measured:
+
+def udr(
+    *,
+    runs: Sequence[np.ndarray],
+    informative: Sequence[np.ndarray] | None = None,
+    variant: str = "rank",
+) -> Measured:
     """Unsupervised disentanglement ranking: how alike the dimensions of several runs are.
 
     R(a, b) is abs(rank correlation) of dimension a of one run with dimension b of another, over
@@ -41,6 +48,10 @@ def udr(*, runs: Sequence[np.ndarray], informative: Sequence[np.ndarray] | None 
     informative : sequence of ndarray of bool, shape (dims of the run,), optional
         Of each run; the paper takes dimensions whose KL to the prior exceeds 0.01 nats. By
         default those that vary.
+    variant : {"rank", "lasso"}
+        "lasso": R(a, b) is the absolute weight of dimension a in a lasso (penalty 0.1) that
+        predicts b, all z-scored; runs that agree then score 0.9, for the penalty shrinks weights.
+        The paper uses both.
 
     Returns
     -------
@@ -53,12 +64,14 @@ def udr(*, runs: Sequence[np.ndarray], informative: Sequence[np.ndarray] | None 
     kept = [np.ptp(run, axis=0) > 0 for run in tables]
     if informative is not None:
         kept = [mine & np.asarray(given, dtype=bool) for mine, given in zip(kept, informative)]
-    scored = [_ranks(run[:, mine]) for run, mine in zip(tables, kept)]
+    chosen(variant, ("rank", "lasso"))
+    scored = [(_ranks if variant == "rank" else _scores)(run[:, m]) for run, m in zip(tables, kept)]
+    likeness = _correlations if variant == "rank" else _weights
     pairs = np.full((len(runs), len(runs)), np.nan)
-    for i, j in combinations(range(len(runs)), 2):
-        pairs[i, j] = pairs[j, i] = _alike(np.abs(scored[i].T @ scored[j]))
-    each = {str(index): float(np.nanmedian(row)) for index, row in enumerate(pairs)}
-    how = {"correlation": "rank", "informative": [int(mine.sum()) for mine in kept]}
+    for i, j in permutations(range(len(runs)), 2):
+        pairs[i, j] = _alike(likeness(scored[i], scored[j]))
+    each = {str(index): float(np.nanmedian(row)) for index, row in enumerate(pairs.T)}
+    how = {"variant": variant, "informative": [int(mine.sum()) for mine in kept]}
     return Measured(float(np.mean(list(each.values()))), each, len(tables[0]), how)
 
 
@@ -68,6 +81,24 @@ def _ranks(codes: np.ndarray) -> np.ndarray:
 
     ranks = rankdata(codes, axis=0) - (len(codes) + 1) / 2
     return ranks / np.linalg.norm(ranks, axis=0)
+
+
+def _scores(codes: np.ndarray) -> np.ndarray:
+    return (codes - codes.mean(axis=0)) / codes.std(axis=0)
+
+
+def _correlations(one: np.ndarray, two: np.ndarray) -> np.ndarray:
+    return np.abs(one.T @ two)
+
+
+def _weights(one: np.ndarray, two: np.ndarray) -> np.ndarray:
+    """Absolute weights (dims of one, dims of two) of lassos that predict two from one."""
+    from sklearn.linear_model import Lasso
+
+    if 0 in (one.shape[1], two.shape[1]):
+        return np.zeros((one.shape[1], two.shape[1]))
+    weights = Lasso(alpha=PENALTY).fit(one, two).coef_
+    return np.abs(np.reshape(weights, (two.shape[1], one.shape[1])).T)
 
 
 def _alike(correlation: np.ndarray) -> float:

@@ -7,8 +7,9 @@ label, and continuous ones cut in ``factor_bins`` quantile bins; dimensions are 
 quantile bins. Every factor owns one dimension: the one given in ``own``, or the one that tells it
 best.
 
-Source of all: K. N. Watcharasupat, A. Lerch, "Evaluation of latent space disentanglement in the
-presence of interdependent attributes", 2021.
+Sources: K. N. Watcharasupat, A. Lerch, "Evaluation of latent space disentanglement in the presence
+of interdependent attributes", 2021 (DMIG); K. N. Watcharasupat, "Controllable music: supervised
+learning of disentangled representations for music generation", 2021 (XMIG, DLIG).
 """
 
 from __future__ import annotations
