@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import Ridge
 
-from disentone.audit.measures import completeness_of, dci, disentanglement_of
+from disentone.audit.measures import completeness_of, dci, disentanglement_of, sap
 from disentone.errors import DataError
 from disentone.factors import Factor
 from grids import named, on_grid
@@ -112,3 +112,14 @@ def test_the_split_is_checked(known):
             dci(codes=known.perfect, factors=known.factors, test=test)
     with pytest.raises(DataError, match="boolean"):
         dci(codes=known.perfect, factors=known.factors, test=np.arange(3))
+
+
+@pytest.mark.parametrize("measure", [dci, sap])
+@pytest.mark.parametrize("side", ["fit on", "No held-out"])
+def test_a_factor_must_be_known_on_both_sides(measure, side):
+    values = np.arange(30) % 2
+    test = np.arange(30) >= 15
+    hidden = test if side == "No held-out" else ~test
+    factors = {"a": np.where(hidden, -1, values)}
+    with pytest.raises(DataError, match=side):
+        measure(codes=values[:, None] * 1.0, factors=factors, test=test)

@@ -29,7 +29,15 @@ import numpy as np
 
 from disentone.audit.information import entropy
 from disentone.audit.measures.dci import completeness_of, disentanglement_of
-from disentone.audit.measures.inputs import Column, Factors, chosen, columns, held_out, table
+from disentone.audit.measures.inputs import (
+    Column,
+    Factors,
+    chosen,
+    columns,
+    held_out,
+    known_rows,
+    table,
+)
 from disentone.audit.measures.measured import Measured
 from disentone.audit.probes import fit_probe
 from disentone.audit.scores import class_scores
@@ -310,9 +318,7 @@ def _heard(
 ) -> _Heard:
     chosen(predictor, ("probe", "linear"))
     labels = column.classes(factor_bins)
-    train, rest = train[labels[train] >= 0], rest[labels[rest] >= 0]
-    if len(rest) == 0:
-        raise DataError(f"No held-out clip has a known value of factor '{column.name}'.")
+    train, rest = known_rows(column, train=train, rest=rest)
     if predictor == "probe":
         probe = fit_probe(embedding=block[train], labels=labels[train], seed=seed)
         told, classes = probe.probabilities(block[rest]), probe.classes

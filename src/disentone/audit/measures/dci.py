@@ -17,7 +17,15 @@ from typing import Any
 
 import numpy as np
 
-from disentone.audit.measures.inputs import Column, Factors, chosen, columns, held_out, table
+from disentone.audit.measures.inputs import (
+    Column,
+    Factors,
+    chosen,
+    columns,
+    held_out,
+    known_rows,
+    table,
+)
 from disentone.audit.measures.measured import Measured
 
 __all__ = ["DCI", "completeness_of", "dci", "disentanglement_of"]
@@ -157,7 +165,7 @@ def _told(
     seed: int,
 ) -> tuple[float, np.ndarray]:
     """Held-out score above chance of one factor, and the importance of every dimension (dims,)."""
-    train, rest = train[column.known[train]], rest[column.known[rest]]
+    train, rest = known_rows(column, train=train, rest=rest)
     model = _model(column, predictor, seed).fit(codes[train], column.values[train])
     loss = _losses(column, train, rest)
     losses = loss(model.predict(codes[rest]))

@@ -17,7 +17,7 @@ from disentone.audit.binning import quantile_codes
 from disentone.errors import DataError, closest
 from disentone.factors import Factor, FactorKind
 
-__all__ = ["BINS", "Column", "Factors", "chosen", "columns", "held_out", "table"]
+__all__ = ["BINS", "Column", "Factors", "chosen", "columns", "held_out", "known_rows", "table"]
 
 BINS = 20  # quantile bins of a dimension and of a continuous factor, where nothing else is said
 
@@ -146,6 +146,29 @@ def held_out(
         np.sort(rng.choice(rows, limit, replace=False)) if limit and limit < len(rows) else rows
         for rows in sides
     )
+    return train, rest
+
+
+def known_rows(
+    column: Column, *, train: np.ndarray, rest: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Give the rows of either part that know the factor.
+
+    Parameters
+    ----------
+    column : Column
+    train, rest : ndarray of int
+
+    Raises
+    ------
+    DataError
+        If the factor never changes in the first part, or none of the other knows it.
+    """
+    train, rest = train[column.known[train]], rest[column.known[rest]]
+    if len(np.unique(column.values[train])) < 2:
+        raise DataError(f"Factor '{column.name}' has one value only among the clips to fit on.")
+    if len(rest) == 0:
+        raise DataError(f"No held-out clip has a known value of factor '{column.name}'.")
     return train, rest
 
 

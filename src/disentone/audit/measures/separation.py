@@ -10,7 +10,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from disentone.audit.measures.inputs import Column, Factors, chosen, columns, held_out, table
+from disentone.audit.measures.inputs import (
+    Column,
+    Factors,
+    chosen,
+    columns,
+    held_out,
+    known_rows,
+    table,
+)
 from disentone.audit.measures.measured import Measured
 from disentone.errors import DataError
 
@@ -62,7 +70,7 @@ def sap(
     train, rest = held_out(clips=len(codes), test=test, seed=seed)
     each = {}
     for column in found:
-        fit, new = train[column.known[train]], rest[column.known[rest]]
+        fit, new = known_rows(column, train=train, rest=rest)
         scores = np.sort(_scores(codes, column, fit, new, bins, variant))
         each[column.name] = float(scores[-1] - (scores[-2] if len(scores) > 1 else 0.0))
     how = {"variant": variant, "predictor": "line, or thresholds at quantiles", "bins": bins}
