@@ -243,6 +243,29 @@ def test_a_cell_that_fails_is_told_after_the_others_have_run(small, tmp_path, mo
     assert (tmp_path / "cells" / "whole-t-0" / "report.html").exists()
 
 
+def test_a_cell_that_another_process_is_at_comes_last(small, tmp_path, monkeypatch):
+    import fcntl
+
+    some = [module.Cell("T", name, "debug") for name in ("busy", "free")]
+    study = replace(PAPERS["marl"](None), cells=lambda seeds: some)
+    monkeypatch.setitem(PAPERS, "marl", lambda data: study)
+    lock = tmp_path / "locks" / "busy-t-0"
+    lock.parent.mkdir()
+    other = lock.open("a")
+    fcntl.flock(other, fcntl.LOCK_EX)
+    real, order = module.train, []
+
+    def train(recipe, folder, **options):
+        order.append(folder.name)
+        if folder.name == "free-t-0":
+            other.close()  # the other process is killed: its cell is ours
+        return real(recipe, folder, **options)
+
+    monkeypatch.setattr(module, "train", train)
+    reproduce("marl", tmp_path, quick=True)
+    assert order == ["free-t-0", "busy-t-0"]
+
+
 def test_torchrun_is_refused(tmp_path, monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(RecipeError, match="use --jobs"):

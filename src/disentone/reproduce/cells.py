@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -161,23 +162,31 @@ def run_cells(
 
 
 def _run_in_turn(todo: Sequence[_Job], device: str, watcher: Watcher) -> list[DisentoneError]:
+    """Run cells one after the other, those that another process is at last of all."""
     failed: list[DisentoneError] = []
     prepared: dict[str, Data] = {}
-    for number, job in enumerate(todo, start=1):
+    waiting = deque((number, job, False) for number, job in enumerate(todo, start=1))
+    while waiting:
+        number, job, wait = waiting.popleft()
         watcher.note(f"{job.title} ({number} of {len(todo)} runs)")
         try:
-            _run(job, prepared, device, watcher)
+            if not _run(job, prepared, device, watcher, wait=wait):
+                waiting.append((number, job, True))
         except DisentoneError as error:
             watcher.note(f"{job.title} failed: {error}")
             failed.append(error)
     return failed
 
 
-def _run(job: _Job, prepared: dict[str, Data], device: str, watcher: Watcher) -> None:
-    with _locked(job.folder.parents[1] / "locks" / job.folder.name):
-        if not is_finished(job.folder):  # another process may have run it meanwhile
+def _run(
+    job: _Job, prepared: dict[str, Data], device: str, watcher: Watcher, *, wait: bool = True
+) -> bool:
+    """Run a cell that is not finished; say no if another process is at it and we do not wait."""
+    with _locked(job.folder.parents[1] / "locks" / job.folder.name, wait=wait) as ours:
+        if ours and not is_finished(job.folder):  # another process may have run it meanwhile
             data = _prepared(job.recipe, prepared, device, watcher)
             train(job.recipe, job.folder, data=data, resume=True, device=device, watcher=watcher)
+    return ours
 
 
 def _prepared(recipe: Recipe, prepared: dict[str, Data], device: str, watcher: Watcher) -> Data:
@@ -191,11 +200,15 @@ def _prepared(recipe: Recipe, prepared: dict[str, Data], device: str, watcher: W
 
 
 @contextmanager
-def _locked(file: Path) -> Iterator[None]:
+def _locked(file: Path, *, wait: bool) -> Iterator[bool]:
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("a") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+            ours = True
+        except BlockingIOError:
+            ours = False
+        yield ours
 
 
 # --- several processes --------------------------------------------------------------------------
