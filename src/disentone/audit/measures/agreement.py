@@ -15,7 +15,7 @@ from itertools import permutations
 
 import numpy as np
 
-from disentone.audit.measures.inputs import chosen, table
+from disentone.audit.measures.inputs import chosen, table, z_scored
 from disentone.audit.measures.measured import Measured
 from disentone.errors import DataError
 
@@ -65,8 +65,8 @@ def udr(
     if informative is not None:
         kept = [mine & np.asarray(given, dtype=bool) for mine, given in zip(kept, informative)]
     chosen(variant, ("rank", "lasso"))
-    scored = [(_ranks if variant == "rank" else _scores)(run[:, m]) for run, m in zip(tables, kept)]
-    likeness = _correlations if variant == "rank" else _weights
+    ready, likeness = (_ranks, _correlations) if variant == "rank" else (_scores, _weights)
+    scored = [ready(run[:, mine]) for run, mine in zip(tables, kept)]
     pairs = np.full((len(runs), len(runs)), np.nan)
     for i, j in permutations(range(len(runs)), 2):
         pairs[i, j] = _alike(likeness(scored[i], scored[j]))
@@ -84,7 +84,7 @@ def _ranks(codes: np.ndarray) -> np.ndarray:
 
 
 def _scores(codes: np.ndarray) -> np.ndarray:
-    return (codes - codes.mean(axis=0)) / codes.std(axis=0)
+    return z_scored(codes, fit=codes)
 
 
 def _correlations(one: np.ndarray, two: np.ndarray) -> np.ndarray:

@@ -37,6 +37,7 @@ from disentone.audit.measures.inputs import (
     held_out,
     known_rows,
     table,
+    z_scored,
 )
 from disentone.audit.measures.measured import Measured
 from disentone.audit.probes import fit_probe
@@ -333,10 +334,8 @@ def _linear(
     """Probabilities (clips, classes) and classes of a logistic regression."""
     from sklearn.linear_model import LogisticRegression
 
-    mean, scale = inputs.mean(axis=0), inputs.std(axis=0)
-    scale = np.where(scale > 0, scale, 1.0)
-    model = LogisticRegression(max_iter=1000).fit((inputs - mean) / scale, labels)
-    told = model.predict_proba((new - mean) / scale)
+    model = LogisticRegression(max_iter=1000).fit(z_scored(inputs, fit=inputs), labels)
+    told = model.predict_proba(z_scored(new, fit=inputs))
     return np.maximum(told, 1e-12), np.asarray(model.classes_)
 
 

@@ -25,6 +25,7 @@ from disentone.audit.measures.inputs import (
     held_out,
     known_rows,
     table,
+    z_scored,
 )
 from disentone.audit.measures.measured import Measured
 
@@ -110,8 +111,7 @@ def dci(
     codes = table(codes)
     found = columns(factors, clips=len(codes))
     train, rest = held_out(clips=len(codes), test=test, limit=limit, seed=seed)
-    scale = codes[train].std(axis=0)
-    codes = (codes - codes[train].mean(axis=0)) / np.where(scale > 0, scale, 1.0)
+    codes = z_scored(codes, fit=codes[train])
     told = [_told(codes, c, train, rest, predictor, variant, seed) for c in found]
     importance = np.array([weights for _, weights in told]).T
     names = [column.name for column in found]

@@ -17,7 +17,17 @@ from disentone.audit.binning import quantile_codes
 from disentone.errors import DataError, closest
 from disentone.factors import Factor, FactorKind
 
-__all__ = ["BINS", "Column", "Factors", "chosen", "columns", "held_out", "known_rows", "table"]
+__all__ = [
+    "BINS",
+    "Column",
+    "Factors",
+    "chosen",
+    "columns",
+    "held_out",
+    "known_rows",
+    "table",
+    "z_scored",
+]
 
 BINS = 20  # quantile bins of a dimension and of a continuous factor, where nothing else is said
 
@@ -170,6 +180,19 @@ def known_rows(
     if len(rest) == 0:
         raise DataError(f"No held-out clip has a known value of factor '{column.name}'.")
     return train, rest
+
+
+def z_scored(codes: np.ndarray, *, fit: np.ndarray) -> np.ndarray:
+    """Give codes with the mean and the standard deviation of some of them taken out.
+
+    Parameters
+    ----------
+    codes : ndarray, shape (clips, dims)
+    fit : ndarray, shape (other clips, dims)
+        What mean and deviation are of; a dimension that is constant in it is only centred.
+    """
+    mean, scale = fit.mean(axis=0), fit.std(axis=0)
+    return (codes - mean) / np.where(scale > 1e-12 * np.abs(mean), scale, 1.0)
 
 
 def chosen(variant: str, known: Sequence[str]) -> None:

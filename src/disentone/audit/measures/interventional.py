@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from disentone.audit.measures.inputs import Factors, chosen, columns, table
+from disentone.audit.measures.inputs import Factors, chosen, columns, table, z_scored
 from disentone.audit.measures.measured import Measured
 from disentone.errors import DataError
 
@@ -70,10 +70,8 @@ def z_diff(
     differences = np.abs(first - second) / spread
 
     def answer(fit: np.ndarray, labels: np.ndarray, new: np.ndarray) -> np.ndarray:
-        mean, scale = fit.mean(axis=0), fit.std(axis=0)
-        scale = np.where(scale > 1e-12, scale, 1.0)
-        model = LogisticRegression(max_iter=1000, C=10.0).fit((fit - mean) / scale, labels)
-        return model.predict((new - mean) / scale)
+        model = LogisticRegression(max_iter=1000, C=10.0).fit(z_scored(fit, fit=fit), labels)
+        return model.predict(z_scored(new, fit=fit))
 
     return _scored(differences, factor, answer, batch, variant, seed)
 

@@ -11,7 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from disentone.audit.measures.inputs import BINS, Factors, chosen, columns, held_out, table
+from disentone.audit.measures.inputs import (
+    BINS,
+    Factors,
+    chosen,
+    columns,
+    held_out,
+    table,
+    z_scored,
+)
 from disentone.audit.measures.matrix import information_matrix
 from disentone.audit.measures.measured import Measured
 from disentone.errors import DataError
@@ -119,8 +127,7 @@ def explicitness(
     codes = table(codes)
     found = columns(factors, clips=len(codes))
     train, rest = held_out(clips=len(codes), test=test, limit=limit, seed=seed)
-    scale = codes[train].std(axis=0)
-    codes = (codes - codes[train].mean(axis=0)) / np.where(scale > 0, scale, 1.0)
+    codes = z_scored(codes, fit=codes[train])
     each = {}
     for column in found:
         labels = column.classes(factor_bins)
