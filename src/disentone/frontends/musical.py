@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Literal
 
 import torch
@@ -177,34 +176,27 @@ class Musical(nn.Module):
 
     def forward(self, wave: Tensor) -> Tensor:
         """Waveforms (batch, samples) to features (batch, frames, features)."""
-        power = power_spectrogram(wave, self.window, self.hop)  # (batch, frames, bins)
-        give: dict[str, Callable[[], Tensor]] = {
-            "mel": lambda: self.mel(power),
-            "tempogram": lambda: self.tempogram(power),
-            "cens": lambda: self.cens(self._for_chroma(wave, power)),
-        }
-        out = torch.cat([give[name]() for name in self.parts], dim=-1)
+        out = wave.new_empty(len(wave), 1 + wave.shape[-1] // self.hop, self.features)
+        size = 1 if wave.device.type == "cpu" else max(1, len(wave))  # one clip fits into a cache
+        for part, clips in zip(out.split(size), wave.split(size)):
+            self._fill(part, clips)
         return out.half().float() if self.dtype == "float16" else out
 
-    def mel(self, power: Tensor) -> Tensor:
-        """Power spectrogram (batch, frames, bins) to log10(1 + 10 S) (batch, frames, bands)."""
-        return torch.log1p(10 * (power @ self.mel_weights.T)) / math.log(10)
-
-    def tempogram(self, power: Tensor) -> Tensor:
-        """Power spectrogram (batch, frames, bins) to the tempogram (batch, frames, lags)."""
-        delay = self.config.n_fft // (2 * self.hop)
-        onsets = onset_strength(power @ self.mel_weights.T, delay=delay)
-        return tempogram(onsets, self.lag_window)
-
-    def cens(self, power: Tensor) -> Tensor:
-        """Power spectrogram, of the chroma's window, to CENS (batch, frames, 12)."""
-        return cens(power @ self.chroma_weights.T, self.smoothing)
-
-    def _for_chroma(self, wave: Tensor, power: Tensor) -> Tensor:
-        """Give the power spectrogram that the chroma comes from: the common one, or its own."""
-        if len(self.chroma_window) == len(self.window):
-            return power
-        return power_spectrogram(wave, self.chroma_window, self.hop)
+    def _fill(self, out: Tensor, wave: Tensor) -> None:
+        """Write the features of waveforms (batch, samples) where they belong."""
+        parts = self.parts
+        power = power_spectrogram(wave, self.window, self.hop)  # (batch, frames, bins)
+        if "mel" in parts or "tempogram" in parts:
+            mel = power @ self.mel_weights.T
+            if "mel" in parts:
+                out[..., parts["mel"]] = torch.log1p(10 * mel) / math.log(10)
+            if "tempogram" in parts:
+                onsets = onset_strength(mel, delay=self.config.n_fft // (2 * self.hop))
+                out[..., parts["tempogram"]] = tempogram(onsets, self.lag_window)
+        if "cens" in parts:
+            if len(self.chroma_window) != len(self.window):
+                power = power_spectrogram(wave, self.chroma_window, self.hop)
+            out[..., parts["cens"]] = cens(power @ self.chroma_weights.T, self.smoothing)
 
 
 def _hann(length: int, *, periodic: bool) -> Tensor:
