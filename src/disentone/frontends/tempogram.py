@@ -63,7 +63,6 @@ def tempogram(onsets: Tensor, window: Tensor) -> Tensor:
     padded = torch.cat([onsets[:, :1] * ramp, onsets, onsets[:, -1:] * ramp.flip(0)], dim=1)
     framed = padded.unfold(1, lags, 1)[:, : onsets.shape[1]] * window  # (batch, frames, lags)
     spectrum = torch.fft.rfft(framed, 2 * lags)  # long enough that nothing wraps around
-    power = spectrum.real.square() + spectrum.imag.square()
-    correlation = torch.fft.irfft(power, 2 * lags)[..., :lags]
+    correlation = torch.fft.irfft(spectrum * spectrum.conj(), 2 * lags)[..., :lags]
     largest = correlation[..., :1]  # by Cauchy and Schwarz
     return correlation / torch.where(largest < torch.finfo(largest.dtype).tiny, 1, largest)
