@@ -12,6 +12,7 @@ batch size", 2018 (the schedule).
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -207,17 +208,26 @@ def _train_with_prior(
     seed: int,
 ) -> tuple[MLPClassifier, float]:
     """Fit to the end under a normal prior on the weights; the network and its held-out loss."""
+    from sklearn.exceptions import ConvergenceWarning
     from sklearn.neural_network import MLPClassifier
 
     network = MLPClassifier(
         (HIDDEN,),
         learning_rate_init=SMALL_RATE,
         alpha=PRIOR,
+        batch_size=len(fitted),  # alpha is divided by the size of each batch
+        max_iter=SMALL_STEPS,
+        n_iter_no_change=SMALL_STEPS,  # the prior and not the training loss says when to stop
         random_state=np.random.RandomState(seed),  # scikit-learn takes no other
     )
-    network.set_params(batch_size=len(fitted))  # alpha is divided by the size of each batch
-    for _ in range(SMALL_STEPS):
-        network.partial_fit(inputs[fitted], labels[fitted], classes=classes)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        network.fit(inputs[fitted], labels[fitted])
+    if labels.ndim == 1:  # a class that was never fitted says nothing about a view
+        classes = np.unique(labels[fitted])
+        held = held[np.isin(labels[held], classes)]
+    if len(held) == 0:
+        return network, np.inf
     return network, _loss(_predict(network, inputs[held]), labels[held], classes)
 
 
