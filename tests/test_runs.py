@@ -12,6 +12,7 @@ from disentone import runs
 from disentone.artifact import load
 from disentone.audit import Card
 from disentone.errors import ArtifactError, DataError, RecipeError
+from disentone.preparation import prepare
 from disentone.recipes import load_recipe
 from disentone.watcher import Watcher
 
@@ -155,7 +156,7 @@ def test_the_audit_is_flat_records(finished, recipe):
 def test_without_a_facet_that_owns_a_factor_nothing_leaks(finished, recipe):
     nobodys = [f"facets.{facet}.owns=[]" for facet in ("private", "shared")]
     of_recordings = load_recipe("debug", settings=[*QUICK, *nobodys])
-    data = runs.prepare(recipe)
+    data = prepare(recipe)
     for one, leaks in ((recipe, True), (of_recordings, False)):
         card = runs.audit_model(load(finished), data, one, run="r")
         assert any(record["measure"] == "leak" for record in card.records) == leaks
@@ -163,7 +164,7 @@ def test_without_a_facet_that_owns_a_factor_nothing_leaks(finished, recipe):
 
 
 def test_features_are_standardised_with_the_training_clips_alone(finished, recipe):
-    data, model = runs.prepare(recipe), load(finished)
+    data, model = prepare(recipe), load(finished)
     training = data.features[data.table.where("train")]
     np.testing.assert_allclose(model.mean, training.mean(), rtol=1e-5)
     np.testing.assert_allclose(model.std, training.std(), rtol=1e-5)
@@ -293,7 +294,7 @@ def test_a_class_with_one_clip_is_told_and_left_out_of_training(tones, of_files,
     with (tones / "clips.csv").open("a", newline="") as file:
         csv.writer(file).writerow(["lone.wav", "lone", 500])
     recipe, watcher = of_files(tones, "training.epochs=1"), Notes()
-    data = runs.prepare(recipe, watcher=watcher)
+    data = prepare(recipe, watcher=watcher)
     split = data.table.split[list(data.table.ids).index("lone.wav")]
     runs.train(recipe, tmp_path / "run", data=data, watcher=watcher)
     clips = len(data.table.where(split))
@@ -304,12 +305,12 @@ def test_a_class_with_one_clip_is_told_and_left_out_of_training(tones, of_files,
 
 
 def test_prepared_data_are_the_usable_clips_in_order(tones, of_files):
-    clean = runs.prepare(of_files(tones), cache=tones / "cache")
+    clean = prepare(of_files(tones), cache=tones / "cache")
     assert clean.skipped == []
     assert len(clean.table) == len(clean.features) == 40
     (tones / "sine_3.wav").write_text("overwritten")
     (tones / "square_9.wav").unlink()
-    left = runs.prepare(of_files(tones), cache=tones / "cache")
+    left = prepare(of_files(tones), cache=tones / "cache")
     assert {item.path for item in left.skipped} == {"sine_3.wav", "square_9.wav"}
     assert len(left.table) == len(left.features) == 38
     row = {name: i for i, name in enumerate(clean.table.ids)}
@@ -318,14 +319,14 @@ def test_prepared_data_are_the_usable_clips_in_order(tones, of_files):
 
 
 def test_features_of_files_are_kept_for_the_next_run(tones, of_files, monkeypatch):
-    first = runs.prepare(of_files(tones))
+    first = prepare(of_files(tones))
     assert list((tones.parent / "here" / ".cache" / "disentone").iterdir())
 
     def decoded(*_, **__):
         raise AssertionError("read again")
 
     monkeypatch.setattr("disentone.audio.read", decoded)
-    second = runs.prepare(of_files(tones))
+    second = prepare(of_files(tones))
     np.testing.assert_array_equal(second.features, first.features)
 
 
@@ -333,18 +334,18 @@ def test_no_usable_clip_is_one_sentence(tmp_path, of_files):
     folder = tmp_path / "bad"
     folder.mkdir()
     with pytest.raises(DataError, match="no usable audio file"):
-        runs.prepare(of_files(folder, "data.kinds={}"))
+        prepare(of_files(folder, "data.kinds={}"))
     for name in ("a.wav", "b.wav"):
         soundfile.write(folder / name, np.zeros(RATE), RATE)
     with pytest.raises(DataError, match=r"None of the 2 clips is usable.*silent"):
-        runs.prepare(of_files(folder, "data.kinds={}"))
+        prepare(of_files(folder, "data.kinds={}"))
 
 
 def test_a_split_without_clips_is_named(tmp_path, of_files, rng):
     for i in range(2):
         soundfile.write(tmp_path / f"{i}.wav", 0.1 * rng.standard_normal(RATE), RATE)
     with pytest.raises(DataError, match=r"no usable clip in the (train|valid|test) split"):
-        runs.prepare(of_files(tmp_path, "data.kinds={}"))
+        prepare(of_files(tmp_path, "data.kinds={}"))
 
 
 # --- auditing again -------------------------------------------------------------------------------
@@ -394,7 +395,7 @@ def test_auditing_needs_a_model_and_its_recipe(copied, tmp_path):
 
 def test_training_copies_no_features(of_files, tones):
     """Splits are rows of the store's map, however large it is."""
-    data = runs.prepare(of_files(tones), cache=tones / "cache")
+    data = prepare(of_files(tones), cache=tones / "cache")
     assert isinstance(data.view_features, np.memmap)
     for name in ("train", "valid"):
         statistics = torch.zeros(()), torch.ones(())

@@ -13,6 +13,7 @@ import yaml
 from disentone import cli, runs
 from disentone.artifact import load
 from disentone.errors import ArtifactError, DataError, RecipeError
+from disentone.preparation import prepare
 from disentone.recipes import dump_recipe, load_recipe, parse_recipe
 from disentone.watcher import Watcher
 
@@ -69,7 +70,7 @@ def home(tmp_path_factory):
     (home / "latents.yaml").write_text(yaml.safe_dump(values))
     recipe = load_recipe(home / "latents.yaml")
     watcher = Notes()
-    data = runs.prepare(recipe, cache=home / "cache", watcher=watcher)
+    data = prepare(recipe, cache=home / "cache", watcher=watcher)
     runs.train(recipe, home / "run", data=data, watcher=watcher)
     (home / "notes.txt").write_text("\n".join(watcher.notes))
     return home
@@ -98,7 +99,7 @@ def test_clips_shorter_than_a_frame_are_used_openly(home):
 def test_every_feature_is_standardised_on_its_own(home):
     model = load(home / "run")
     assert model.mean.shape == model.std.shape == (32,)
-    data = runs.prepare(load_recipe(home / "run" / "config.yaml"), cache=home / "cache")
+    data = prepare(load_recipe(home / "run" / "config.yaml"), cache=home / "cache")
     assert data.features.dtype == np.float16
     train = data.features[data.table.where("train")].astype(np.float64)
     np.testing.assert_allclose(model.mean, train.mean((0, 1)), rtol=1e-5, atol=1e-6)
@@ -116,7 +117,7 @@ def test_statistics_of_a_feature_that_stands_still():
 
 def test_a_file_embeds_as_it_does_from_the_store(home):
     model = load(home / "run")
-    data = runs.prepare(load_recipe(home / "run" / "config.yaml"), cache=home / "cache")
+    data = prepare(load_recipe(home / "run" / "config.yaml"), cache=home / "cache")
     from_store = model.embed_features(data.features)
     # The recipe brings clips to -24 LUFS; the files are embedded at the level they have.
     wave = data.table.sounds.read(3, RATE)
@@ -126,7 +127,7 @@ def test_a_file_embeds_as_it_does_from_the_store(home):
 
 def test_a_clip_shorter_than_a_frame_embeds_as_it_does_from_the_store(home):
     model = load(home / "run")
-    data = runs.prepare(load_recipe(home / "run" / "config.yaml"), cache=home / "cache")
+    data = prepare(load_recipe(home / "run" / "config.yaml"), cache=home / "cache")
     row = list(data.table.ids).index("low_99.wav")
     (alone,) = model.embed(home / "clips" / "low_99.wav").values
     (stored,) = model.embed_features(data.features[row : row + 1])
@@ -211,6 +212,6 @@ def test_the_codec_runs_on_a_gpu(home):
     if not torch.cuda.is_available():
         pytest.skip("there is no CUDA device")
     recipe = load_recipe(home / "run" / "config.yaml")
-    on_cpu = runs.prepare(recipe, cache=home / "cache").features
-    on_gpu = runs.prepare(recipe, cache=home / "cache-gpu", device="cuda").features
+    on_cpu = prepare(recipe, cache=home / "cache").features
+    on_gpu = prepare(recipe, cache=home / "cache-gpu", device="cuda").features
     np.testing.assert_allclose(on_gpu, on_cpu, rtol=2e-2, atol=2e-2 * float(on_cpu.std()))

@@ -12,10 +12,10 @@ from disentone.artifact import Model
 from disentone.audit import Card
 from disentone.frontends.logmel import LogMel, LogMelConfig
 from disentone.models import MultiView
+from disentone.preparation import prepare
 from disentone.recipes import load_recipe
 from disentone.report import run as module
 from disentone.report.run import report_run, resynthesise
-from disentone.runs import prepare
 
 
 @pytest.fixture(scope="module")

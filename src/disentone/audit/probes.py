@@ -215,11 +215,11 @@ def _train_with_prior(
         (HIDDEN,),
         learning_rate_init=SMALL_RATE,
         alpha=PRIOR,
-        batch_size=len(fitted),  # alpha is divided by the size of each batch
         max_iter=SMALL_STEPS,
         n_iter_no_change=SMALL_STEPS,  # the prior and not the training loss says when to stop
         random_state=np.random.RandomState(seed),  # scikit-learn takes no other
     )
+    network.set_params(batch_size=len(fitted))  # alpha is divided by the size of each batch
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         network.fit(inputs[fitted], labels[fitted])

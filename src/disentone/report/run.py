@@ -21,7 +21,7 @@ from disentone.report.pictures import write_figures
 
 if TYPE_CHECKING:
     from disentone.artifact import Model
-    from disentone.runs import Data
+    from disentone.preparation import Data
 
 __all__ = ["report_run", "resynthesise"]
 

@@ -17,9 +17,10 @@ from typing import NamedTuple
 from disentone.audit.card import ALL
 from disentone.datasets.syntone import SynTone
 from disentone.errors import DisentoneError
+from disentone.preparation import Data, prepare
 from disentone.recipes import Recipe, load_recipe
 from disentone.report import Figure
-from disentone.runs import Data, claim, is_finished, prepare, train
+from disentone.runs import claim, is_finished, train
 from disentone.watcher import Watcher
 
 __all__ = ["Cell", "Row", "Score", "Study", "at_path", "run_cells", "slug"]

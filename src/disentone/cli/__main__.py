@@ -1,0 +1,5 @@
+"""``python -m disentone.cli``: what torchrun starts."""
+
+from disentone.cli import main
+
+main()

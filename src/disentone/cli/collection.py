@@ -1,0 +1,162 @@
+"""Verbs for collections and models: inspect, embed, info."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from disentone.cli.app import app
+from disentone.cli.screen import Device, Quiet, Screen, Seed, resumable
+
+
+class OnError(StrEnum):
+    """What a file that cannot be used does."""
+
+    skip = "skip"
+    stop = "stop"
+
+
+@app.command(epilog="Example: disentone inspect sounds/ --pattern '{instrument}_{pitch}.wav'")
+def inspect(
+    data: Annotated[Path, typer.Argument(help="Folder or table of audio.")],
+    pattern: Annotated[
+        str | None, typer.Option(help="What file names tell: '{instrument}_{pitch}.wav'.")
+    ] = None,
+    dataset: Annotated[
+        str | None, typer.Option(help="A known dataset in the folder: esc50, nsynth ...")
+    ] = None,
+    split: Annotated[
+        str | None, typer.Option(help="random, stratified:FACTOR, or a factor to split by.")
+    ] = None,
+    segment: Annotated[
+        float | None, typer.Option(help="Cut files into clips of so many seconds.")
+    ] = None,
+    hop: Annotated[
+        float | None, typer.Option(help="Seconds from a segment to the next; needs --segment.")
+    ] = None,
+    json: Annotated[
+        Path | None, typer.Option(help="Write all of it to this JSON file as well.")
+    ] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Files that are decoded at once.")] = 2,
+    seed: Seed = None,
+    quiet: Quiet = False,
+) -> None:
+    """Say what is in a collection: clips, factors, faults, and which relations are possible."""
+    from pydantic import ValidationError
+
+    from disentone import inspection
+    from disentone.datasets.config import CollectionConfig
+    from disentone.errors import DataError
+    from disentone.files import write_json
+
+    options = {
+        "pattern": pattern,
+        "dataset": dataset,
+        "split": split,
+        "segment": segment,
+        "hop": hop,
+        "seed": seed,
+    }
+    given = {name: value for name, value in options.items() if value is not None}
+    try:
+        config = CollectionConfig.model_validate({"path": str(data), **given})
+    except ValidationError as error:
+        problem = error.errors()[0]
+        name = "".join(f"--{part}: " for part in problem["loc"])
+        raise DataError(f"{name}{problem['msg'].removeprefix('Value error, ')}.") from error
+    with Screen(quiet=quiet) as screen:
+        found = inspection.inspect(config, jobs=jobs, progress=screen.stage("Inspecting"))
+    if not quiet:
+        typer.echo(inspection.text(found))
+    if json is not None:
+        write_json(json, found.to_json())
+        typer.echo(json)
+
+
+@app.command(epilog="Example: disentone embed runs/facets sounds/ -o sounds.parquet")
+def embed(
+    model: Annotated[Path, typer.Argument(help="Run folder, or any folder with a model.")],
+    paths: Annotated[list[Path], typer.Argument(help="Audio files, folders and tables.")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="FILE.parquet, .npz, or .npy with a .csv beside it.")
+    ],
+    segment: Annotated[
+        float | None, typer.Option(help="A row for every so many seconds, not for every file.")
+    ] = None,
+    hop: Annotated[
+        float | None, typer.Option(help="Seconds from a segment to the next; needs --segment.")
+    ] = None,
+    cache: Annotated[
+        Path | None, typer.Option(help="Keep features here: the next pass is many times faster.")
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Files that are decoded at once; all cores.")
+    ] = None,
+    on_error: Annotated[
+        OnError, typer.Option(help="What a file that cannot be used does.")
+    ] = OnError.skip,
+    resume: Annotated[bool, typer.Option(help="Go on with what was stopped.")] = False,
+    device: Device = "cpu",
+    quiet: Quiet = False,
+) -> None:
+    """Embed a collection: a row for each file or segment, a column for each facet.
+
+    What was left out is listed in OUT-skipped.csv, with the reason.
+    """
+    from disentone.extraction import embed_collection
+
+    words = [str(model), *map(str, paths)]
+    options = {"--out": out, "--segment": segment, "--hop": hop, "--cache": cache, "--jobs": jobs}
+    words += [w for k, v in options.items() if v is not None for w in (k, str(v))]
+    words += ["--on-error", on_error.value] if on_error is not OnError.skip else []
+    words += ["--device", device] if device != "cpu" else []
+    with Screen(quiet=quiet) as screen:
+        made = resumable(
+            ["disentone", "embed", *words, "--resume"],
+            lambda: embed_collection(
+                model,
+                paths,
+                out,
+                segment=segment,
+                hop=hop,
+                cache=cache,
+                jobs=jobs,
+                device=device,
+                resume=resume,
+                on_error=on_error.value,
+                watcher=screen,
+            ),
+        )
+    typer.echo(made)
+
+
+@app.command(epilog="Example: disentone info runs/demo")
+def info(
+    run: Annotated[Path, typer.Argument(help="Run folder, or any folder with a model.")],
+) -> None:
+    """Say what a model is: facets, front-end, parameters, and what its audit found."""
+    from disentone.artifact import load
+    from disentone.audit import Card
+    from disentone.frontends.latent import DACConfig, HFEncoderConfig
+    from disentone.frontends.musical import MusicalConfig
+
+    model = load(run)
+    size = sum(parameter.numel() for parameter in model.network.parameters())
+    frontend = model.frontend.config
+    named = frontend.kind
+    if isinstance(frontend, MusicalConfig):
+        named += f" ({', '.join(frontend.inputs.chosen())})"
+    if isinstance(frontend, DACConfig | HFEncoderConfig):
+        named += f" {frontend.model} (weights {frontend.digest})"
+    typer.echo(f"recipe     {model.about.get('recipe', 'unknown')}")
+    typer.echo(f"facets     {', '.join(f'{name} ({n})' for name, n in model.facets.items())}")
+    typer.echo(
+        f"front-end  {named}, {frontend.sample_rate} Hz, {frontend.seconds:g} s, "
+        f"{model.frontend.frames} frames x {model.frontend.features} features"
+    )
+    typer.echo(f"network    {size:,} parameters")
+    if (run / "audit.json").exists():
+        typer.echo(f"audit      {Card.load(run / 'audit.json').verdict()}")

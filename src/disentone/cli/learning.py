@@ -1,0 +1,153 @@
+"""Verbs that train: demo, train, reproduce, and the recipes there are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from disentone.cli.app import app
+from disentone.cli.screen import Device, Quiet, Screen, Seed, Settings, resumable
+
+
+@app.command(epilog="Example: disentone demo")
+def demo(
+    out: Annotated[Path | None, typer.Option(help="Run folder; runs/demo by default.")] = None,
+    resume: Annotated[bool, typer.Option(help="Go on with an unfinished demo.")] = False,
+    seed: Seed = None,
+    quiet: Quiet = False,
+) -> None:
+    """Show the main job, offline: make tones, train, audit, and write a report."""
+    from disentone.runs import free_folder, is_finished
+
+    folder = out or Path("runs/demo")
+    if out is None and (folder / "config.yaml").exists() and not resume:
+        if is_finished(folder):
+            folder = free_folder(folder)
+        else:
+            resume = True  # the last one was stopped
+    _train("demo", folder, resume=resume, seed=seed, quiet=quiet)
+
+
+@app.command(
+    epilog="Example: disentone train marl-syntone --out runs/marl --set training.epochs=20 · "
+    "disentone train facets --data sounds/ --facet 'timbre:8 same=instrument' --facet rest:8"
+)
+def train(
+    recipe: Annotated[str, typer.Argument(help="Name of a recipe, or a YAML file.")],
+    data: Annotated[Path | None, typer.Option(help="Folder or table of audio.")] = None,
+    facet: Annotated[
+        list[str] | None,
+        typer.Option(help="A facet: 'timbre:8 same=instrument differ=pitch', 'rest:8'; repeat."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Run folder; runs/RECIPE by default.")] = None,
+    settings: Settings = None,
+    resume: Annotated[bool, typer.Option(help="Go on with an unfinished run.")] = False,
+    seed: Seed = None,
+    device: Device = "cpu",
+    quiet: Quiet = False,
+) -> None:
+    """Train a recipe; leave model, audit and report in a run folder.
+
+    A --facet is NAME:SIZE and what makes clips agree in it: same=FACTOR (or same=recording, for
+    parts of one file), differ=FACTOR, within=TOLERANCE, augment=pitch_shift(-4,4)+gain. A facet
+    without any of these is private: it keeps what the others do not tell.
+    Under torchrun the same command trains in several processes.
+    """
+    folder = out or Path("runs") / Path(recipe).stem
+    _train(
+        recipe,
+        folder,
+        data=data,
+        facets=facet,
+        settings=settings,
+        resume=resume,
+        seed=seed,
+        device=device,
+        quiet=quiet,
+    )
+
+
+@app.command(epilog="Example: disentone reproduce marl --quick --out runs/table1")
+def reproduce(
+    paper: Annotated[str, typer.Argument(help="Which paper: marl, latent or balance.")],
+    data: Annotated[
+        Path | None, typer.Option(help="The paper's data, where you have it; see docs/.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder; runs/reproduce-PAPER.")] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Few clips and epochs: how, not how well.")
+    ] = False,
+    seeds: Annotated[int, typer.Option(min=1, help="Runs of each recipe in the table.")] = 1,
+    jobs: Annotated[int, typer.Option(min=1, help="Cells that are run at once.")] = 1,
+    device: Device = "cpu",
+    quiet: Quiet = False,
+) -> None:
+    """Run a paper's protocol and ablation; print our tables beside the paper's.
+
+    What was already run in the folder is not run again, so a stopped command goes on.
+    """
+    from disentone.reproduce import reproduce as run
+
+    folder = out or Path("runs") / f"reproduce-{paper}"
+    again = ["disentone", "reproduce", paper, "--out", str(folder), "--seeds", str(seeds)]
+    again += ["--data", str(data)] if data is not None else []
+    again += ["--quick"] if quick else []
+    again += ["--jobs", str(jobs)] if jobs > 1 else []
+    again += ["--device", device] if device != "cpu" else []
+    with Screen(quiet=quiet) as screen:
+        report, text = resumable(
+            again,
+            lambda: run(
+                paper,
+                folder,
+                data=data,
+                quick=quick,
+                seeds=seeds,
+                jobs=jobs,
+                device=device,
+                watcher=screen,
+            ),
+        )
+    if not quiet:
+        typer.echo(text)
+    typer.echo(report)
+
+
+@app.command(epilog="Example: disentone recipes")
+def recipes() -> None:
+    """List the recipes that come with disentone."""
+    from disentone.recipes import about_recipe, recipe_names
+
+    for name in recipe_names():
+        typer.echo(f"{name:20s} {about_recipe(name)}")
+
+
+def _train(
+    recipe: str,
+    folder: Path,
+    *,
+    data: Path | None = None,
+    facets: list[str] | None = None,
+    settings: list[str] | None = None,
+    resume: bool = False,
+    seed: int | None = None,
+    device: str = "cpu",
+    quiet: bool = False,
+) -> None:
+    from disentone.recipes import load_recipe
+    from disentone.runs import train as run
+
+    changes = list(settings or []) + ([f"seed={seed}"] if seed is not None else [])
+    loaded = load_recipe(recipe, settings=changes, data=data, facets=facets or ())
+    again = ["disentone", "train", recipe, "--out", str(folder), "--resume"]
+    again += ["--data", str(data)] if data else []
+    again += [word for facet in facets or () for word in ("--facet", facet)]
+    again += [word for change in changes for word in ("--set", change)]
+    again += ["--device", device] if device != "cpu" else []
+    with Screen(quiet=quiet) as screen:
+        report = resumable(
+            again, lambda: run(loaded, folder, resume=resume, device=device, watcher=screen)
+        )
+    typer.echo(report)

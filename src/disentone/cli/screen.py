@@ -1,0 +1,104 @@
+"""What every verb shares: the options that all have, progress on the screen, and Ctrl-C."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from disentone.watcher import Watcher
+
+if TYPE_CHECKING:
+    from disentone.training import Progress as TrainingProgress
+
+__all__ = ["Device", "Quiet", "Screen", "Seed", "Settings", "console", "resumable"]
+
+console = Console(stderr=True)
+
+Seed = Annotated[int | None, typer.Option(help="Seed of everything random.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print the result's path only.")]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", help="Set a recipe's key: training.epochs=10.")
+]
+Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1 ...")]
+
+
+class Screen(Watcher):
+    """A progress bar for every stage, and notes above it."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self.quiet = quiet
+        self.bar = Progress(
+            SpinnerColumn(),
+            TextColumn("[bold]{task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[detail]}"),
+            console=console,
+            disable=quiet,
+        )
+        self._training: TaskID | None = None
+
+    def __enter__(self) -> Screen:
+        self.bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.bar.stop()
+
+    def note(self, text: str) -> None:
+        """Print one line above the bars."""
+        if not self.quiet:
+            self.bar.console.print(text, style="dim", highlight=False, markup=False, soft_wrap=True)
+
+    def stage(self, name: str) -> Callable[[int, int], None]:
+        """Begin a bar."""
+        task = self.bar.add_task(name, total=None, detail="")
+        return lambda done, total: self.bar.update(task, completed=done, total=total)
+
+    def training(self, progress: TrainingProgress) -> None:
+        """Show epoch, loss terms and the time left."""
+        total = progress.epochs * progress.steps
+        if self._training is None:
+            self._training = self.bar.add_task("Training", total=total, detail="")
+        shown = {k: v for k, v in progress.logs.items() if "_" not in k}
+        detail = " ".join(f"{name} {value:.3g}" for name, value in shown.items())
+        if not console.is_terminal and progress.step == progress.steps:
+            self.note(f"epoch {progress.epoch + 1}/{progress.epochs} {detail}")  # for log files
+        self.bar.update(
+            self._training,
+            completed=progress.epoch * progress.steps + progress.step,
+            total=total,
+            detail=f"epoch {progress.epoch + 1}/{progress.epochs} {detail}",
+        )
+
+
+def resumable(again: Sequence[str], work: Callable[[], Any]) -> Any:
+    """Do it; Ctrl-C ends with the command that goes on."""
+    try:
+        return work()
+    except KeyboardInterrupt:
+        console.print(
+            f"Stopped. Go on with: {shlex.join(again)}",
+            style="bold",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )
+        raise typer.Exit(130) from None
