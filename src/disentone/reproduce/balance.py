@@ -149,7 +149,7 @@ def figures(rows: Sequence[Row]) -> list[Figure]:
     return [
         Figure(
             "Told and leaked: what both facets together tell, and what each tells that it should "
-            "not. Right and below is better; the dashed line joins cells that no other beats in both.",
+            "not. Right and below is better; the dashed line joins what nothing beats in both.",
             tradeoff(told),
         ),
         Figure(
