@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, SerializeAsAny, WrapValidator
 from torch import Tensor, nn
 
 from disentone.errors import RecipeError, closest
@@ -21,6 +21,7 @@ from disentone.objectives.divergence import Divergence, KLParts, decomposed_kl
 from disentone.objectives.independence import Critic, Independence
 from disentone.objectives.invariance import Invariance
 from disentone.objectives.masking import Masking
+from disentone.objectives.own import own_term
 from disentone.objectives.reconstruction import Reconstruction
 from disentone.objectives.similarity import Separation, Similarity
 from disentone.objectives.term import Term
@@ -49,7 +50,7 @@ __all__ = [
     "decomposed_kl",
 ]
 
-AnyTerm = Annotated[
+_Ours = Annotated[
     Reconstruction
     | Divergence
     | Agreement
@@ -65,6 +66,7 @@ AnyTerm = Annotated[
     | Triplet,
     Field(discriminator="term"),
 ]
+AnyTerm = Annotated[SerializeAsAny[_Ours], WrapValidator(own_term)]
 
 
 class Objective(nn.Module):
