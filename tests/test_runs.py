@@ -12,6 +12,7 @@ from disentone import runs
 from disentone.artifact import load
 from disentone.audit import Card
 from disentone.errors import ArtifactError, DataError, RecipeError
+from disentone.factors import Factor
 from disentone.preparation import prepare
 from disentone.recipes import load_recipe
 from disentone.watcher import Watcher
@@ -161,6 +162,17 @@ def test_without_a_facet_that_owns_a_factor_nothing_leaks(finished, recipe):
         card = runs.audit_model(load(finished), data, one, run="r")
         assert any(record["measure"] == "leak" for record in card.records) == leaks
         assert ("leak" in card.verdict()) == leaks
+
+
+def test_what_follows_from_an_owned_factor_is_owned_as_well():
+    recipe = load_recipe("debug")
+    known = ["timbre", "frequency", "note_name", "take"]
+    factors = {name: Factor.categorical(name, ["a", "b"]) for name in known}
+    decided = {"frequency": ["note_name", "unheard"], "take": ["timbre"]}
+    assert runs._owns(recipe, factors, decided) == {
+        "private": ["frequency", "note_name"],
+        "shared": ["timbre"],
+    }
 
 
 def test_features_are_standardised_with_the_training_clips_alone(finished, recipe):

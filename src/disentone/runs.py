@@ -18,6 +18,7 @@ from disentone.errors import ArtifactError, RecipeError
 from disentone.factors import Factor
 from disentone.files import write_bytes
 from disentone.frontends.build import AnyFrontEnd, build_frontend
+from disentone.inspection.known import find_decided
 from disentone.models import MultiView
 from disentone.objectives import Objective
 from disentone.preparation import Data, prepare
@@ -209,7 +210,7 @@ def audit_model(
         facets=model.facets,
         factors=factors,
         split=table.split,
-        owns=_owns(recipe, factors),
+        owns=_owns(recipe, factors, find_decided(table)),
         baselines=baselines,
         classes={name: count for name, count in config.classes.items() if name in factors},
         seeds=config.seeds,
@@ -266,9 +267,18 @@ def _network(recipe: Recipe, frontend: AnyFrontEnd) -> MultiView:
     return MultiView(recipe.model, recipe.layout(), **shape)
 
 
-def _owns(recipe: Recipe, factors: Mapping[str, Factor]) -> dict[str, list[str]]:
-    """Audited factors of every facet; none where no facet has any, as nothing can leak then."""
-    owned = {facet: [n for n in names if n in factors] for facet, names in recipe.owns().items()}
+def _owns(
+    recipe: Recipe, factors: Mapping[str, Factor], decided: Mapping[str, Sequence[str]]
+) -> dict[str, list[str]]:
+    """Audited factors of every facet; none where no facet has any, as nothing can leak then.
+
+    A facet that tells a factor tells what follows from it, such as the name of a note: no leak.
+    """
+    told = {
+        facet: dict.fromkeys([*names, *(more for name in names for more in decided.get(name, ()))])
+        for facet, names in recipe.owns().items()
+    }
+    owned = {facet: [name for name in names if name in factors] for facet, names in told.items()}
     return owned if any(owned.values()) else {}
 
 

@@ -156,4 +156,5 @@ def _draw(ax: Any, panel: Panel, names: list[str], groups: list[str]) -> None:
             alpha=0.9,
             ls="none",
         )
+    ax.locator_params(nbins=6)  # long numbers touch each other otherwise
     ax.set(title=panel.title, xlabel=panel.across, ylabel=panel.up)

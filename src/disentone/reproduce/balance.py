@@ -143,7 +143,7 @@ def figures(rows: Sequence[Row]) -> list[Figure]:
     decoded = _panels(
         rows,
         ("decoding error", "decoding error: mean square, standardised features"),
-        ("DSC delta", "DSC delta: right facet's accuracy less the other's"),
+        ("DSC delta", "DSC delta, mean of both factors"),
         better=(-1, 1),
     )
     return [
