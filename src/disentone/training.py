@@ -217,6 +217,7 @@ def fit(
             )
         record |= {f"valid/{name}": value for name, value in validated.items()}
         record["seconds"] = round(time.perf_counter() - began, 3)
+        record["learning_rate"] = optimiser.param_groups[0]["lr"]  # of the last step
         history.append(record)
         better = validated["total"] < best
         if better:
