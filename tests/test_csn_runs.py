@@ -7,7 +7,7 @@ import pytest
 
 from csn_songs import VALUES, write_songs
 from disentone import cli, load
-from disentone.errors import RecipeError
+from disentone.errors import DataError, RecipeError
 from disentone.recipes import parse_recipe
 from disentone.runs import train
 from disentone.watcher import Watcher
@@ -93,3 +93,30 @@ def test_balanced_batches_need_triplets_with_a_factor(tmp_path):
     views = {"term": "triplet", "dimensions": {"genre": {"rule": "views"}}}
     with pytest.raises(RecipeError, match="'balanced' needs a term 'triplet' with a factor"):
         recipe(tmp_path, objective=[views])
+
+
+def test_given_triplets_train_and_unknown_clips_are_refused_by_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    table, notes = write_songs(tmp_path), Notes()
+    rows = ["anchor,positive,negative,dimension"]
+    rows += [f"song{i:02}.wav,song{i + 2:02}.wav,song{i + 1:02}.wav,genre" for i in range(22)]
+    (tmp_path / "triplets.csv").write_text("\n".join(rows))
+    term = {"term": "given", "dimensions": {"genre": "genre"}}
+    given = {"objective": [term, *VALUES["objective"]], "balanced": False}
+    given |= {"triplets": str(tmp_path / "triplets.csv"), "audit": {"permutations": 20, "seeds": 1}}
+    train(recipe(table, **given), tmp_path / "run", watcher=notes)
+    assert "10 of the 22 given triplets are of train clips." in notes.notes
+    assert "4 of the 22 given triplets are of valid clips." in notes.notes
+    last = json.loads((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()[-1])
+    assert {"train/given_genre", "train/triplet_key", "valid/given_correct_genre"} <= set(last)
+
+    (tmp_path / "triplets.csv").write_text(
+        "\n".join([*rows, "song00.wav,what.wav,song01.wav,genre"])
+    )
+    with pytest.raises(DataError, match=r"triplets.csv' names 'what.wav', which the data does not"):
+        train(recipe(table, **given), tmp_path / "again")
+
+
+def test_given_triplets_and_their_term_go_together(tmp_path):
+    with pytest.raises(RecipeError, match="'triplets', a table, and a term 'given' go together"):
+        recipe(tmp_path, triplets="triplets.csv")

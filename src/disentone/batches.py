@@ -10,11 +10,12 @@ import torch
 
 from disentone.clips import ClipTable
 from disentone.datasets.syntone import SynTone
-from disentone.objectives import Objective, Triplet
+from disentone.datasets.triplets import read_triplets
+from disentone.objectives import Given, Objective, Triplet
 from disentone.preparation import Data
 from disentone.recipes import Recipe
 from disentone.training import Split
-from disentone.views import Balance, ViewSampler
+from disentone.views import Balance, TripletSampler, ViewSampler
 from disentone.watcher import Watcher
 
 __all__ = ["make_split", "of_rows", "statistics"]
@@ -43,15 +44,19 @@ def make_split(
     """
     rows = data.views.where(name)
     views = data.views.take(rows)
-    sampler = ViewSampler(
-        views,
-        recipe.relations(),
-        views=recipe.views,
-        seed=recipe.seed,
-        leave_out=name != "train" or not isinstance(recipe.data, SynTone),
-        draws=recipe.draws,
-        balance=_balance(objective, views) if recipe.balanced else None,
-    )
+    sampler: ViewSampler | TripletSampler
+    if recipe.triplets is not None:
+        sampler = _given(recipe, data, name, objective, watcher)
+    else:
+        sampler = ViewSampler(
+            views,
+            recipe.relations(),
+            views=recipe.views,
+            seed=recipe.seed,
+            leave_out=name != "train" or not isinstance(recipe.data, SynTone),
+            draws=recipe.draws,
+            balance=_balance(objective, views) if recipe.balanced else None,
+        )
     clips = len(data.table.where(name))
     for facet, count in sampler.left_out.items():
         relation = recipe.facets[facet].relation
@@ -69,6 +74,19 @@ def make_split(
     }
     # The features are not copied: they may be a map.
     return Split(data.view_features, sampler, *moments, rows, labels)
+
+
+def _given(
+    recipe: Recipe, data: Data, name: str, objective: Objective, watcher: Watcher
+) -> TripletSampler:
+    """Sample the given triplets of one split, and tell how many there are."""
+    assert recipe.triplets is not None
+    given = [term for term in objective.terms if isinstance(term, Given)]
+    asked = dict.fromkeys(one for term in given for one in term.dimensions.values())
+    triplets = read_triplets(recipe.triplets)
+    sampler = TripletSampler(data.views, name, triplets, dimensions=asked, seed=recipe.seed)
+    watcher.note(f"{len(sampler)} of the {len(triplets)} given triplets are of {name} clips.")
+    return sampler
 
 
 def _balance(objective: Objective, views: ClipTable) -> Balance:

@@ -24,7 +24,7 @@ from disentone.models import Groups, MultiView
 from disentone.objectives import Objective
 from disentone.resuming import read_history, restore, rewrite_history, save_state
 from disentone.schedule import reductions
-from disentone.views import ViewSampler
+from disentone.views import TripletSampler, ViewSampler
 
 __all__ = ["Progress", "Split", "TrainingConfig", "fit", "join_processes"]
 
@@ -75,7 +75,7 @@ class Split:
     """
 
     features: Tensor | np.ndarray
-    sampler: ViewSampler
+    sampler: ViewSampler | TripletSampler
     mean: Tensor
     std: Tensor
     rows: np.ndarray | None = None
@@ -87,6 +87,7 @@ class Split:
 
     def batch(self, views: np.ndarray, device: torch.device) -> Tensor:
         """Views (rows, columns) of clips as standardised features (rows, columns, ...)."""
+        views = views[:, : self.sampler.columns]
         index = views.reshape(-1) if self.rows is None else self.rows[views.reshape(-1)]
         x = torch.as_tensor(self.features[index]).to(device).float()
         x = (x - self.mean.to(device)) / self.std.to(device)
@@ -94,8 +95,10 @@ class Split:
 
     def known(self, views: np.ndarray, device: torch.device) -> dict[str, Tensor]:
         """Labels of views (rows, columns), each (rows, columns) or (rows, columns, labels)."""
-        index = torch.from_numpy(views)
-        return {name: values[index].to(device) for name, values in self.labels.items()}
+        index = torch.from_numpy(views[:, : self.sampler.columns])
+        labels = {name: values[index] for name, values in self.labels.items()}
+        labels |= {k: torch.from_numpy(v) for k, v in self.sampler.known(views).items()}
+        return {name: values.to(device) for name, values in labels.items()}
 
 
 @dataclass(frozen=True)

@@ -140,8 +140,9 @@ def treat_short(
         int(row): f"The clip lasts {seconds:.2f} s, less than a segment of {length:g} s."
         for row, seconds in zip(cut.rows[short], cut.seconds[short])
     }
-    kept = [part[~short] for part in (cut.rows, cut.start, cut.seconds)]
-    return Segments(*kept, cut.broken | reasons), []
+    whole = ~short
+    kept = Segments(cut.rows[whole], cut.start[whole], cut.seconds[whole], cut.broken | reasons)
+    return kept, []
 
 
 def _duration(path: str) -> float | str:

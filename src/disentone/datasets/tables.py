@@ -22,7 +22,7 @@ from disentone.datasets.splits import make_splits
 from disentone.errors import DataError, closest
 from disentone.factors import Factor, FactorKind
 
-__all__ = ["TABLE_SUFFIXES", "Collection", "collect", "read_table"]
+__all__ = ["TABLE_SUFFIXES", "Collection", "collect", "read_table", "table_columns"]
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
 
@@ -75,7 +75,7 @@ def read_table(path: str | Path, config: CollectionConfig = _DEFAULTS) -> Collec
         If the table cannot be read, has no path column, or names no usable file.
     """
     path = Path(path)
-    columns, skipped, numbers = _columns(path)
+    columns, skipped, numbers = table_columns(path)
     name = next((n for n in columns if n.strip().lower() in _PATH), None)
     if name is None:
         raise DataError(f"Table '{path}' needs a column 'path', but has: {', '.join(columns)}.")
@@ -168,7 +168,7 @@ def collect(
     return Collection(table, skipped, told + notes + more)
 
 
-def _columns(path: Path) -> tuple[dict[str, list[Any]], list[Skipped], list[int]]:
+def table_columns(path: Path) -> tuple[dict[str, list[Any]], list[Skipped], list[int]]:
     """Columns of a table, rows that do not parse, and the number of every other row."""
     if path.suffix.lower() not in TABLE_SUFFIXES:
         raise DataError(f"'{path}' is no table: use {', '.join(TABLE_SUFFIXES)}.")

@@ -2,6 +2,7 @@
 
 from disentone.views.augmentation import Transform, parse_transform, with_copies
 from disentone.views.balance import Alike, Balance
+from disentone.views.given import TripletSampler
 from disentone.views.relations import CLIP, RECORDING, Relation
 from disentone.views.samplers import ViewSampler
 
@@ -12,6 +13,7 @@ __all__ = [
     "Balance",
     "Relation",
     "Transform",
+    "TripletSampler",
     "ViewSampler",
     "parse_transform",
     "with_copies",

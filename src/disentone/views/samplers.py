@@ -112,6 +112,10 @@ class ViewSampler:
         drawn = [pool.draw(anchors, self.partners, rng) for pool in self._pools]
         return np.concatenate([anchors[:, None], *drawn], axis=1)
 
+    def known(self, views: np.ndarray) -> dict[str, np.ndarray]:
+        """What is known of rows of :meth:`epoch` beside the labels of their clips: nothing."""
+        return {}
+
 
 def _no_partner(
     table: ClipTable, relation: Relation, clips: np.ndarray, alone: np.ndarray, views: int
