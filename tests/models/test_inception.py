@@ -1,8 +1,12 @@
 """The networks of CSN: shapes, counts worked out by hand, and what each clip may depend on."""
 
+import re
+from pathlib import Path
+
 import pytest
 import torch
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from disentone.facets import Facets
 from disentone.frontends.musical import Musical, MusicalConfig
@@ -124,3 +128,19 @@ def test_bfloat16_leaves_the_embedding_in_full_precision():
         low = network(clips())
     assert low.dtype == torch.float32
     torch.testing.assert_close(low, network(clips()), atol=0.3, rtol=0)
+
+
+def test_the_table_in_the_docs_is_what_is_counted():
+    text = (Path(__file__).parents[2] / "docs" / "csn.md").read_text(encoding="utf-8")
+    numbers = r"(\d+) \| ([\d.]+) \| ([\d,]+) \| (\d+) million"
+    rows = re.findall(rf"^\| (mel)(.*?) \| {numbers}", text, re.MULTILINE)
+    assert len(rows) == 7
+    for first, others, out, width, parameters, adds in rows:
+        parts = PARTS if "CENS" in others else {first: PARTS["mel"]}
+        config = InceptionConfig(width=float(width))
+        network = InceptionEncoder(config, parts=parts, out=int(out)).eval()
+        features = max(part.stop for part in parts.values())
+        with FlopCounterMode(display=False) as counter, torch.no_grad():
+            network(torch.zeros(1, 259, features))
+        assert f"{sum(p.numel() for p in network.parameters()):,}" == parameters
+        assert round(counter.get_total_flops() / 2e6) == int(adds)
