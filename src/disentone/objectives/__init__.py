@@ -18,6 +18,7 @@ from disentone.objectives.contrast import Contrast
 from disentone.objectives.covariance import Covariance
 from disentone.objectives.crossview import CrossView
 from disentone.objectives.divergence import Divergence, KLParts, decomposed_kl
+from disentone.objectives.given import Given
 from disentone.objectives.independence import Critic, Independence
 from disentone.objectives.invariance import Invariance
 from disentone.objectives.masking import Masking
@@ -36,6 +37,7 @@ __all__ = [
     "Critic",
     "CrossView",
     "Divergence",
+    "Given",
     "Independence",
     "Invariance",
     "KLParts",
@@ -63,7 +65,8 @@ _Ours = Annotated[
     | CrossView
     | Covariance
     | Classification
-    | Triplet,
+    | Triplet
+    | Given,
     Field(discriminator="term"),
 ]
 AnyTerm = Annotated[SerializeAsAny[_Ours], WrapValidator(own_term)]
