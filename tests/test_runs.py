@@ -11,8 +11,10 @@ import yaml
 from disentone import runs
 from disentone.artifact import load
 from disentone.audit import Card
+from disentone.batches import make_split
 from disentone.errors import ArtifactError, DataError, RecipeError
 from disentone.factors import Factor
+from disentone.objectives import Objective
 from disentone.preparation import prepare
 from disentone.recipes import load_recipe
 from disentone.watcher import Watcher
@@ -407,11 +409,13 @@ def test_auditing_needs_a_model_and_its_recipe(copied, tmp_path):
 
 def test_training_copies_no_features(of_files, tones):
     """Splits are rows of the store's map, however large it is."""
-    data = prepare(of_files(tones), cache=tones / "cache")
+    recipe = of_files(tones)
+    data = prepare(recipe, cache=tones / "cache")
+    objective = Objective(recipe.objective, recipe.layout())
     assert isinstance(data.view_features, np.memmap)
     for name in ("train", "valid"):
-        statistics = torch.zeros(()), torch.ones(())
-        split = runs._split(of_files(tones), data, name, statistics, (), Watcher())
+        moments = torch.zeros(()), torch.ones(())
+        split = make_split(recipe, data, name, moments, objective, Watcher())
         assert np.shares_memory(split.features, data.view_features)
         assert len(split) == len(data.table.where(name))
         index = split.sampler.epoch(0)[:, 0]
