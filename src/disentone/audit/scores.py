@@ -326,9 +326,9 @@ def _estimate(
 
     The half-widths of a t-interval over seeds and of a normal interval over clips are added in
     quadrature. Of grouped clips it is the deviations summed by group that are independent (the
-    cluster-robust error, to which the bootstrap over groups converges). For bounded scores two clips are imagined at either bound (A. Agresti,
-    B. A. Coull, "Approximate is better than 'exact'", 1998), so that 20 right answers of 20 are
-    not taken for certainty.
+    cluster-robust error, to which the bootstrap over groups converges). For bounded scores two
+    clips are imagined at either bound (A. Agresti, B. A. Coull, "Approximate is better than
+    'exact'", 1998), so that 20 right answers of 20 are not taken for certainty.
     """
     if scores.size == 0:
         return Estimate(np.nan, np.nan, np.nan, chance, 0)

@@ -182,7 +182,8 @@ def _each(found: list[Column], jobs: int, *arguments: Any) -> list[_Told]:
         return [_told(column, *arguments) for column in found]
     from joblib import Parallel, delayed
 
-    return list(Parallel(n_jobs=jobs)(delayed(_told)(column, *arguments) for column in found))
+    told: Any = Parallel(n_jobs=jobs)(delayed(_told)(column, *arguments) for column in found)
+    return list(told)
 
 
 def _summary(
