@@ -22,14 +22,22 @@ from disentone.datasets.splits import make_splits
 from disentone.errors import DataError, closest
 from disentone.factors import Factor, FactorKind
 
-__all__ = ["TABLE_SUFFIXES", "Collection", "collect", "read_table"]
+__all__ = [
+    "PATHS",
+    "RECORDINGS",
+    "TABLE_SUFFIXES",
+    "Collection",
+    "collect",
+    "table_columns",
+    "read_table",
+]
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
 
 _DEFAULTS = CollectionConfig()
-_PATH = ("path", "file", "filename", "file_name", "filepath", "file_path", "audio", "audio_path",
+PATHS = ("path", "file", "filename", "file_name", "filepath", "file_path", "audio", "audio_path",
          "audio_file", "audio_filename", "wav")  # fmt: skip
-_RECORDING = ("source_id", "recording", "recording_id")
+RECORDINGS = ("source_id", "recording", "recording_id")
 
 
 @dataclass(frozen=True)
@@ -75,8 +83,8 @@ def read_table(path: str | Path, config: CollectionConfig = _DEFAULTS) -> Collec
         If the table cannot be read, has no path column, or names no usable file.
     """
     path = Path(path)
-    columns, skipped, numbers = _columns(path)
-    name = next((n for n in columns if n.strip().lower() in _PATH), None)
+    columns, skipped, numbers = table_columns(path)
+    name = next((n for n in columns if n.strip().lower() in PATHS), None)
     if name is None:
         raise DataError(f"Table '{path}' needs a column 'path', but has: {', '.join(columns)}.")
     texts = ["" if value is None else str(value).strip() for value in columns.pop(name)]
@@ -154,7 +162,7 @@ def collect(
         columns.pop(name, None)
     columns = {name: [values[row] for row in order] for name, values in columns.items()}
     given = _pop(columns, ("split",))
-    sources = _pop(columns, _RECORDING)
+    sources = _pop(columns, RECORDINGS)
     recordings = _recordings(sources, [os.path.normpath(paths[row]) for row in order])
     factors, notes = _factors(columns, config.kinds, config.tolerances, len(set(recordings)))
     for name, rule in config.derive.items():
@@ -165,8 +173,14 @@ def collect(
     return Collection(table, skipped, notes + more)
 
 
-def _columns(path: Path) -> tuple[dict[str, list[Any]], list[Skipped], list[int]]:
-    """Columns of a table, rows that do not parse, and the number of every other row."""
+def table_columns(path: Path) -> tuple[dict[str, list[Any]], list[Skipped], list[int]]:
+    """Read a table: its columns, rows that do not parse, and the number of every other row.
+
+    Raises
+    ------
+    DataError
+        If it is no table, or cannot be read.
+    """
     if path.suffix.lower() not in TABLE_SUFFIXES:
         raise DataError(f"'{path}' is no table: use {', '.join(TABLE_SUFFIXES)}.")
     try:
