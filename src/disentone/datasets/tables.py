@@ -28,8 +28,8 @@ __all__ = [
     "TABLE_SUFFIXES",
     "Collection",
     "collect",
-    "table_columns",
     "read_table",
+    "table_columns",
 ]
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
