@@ -135,7 +135,7 @@ def audit_arrays(
         watcher.note(note)
     folder = Path(out) if out is not None else Path("audits") / Path(embeddings).stem
     card.save(folder / "audit.json")
-    return _page(folder, card, embedding, chosen, known, rows)
+    return _page(folder, card, embedding, chosen, known, rows, owns or {})
 
 
 def _layout(opened: OpenedEmbeddings, facets: str | None) -> Facets:
@@ -218,8 +218,10 @@ def _page(
     factors: Mapping[str, Factor],
     known: Labelled,
     rows: np.ndarray,
+    owns: Mapping[str, Sequence[str]],
 ) -> Path:
-    from disentone.report import ReportInputs, write_report  # drawing libraries are slow to import
+    from disentone.report import ReportInputs, write_report
+    from disentone.report.page import CARD
 
     shown = np.flatnonzero(known.split[rows] == "test") if not known.made else np.arange(len(rows))
     inputs = ReportInputs(
@@ -228,6 +230,8 @@ def _page(
         factors={name: factor.take(shown) for name, factor in factors.items()},
         card=card.to_json(),
         embedding=embedding[shown],
+        own=owns,
+        counted="items" if known.made else "test items",
         remarks=known.notes,
     )
-    return write_report(inputs, folder / "report.html")
+    return write_report(inputs, folder / "report.html", sections=CARD)

@@ -216,6 +216,7 @@ def _records(
     for part, number in numbers(value).items():
         spread = np.array([one[part] for one in again])
         low, high = number + np.quantile(spread - spread.mean(), [0.025, 0.975])
+        low, high = max(low, 0.0), min(high, 1.0)
         usual = float(np.mean([one[part] for one in by_chance]))
         estimate = Estimate(number, float(low), float(high), usual, value[name].n)
         of_facet = name == "block_dci_disentanglement" and part

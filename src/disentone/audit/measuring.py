@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from disentone.audit.facet_information import BLOCKS
 from disentone.audit.families import BY_DIMENSION, FAMILIES, Found, Study
 from disentone.audit.plan import Plan
 from disentone.audit.records import Record, record_of
+from disentone.audit.scores import Estimate
 from disentone.errors import DataError, closest
 
 __all__ = ["DEFAULT", "MEASURES", "VARIANTS", "chosen_measures", "chosen_variants", "studies",
@@ -58,6 +60,10 @@ VARIANTS: Mapping[tuple[str, str], str] = {
     ("udr", "lasso"): "The paper's other likeness: weights of a lasso, which the penalty makes "
     "smaller, so that runs that agree score 0.9.",
 }
+
+
+# Measures that may be below 0, where a code is worse than chance.
+SIGNED = ("dmig", "xmig", "dlig", "explicitness", "z_diff", "z_min_variance", "z_max_variance")
 
 
 def chosen_measures(asked: Sequence[str]) -> frozenset[str]:
@@ -157,9 +163,16 @@ def study_records(found: Found, *, plan: Plan, study: Study, fitted: bool) -> It
             factor = part or ALL
         variant = study.variants.get(measure, "")
         in_nats = measure == "total_correlation" or variant == "nats"
+        estimate = estimate if in_nats else _within(estimate, signed=measure in SIGNED)
         record = record_of(measure, facet, factor, "nats" if in_nats else "score", estimate)
         record["split"] = "test" if fitted else plan.split
         yield record | _how(how[measure], variant, measure) | more
+
+
+def _within(found: Estimate, *, signed: bool) -> Estimate:
+    """Cut an interval to the range of its measure."""
+    low = found.low if signed else max(found.low, min(0.0, found.value))
+    return replace(found, low=low, high=min(found.high, max(1.0, found.value)))
 
 
 def _how(how: Mapping[str, Any], variant: str, measure: str) -> Record:
