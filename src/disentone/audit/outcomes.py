@@ -30,7 +30,7 @@ class Outcomes:
         Names of the test clips.
     groups : ndarray of int, shape (clips,)
         Recordings, as numbers.
-    scores : mapping of (facet, factor, metric) to ndarray of float16, shape (clips,)
+    scores : mapping of (facet, factor, metric) to ndarray of float32, shape (clips,)
         In [0, 1]; NaN where the factor is unknown.
     """
 

@@ -134,3 +134,39 @@ def _lists(given: list[str] | None, option: str, example: str) -> dict[str, list
     """Read NAME=VALUE+VALUE."""
     pairs = _pairs(given, option, example)
     return {name: [part.strip() for part in text.split("+")] for name, text in pairs.items()}
+
+
+@app.command(epilog="Example: disentone compare runs/one runs/two/audit.json -o comparison")
+def compare(
+    cards: Annotated[list[Path], typer.Argument(help="Two or more audit.json, or their folders.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder for compare.html and compare.json.")
+    ] = None,
+    seed: Seed = None,
+    quiet: Quiet = False,
+) -> None:
+    """Put audits side by side, each compared with the first.
+
+    Scores of probes are paired item by item where both audits are of the same test items.
+    """
+    from disentone.audit import Card
+    from disentone.audit.comparing import compare as differences_of
+    from disentone.errors import DataError
+    from disentone.files import write_json
+    from disentone.report.comparison import differences_text, write_comparison
+
+    if len(cards) < 2:
+        raise DataError("To compare, give two cards or more.")
+    files = [path / "audit.json" if path.is_dir() else path for path in cards]
+    first, *others = loaded = [Card.load(file) for file in files]
+    names = [str(path) for path in cards]
+    found = [differences_of(first, other, seed=seed or 0) for other in others]
+    if not quiet:
+        typer.echo(differences_text(names, found))
+    if out is not None:
+        flat = [
+            {"card": name} | record for name, records in zip(names[1:], found) for record in records
+        ]
+        write_json(out / "compare.json", {"schema": 1, "cards": names, "records": flat})
+        verdicts = [card.verdict() for card in loaded]
+        typer.echo(write_comparison(names, verdicts, found, out / "compare.html"))
