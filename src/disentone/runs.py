@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -93,8 +94,10 @@ def audit_run(
     *,
     data: str | Path | None = None,
     out: str | Path | None = None,
+    beside: Sequence[str | Path] = (),
     seed: int | None = None,
     watcher: Watcher | None = None,
+    **changes: Any,
 ) -> Path:
     """Audit a finished run again, on its own data or on audio that it has never heard.
 
@@ -110,9 +113,13 @@ def audit_run(
     out : path, optional
         Where ``audit.json`` and ``report.html`` go; the run folder, or ``RUN/audit-NAME`` for
         other data.
+    beside : sequence of path
+        Other runs with the same front-end, for UDR: they embed the same clips.
     seed : int, optional
         Of probes and permutations; the run's own by default.
     watcher : Watcher, optional
+    **changes
+        Keys of the recipe's audit: ``measures``, ``variants``, ``seeds``.
 
     Returns
     -------
@@ -124,6 +131,8 @@ def audit_run(
     recipe = load_recipe(run / "config.yaml")
     if seed is not None:
         recipe = recipe.model_copy(update={"seed": seed})
+    audited = {"audit": recipe.audit.model_dump() | changes}
+    recipe = Recipe.model_validate(recipe.model_dump() | audited)
     if data is not None:
         place = {"kind": "collection", "path": str(data)}
         if not isinstance(recipe.data, SynTone):
@@ -141,7 +150,8 @@ def audit_run(
             (watcher or Watcher()).note(f"Factor '{name}' is not known here and is left out.")
     if prepared.skipped:
         write_skipped(out / "skipped.csv", prepared.skipped)
-    card = audit_model(model, prepared, recipe, run=run.name, watcher=watcher)
+    others = {Path(path).name: load(path) for path in beside}
+    card = audit_model(model, prepared, recipe, run=run.name, beside=others, watcher=watcher)
     card.save(out / "audit.json")
     from disentone.report.run import report_run  # drawing libraries are slow to import
 
@@ -186,7 +196,13 @@ def claim(out: Path, recipe: Recipe, *, resume: bool) -> None:
 
 
 def audit_model(
-    model: Model, data: Data, recipe: Recipe, *, run: str, watcher: Watcher | None = None
+    model: Model,
+    data: Data,
+    recipe: Recipe,
+    *,
+    run: str,
+    beside: Mapping[str, Model] | None = None,
+    watcher: Watcher | None = None,
 ) -> Card:
     """Audit a model on a recipe's data: probes learn on its train split and score on its test.
 
@@ -204,6 +220,9 @@ def audit_model(
     names = config.factors or _tellable(table)
     factors = {name: table.factors[name] for name in names if name in table.factors}
     baselines = _baselines(model, data.features, rows, recipe) if config.baselines else {}
+    for name, other in (beside or {}).items():
+        if other.frontend.config != model.frontend.config:
+            raise ArtifactError(f"{name} has another front-end than {run}: they cannot agree.")
     return audit(
         of_rows(model.embed_features, data.features, rows),
         facets=model.facets,
@@ -215,6 +234,14 @@ def audit_model(
         seeds=config.seeds,
         permutations=config.permutations,
         train_limit=config.train_limit,
+        measures=config.measures,
+        variants=config.variants,
+        groups=table.recordings,
+        ids=table.ids,
+        beside={
+            name: of_rows(other.embed_features, data.features, rows)
+            for name, other in (beside or {}).items()
+        },
         seed=recipe.seed,
         run=run,
         progress=(watcher or Watcher()).stage("Auditing"),

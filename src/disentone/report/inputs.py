@@ -90,6 +90,10 @@ class ReportInputs:
         Verdict in sentences, a paragraph each; the card's own if empty.
     notes : sequence of str
         Further paragraphs, after the verdict.
+    counted : str
+        What the rows of the embedding are.
+    remarks : sequence of str
+        What was guessed and decided about the data.
     own : mapping of str to sequence of str
         The factors that each facet is meant to hold: ``{"shared": ["timbre"]}``. Only asked
         where the card has no records of the measure ``"leak"``.
@@ -121,6 +125,8 @@ class ReportInputs:
     embedding: np.ndarray
     summary: Sequence[str] = ()
     notes: Sequence[str] = ()
+    counted: str = "test clips"
+    remarks: Sequence[str] = ()
     own: Mapping[str, Sequence[str]] = field(default_factory=dict)
     config: str = ""
     history: Sequence[Mapping[str, float]] = ()
