@@ -201,7 +201,7 @@ def _dci(study: Study) -> Found:
     given |= options
     found = m.dci(codes=study.codes, replicates=REPLICATES, groups=study.groups, **given)
     shuffled = np.random.default_rng(study.seed).permutation(study.codes)
-    chance = m.dci(codes=shuffled, **given, limit=1_000)
+    chance = m.dci(codes=shuffled, **given, limit=2_000)
     three = ("disentanglement", "completeness", "informativeness")
     told = {
         f"dci_{name}": (getattr(found, name), getattr(chance, name))
