@@ -107,6 +107,7 @@ def _gaps(study: Study) -> Found:
     plain = {"mig": m.mig, "dcimig": m.dcimig, "jemmig": m.jemmig}
     plain |= {"dmig": m.dmig, "xmig": m.xmig, "dlig": m.dlig}
     above = {"mig_sup": m.mig_sup, "modularity": m.modularity}  # these count active dimensions
+    nulls: list[m.InformationMatrix] = []
     several = len(columns(study.factors, clips=len(study.codes))) > 1
     names = [n for n in {**plain, **above} if n in study.names]
     names = [n for n in names if several or n not in ("modularity", "dlig")]
@@ -114,8 +115,7 @@ def _gaps(study: Study) -> Found:
     def each(*, codes: np.ndarray, factors: m.Factors) -> dict[str, Measured]:
         matrix = None
         if any(not study.options(name) for name in names):
-            times = NULLS if set(above) & set(names) else 0
-            matrix = m.information_matrix(codes=codes, factors=factors, permutations=times)
+            matrix = _matrix(codes, factors, nulls, needed=bool(set(above) & set(names)))
         functions: dict[str, Callable[..., Measured]] = {**plain, **above}
         return {
             name: functions[name](
@@ -125,6 +125,26 @@ def _gaps(study: Study) -> Found:
         }
 
     return _halved(each, study)
+
+
+def _matrix(
+    codes: np.ndarray, factors: m.Factors, nulls: list[m.InformationMatrix], *, needed: bool
+) -> m.InformationMatrix:
+    """The matrix, whose null is that of an earlier one of as many clips of these factors.
+
+    A null depends on how often classes and bins occur alone, which parts of one size share.
+    """
+    found = m.information_matrix(codes=codes, factors=factors, permutations=0)
+    if not needed:
+        return found
+    alike = [
+        one for one in nulls if one.names == found.names and abs(one.n - found.n) < 0.05 * one.n
+    ]
+    if alike:
+        return replace(found, null=alike[0].null, spread=alike[0].spread)
+    found = m.information_matrix(codes=codes, factors=factors, permutations=NULLS)
+    nulls.append(found)
+    return found
 
 
 def _separation(study: Study) -> Found:
