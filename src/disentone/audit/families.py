@@ -24,6 +24,7 @@ __all__ = ["BY_DIMENSION", "FAMILIES", "HALVES", "HELD_OUT", "Found", "Study", "
 REPLICATES = 100  # of a bootstrap of what was fitted once
 SAMPLES = 40  # parts of the clips on which everything is measured again
 PERMUTATIONS = 5
+MANY = 20_000  # clips of which two permutations give the mean as well as five of fewer
 MOST = 5_000  # clips of such a part
 PAIRS = 1600  # for each factor
 NULLS = 20  # permutations that say which dimensions are informative
@@ -329,7 +330,7 @@ def _halved(measure: Several, study: Study, *, fitted: bool = False) -> Found:
         factors=part.factors,
         groups=part.groups,
         replicates=SAMPLES,
-        permutations=PERMUTATIONS,
+        permutations=PERMUTATIONS if len(part.codes) < MANY else 2,
         most=MOST,
         seed=study.seed,
         **options,

@@ -86,8 +86,16 @@ def _scores(
         true, new = column.values[train], column.values[rest]
         return [_line(dim[train], true, dim[rest], new) for dim in codes.T]
     labels = column.classes()
-    scaled = variant == "corrected"
-    return [_thresholds(dim, labels, train, rest, bins, scaled) for dim in codes.T]
+    classes = np.intersect1d(labels[train], labels[rest])
+    if len(classes) < 2:
+        raise DataError("A factor has fewer than two classes that both parts of the split have.")
+    train, rest = (rows[np.isin(labels[rows], classes)] for rows in (train, rest))
+    before, true = (np.searchsorted(classes, labels[rows]) for rows in (train, rest))
+    chance = 1 / len(classes)
+    accuracies = [_thresholds(dim[train], before, dim[rest], true, bins) for dim in codes.T]
+    if variant == "corrected":
+        return [max(0.0, (accuracy - chance) / (1 - chance)) for accuracy in accuracies]
+    return accuracies
 
 
 def _line(inputs: np.ndarray, values: np.ndarray, new: np.ndarray, true: np.ndarray) -> float:
@@ -101,24 +109,12 @@ def _line(inputs: np.ndarray, values: np.ndarray, new: np.ndarray, true: np.ndar
 
 
 def _thresholds(
-    dim: np.ndarray,
-    labels: np.ndarray,
-    train: np.ndarray,
-    rest: np.ndarray,
-    bins: int,
-    scaled: bool,
+    inputs: np.ndarray, labels: np.ndarray, new: np.ndarray, true: np.ndarray, bins: int
 ) -> float:
     """Held-out balanced accuracy of the class that each bin of a dimension stands for."""
-    classes = np.intersect1d(labels[train], labels[rest])
-    if len(classes) < 2:
-        raise DataError("A factor has fewer than two classes that both parts of the split have.")
-    train, rest = (rows[np.isin(labels[rows], classes)] for rows in (train, rest))
-    edges = np.unique(np.quantile(dim[train], np.arange(1, bins) / bins, method="higher"))
-    cell = np.searchsorted(edges, dim, side="right")
-    counts = np.zeros((bins, len(classes)))
-    np.add.at(counts, (cell[train], np.searchsorted(classes, labels[train])), 1)
-    told = classes[(counts / counts.sum(axis=0)).argmax(axis=1)][cell[rest]]
-    right = told == labels[rest]
-    accuracy = float(np.mean([right[labels[rest] == c].mean() for c in classes]))
-    chance = 1 / len(classes)
-    return max(0.0, (accuracy - chance) / (1 - chance)) if scaled else accuracy
+    edges = np.unique(np.quantile(inputs, np.arange(1, bins) / bins, method="higher"))
+    cells, classes = np.searchsorted(edges, inputs, side="right"), int(labels.max()) + 1
+    counts = np.bincount(cells * classes + labels, minlength=bins * classes).reshape(bins, classes)
+    told = (counts / counts.sum(axis=0)).argmax(axis=1)[np.searchsorted(edges, new, side="right")]
+    right = np.bincount(true[told == true], minlength=classes)
+    return float(np.mean(right / np.bincount(true, minlength=classes)))
