@@ -133,10 +133,11 @@ asked = found[
     & found.variant.isna()
     | (found.measure == "probe") & (found.facet == "all")
 ]
-asked[["measure", "factor", "first", "second", "difference", "low", "high", "p", "kind"]].round(3)"""
+columns = ["measure", "factor", "first", "second", "difference", "low", "high", "p", "kind"]
+asked[columns].round(3)"""
 
-END = """`report.html` in the folder is the card's page: the same numbers with maps, bars and how each
-came about. `disentone compare` writes such a comparison as a page, too."""
+END = """`report.html` in the folder is the card's page: the same numbers with maps, bars and how
+each came about. `disentone compare` writes such a comparison as a page, too."""
 
 CELLS = (
     ("markdown", INTRO),
