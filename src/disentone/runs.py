@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -128,11 +129,10 @@ def audit_run(
     """
     run = Path(run)
     model = load(run)
-    recipe = load_recipe(run / "config.yaml")
+    settings = [f"audit.{name}={json.dumps(value)}" for name, value in changes.items()]
+    recipe = load_recipe(run / "config.yaml", settings=settings)
     if seed is not None:
         recipe = recipe.model_copy(update={"seed": seed})
-    audited = {"audit": recipe.audit.model_dump() | changes}
-    recipe = Recipe.model_validate(recipe.model_dump() | audited)
     if data is not None:
         place = {"kind": "collection", "path": str(data)}
         if not isinstance(recipe.data, SynTone):

@@ -155,7 +155,8 @@ def audit(
     asked, notes = studies(plan, names=names, variants=published, beside=beside or {}, seed=seed)
     probes, dims = _probe_tasks(plan), _information_tasks(plan, bins, permutations, seed)
     families = [(measured, family, study) for family, study in asked]
-    done = _run([*probes, *families, *dims], jobs, progress)
+    done = _run([*families, *probes, *dims], jobs, progress)  # the longest first
+    found = [next(done) for _ in families]
     records: list[Record] = []
     heard: dict[tuple[str, str], Told] = {}
     scores: dict[tuple[str, str], list[Scores]] = {}
@@ -171,13 +172,12 @@ def audit(
     main = {pair: several[0] for pair, several in scores.items()}
     records += directional_records(main, facets=facets, owns=plan.owns)
     records += block_records(heard, plan=plan, names=names, seed=seed)
-    for family, study in asked:
-        found = next(done)
-        if isinstance(found, str):
-            notes.append(f"Not measured, {found}")
+    for (family, study), one in zip(asked, found):
+        if isinstance(one, str):
+            notes.append(f"Not measured, {one}")
         else:
             fitted = family in ("dci", "explicitness", "separation")
-            records += study_records(found, plan=plan, study=study, fitted=fitted)
+            records += study_records(one, plan=plan, study=study, fitted=fitted)
     for name in plan.targets:
         records += dimension_records(
             next(done), facets=facets, factor=name, bins=bins, split=plan.split

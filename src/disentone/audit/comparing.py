@@ -174,22 +174,22 @@ def _same_chance(key: Key, mine: dict[Key, Record], theirs: dict[Key, Record]) -
     if key[0] != "leak":
         return True
     one, two = (cards.get(("probe", *key[1:]), {}).get("chance") for cards in (mine, theirs))
-    return one is not None and two is not None and abs(one - two) < 1e-9
+    return abs(_real(one) - _real(two)) < 1e-9
 
 
 def _apart(one: Record, two: Record) -> Record:
     """Difference of two numbers that are taken for independent."""
-    bounds = [r.get(name) for r in (one, two) for name in ("value", "low", "high")]
-    if any(bound is None for bound in bounds):
-        known = one["value"] is not None and two["value"] is not None
-        value = two["value"] - one["value"] if known else math.nan
-        return _numbers(value, math.nan, math.nan, math.nan)
-    value = two["value"] - one["value"]
-    down = math.hypot(one["high"] - one["value"], two["value"] - two["low"])
-    up = math.hypot(one["value"] - one["low"], two["high"] - two["value"])
+    first, second = ([_real(r.get(name)) for name in ("value", "low", "high")] for r in (one, two))
+    value = second[0] - first[0]
+    down = math.hypot(first[2] - first[0], second[0] - second[1])
+    up = math.hypot(first[0] - first[1], second[2] - second[0])
     error = (up + down) / 2 / 1.96
     p = math.erfc(abs(value) / error / 2**0.5) if error > 0 else math.nan
     return _numbers(value, value - down, value + up, p)
+
+
+def _real(value: float | None) -> float:
+    return math.nan if value is None else value
 
 
 def _numbers(value: float, low: float, high: float, p: float) -> Record:

@@ -24,6 +24,7 @@ __all__ = ["BY_DIMENSION", "FAMILIES", "HALVES", "HELD_OUT", "Found", "Study", "
 REPLICATES = 100  # of a bootstrap of what was fitted once
 SAMPLES = 40  # parts of the clips on which everything is measured again
 PERMUTATIONS = 5
+MANY = 20_000  # clips of which two permutations give the mean as well as five of fewer
 MOST = 5_000  # clips of such a part
 PAIRS = 1600  # for each factor
 NULLS = 20  # permutations that say which dimensions are informative
@@ -107,6 +108,7 @@ def _gaps(study: Study) -> Found:
     plain = {"mig": m.mig, "dcimig": m.dcimig, "jemmig": m.jemmig}
     plain |= {"dmig": m.dmig, "xmig": m.xmig, "dlig": m.dlig}
     above = {"mig_sup": m.mig_sup, "modularity": m.modularity}  # these count active dimensions
+    nulls: list[m.InformationMatrix] = []
     several = len(columns(study.factors, clips=len(study.codes))) > 1
     names = [n for n in {**plain, **above} if n in study.names]
     names = [n for n in names if several or n not in ("modularity", "dlig")]
@@ -114,8 +116,7 @@ def _gaps(study: Study) -> Found:
     def each(*, codes: np.ndarray, factors: m.Factors) -> dict[str, Measured]:
         matrix = None
         if any(not study.options(name) for name in names):
-            times = NULLS if set(above) & set(names) else 0
-            matrix = m.information_matrix(codes=codes, factors=factors, permutations=times)
+            matrix = _matrix(codes, factors, nulls, needed=bool(set(above) & set(names)))
         functions: dict[str, Callable[..., Measured]] = {**plain, **above}
         return {
             name: functions[name](
@@ -125,6 +126,26 @@ def _gaps(study: Study) -> Found:
         }
 
     return _halved(each, study)
+
+
+def _matrix(
+    codes: np.ndarray, factors: m.Factors, nulls: list[m.InformationMatrix], *, needed: bool
+) -> m.InformationMatrix:
+    """The matrix, whose null is that of an earlier one of as many clips of these factors.
+
+    A null depends on how often classes and bins occur alone, which parts of one size share.
+    """
+    found = m.information_matrix(codes=codes, factors=factors, permutations=0)
+    if not needed:
+        return found
+    alike = [
+        one for one in nulls if one.names == found.names and abs(one.n - found.n) < 0.05 * one.n
+    ]
+    if alike:
+        return replace(found, null=alike[0].null, spread=alike[0].spread)
+    found = m.information_matrix(codes=codes, factors=factors, permutations=NULLS)
+    nulls.append(found)
+    return found
 
 
 def _separation(study: Study) -> Found:
@@ -201,7 +222,7 @@ def _dci(study: Study) -> Found:
     given |= options
     found = m.dci(codes=study.codes, replicates=REPLICATES, groups=study.groups, **given)
     shuffled = np.random.default_rng(study.seed).permutation(study.codes)
-    chance = m.dci(codes=shuffled, **given, limit=1_000)
+    chance = m.dci(codes=shuffled, **given, limit=2_000)
     three = ("disentanglement", "completeness", "informativeness")
     told = {
         f"dci_{name}": (getattr(found, name), getattr(chance, name))
@@ -309,7 +330,7 @@ def _halved(measure: Several, study: Study, *, fitted: bool = False) -> Found:
         factors=part.factors,
         groups=part.groups,
         replicates=SAMPLES,
-        permutations=PERMUTATIONS,
+        permutations=PERMUTATIONS if len(part.codes) < MANY else 2,
         most=MOST,
         seed=study.seed,
         **options,

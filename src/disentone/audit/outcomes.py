@@ -42,7 +42,7 @@ class Outcomes:
         """Write a compressed ``.npz`` atomically."""
         target = io.BytesIO()
         arrays: dict[str, Any] = {
-            BETWEEN.join(key): np.float16(x) for key, x in self.scores.items()
+            BETWEEN.join(key): np.float32(x) for key, x in self.scores.items()
         }
         names = np.array([str(name) for name in self.clips])
         np.savez_compressed(target, clips=names, groups=np.int32(self.groups), **arrays)

@@ -11,7 +11,7 @@ import numpy as np
 
 from disentone.datasets.columns import factor_from_column
 from disentone.datasets.splits import make_splits
-from disentone.datasets.tables import PATHS, RECORDINGS, table_columns
+from disentone.datasets.tables import PATHS, RECORDINGS, recordings_of, table_columns
 from disentone.errors import DataError, closest
 from disentone.factors import Factor, FactorKind
 
@@ -154,7 +154,7 @@ def label_items(
     paths = left.pop(named, None) if named else None
     ids = np.array([str(p) for p in paths] if paths else [str(row) for row in rows])
     grouped = left[group] if group else _taken(left, RECORDINGS)
-    recordings = np.array([str(g) if g else i for g, i in zip(grouped or ids, ids)])
+    recordings = recordings_of(grouped, ids.tolist())
     factors, guesses, notes = {}, [], []
     for name, values in left.items():
         if names and name not in names:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.csv
+import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from disentone.embeddings.layout import about_of
@@ -115,8 +115,8 @@ def _text(path: Path, key: str | None) -> OpenedEmbeddings:
         header = file.readline()
     separators = "\t" if path.suffix.lower() == ".tsv" else ",\t;"
     separator = max(separators, key=header.count)
-    options = pa.csv.ParseOptions(delimiter=separator)
-    return _of_columns(path, pa.csv.read_csv(path, parse_options=options), key)
+    options = pa_csv.ParseOptions(delimiter=separator)
+    return _of_columns(path, pa_csv.read_csv(path, parse_options=options), key)
 
 
 def _of_columns(path: Path, table: pa.Table, key: str | None) -> OpenedEmbeddings:

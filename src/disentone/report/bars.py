@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from markupsafe import Markup
 
@@ -74,10 +75,9 @@ def _bar(
     spread: tuple[float, float],
     x: float,
     step: float,
-    at: object,
+    at: Callable[[float], float],
     index: int,
 ) -> list[Markup]:
-    assert callable(at)
     base, top = at(0.0), at(held.net)
     story = f"{name}: {number(held.net, 3)} nats above chance"
     style = f"b{index % 2}" if held.told else "faint"
