@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from markupsafe import Markup
+
 from disentone.files import write_bytes
 from disentone.report.card import real
 from disentone.report.inputs import Figure
 from disentone.report.page import page
-from disentone.report.svg import data_uri
+from disentone.report.svg import data_uri, element
 from disentone.report.template import Section, render
 
 __all__ = ["write_tables_report"]
@@ -68,7 +70,7 @@ def write_tables_report(
         records = [record for record in tables if str(record["table"]) == name]
         sections.append(Section(f"table-{index}", name, _table(name, records)))
     if figures:
-        pictures = [(f.caption, f.alt or f.caption, _uri(f.image)) for f in figures]
+        pictures = [(f.caption, _picture(f)) for f in figures]
         sections.append(Section("figures", "Figures", render("figures.html", figures=pictures)))
     write_bytes(path, page(title, list(intro), sections).encode("utf-8"))
     return Path(path)
@@ -111,6 +113,12 @@ def _notes(cells: Mapping[tuple[str, str], Entry]) -> list[str]:
             f"{row}, {column}: ours is {abs(widest.difference):.3f} {way}.",
         )
     return notes
+
+
+def _picture(figure: Figure) -> Markup:
+    if isinstance(figure.image, Markup):
+        return figure.image
+    return element("img", src=_uri(figure.image), alt=figure.alt or figure.caption)
 
 
 def _uri(image: Path | bytes) -> str:
