@@ -134,7 +134,7 @@ def _spoke(angle: float, axis: str) -> Markup:
 def _mark(share: float, value: float) -> Markup:
     x, y = _place(0, share)
     text = f"{value:g}".replace("-", "−")
-    return element("text", text, x=x + 4, y=y - 2, font_size=10, fill="currentColor")
+    return element("text", text, x=x + 4, y=y + 11, font_size=10, fill="currentColor")
 
 
 def _line(points: Sequence[tuple[float, float] | None], index: int) -> list[Markup]:
