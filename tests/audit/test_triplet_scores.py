@@ -53,6 +53,15 @@ def test_dimensions_are_scored_on_their_own_triplets(rng):
         assert record["low"] <= record["value"] <= record["high"]
 
 
+def test_a_triplet_of_several_dimensions_counts_in_each(rng):
+    embedding, rows, _ = made(rng, triplets=3)
+    several = [("tempo", "genre"), (), ("tempo",)]
+    records = triplet_scores(embedding=embedding, facets=FACETS, **rows, dimensions=several)
+    assert {(r["factor"], r["n"]) for r in records} == {("all", 3), ("tempo", 2), ("genre", 1)}
+    tempo = next(r for r in records if (r["facet"], r["factor"]) == ("all", "tempo"))
+    assert tempo["value"] == naive(embedding, rows, tuple(FACETS))[[0, 2]].mean()
+
+
 def test_six_facets_have_63_subsets_and_eleven_only_themselves():
     six = facet_subsets(Facets(dict.fromkeys("abcdef", 1)))
     assert len(six) == 63

@@ -55,7 +55,7 @@ def test_those_who_do_not_see_it_are_told_all_values():
 
 
 def test_lines_differ_in_more_than_their_colour():
-    tree = drawn({name: OURS for name in "abcd"})
+    tree = drawn(dict.fromkeys("abcd", OURS))
     dashes = [
         next(p for p in tree.iter(f"{SVG}path") if p.get("class") == f"radar-{i}").get(
             "stroke-dasharray"

@@ -33,7 +33,7 @@ def triplet_scores(
     anchors: np.ndarray | Sequence[int],
     positives: np.ndarray | Sequence[int],
     negatives: np.ndarray | Sequence[int],
-    dimensions: Sequence[str] | None = None,
+    dimensions: Sequence[str | Sequence[str]] | None = None,
     seed: int = 0,
 ) -> list[Record]:
     """Share of triplets whose anchor is nearer to the positive than to the negative.
@@ -50,8 +50,9 @@ def triplet_scores(
         Partition of its columns.
     anchors, positives, negatives : sequence of int, shape (triplets,)
         Rows of the embedding.
-    dimensions : sequence of str, optional
-        In what anchor and positive of each triplet agree, such as ``"tempo"``; ``""`` unknown.
+    dimensions : sequence of str, or of sequences of str, optional
+        In what anchor and positive of each triplet agree, and anchor and negative do not, such as
+        ``"tempo"`` or ``("tempo", "mood")``; nothing or ``""`` where it is not known.
     seed : int
         Of the bootstrap.
 
@@ -90,15 +91,15 @@ def triplet_scores(
     records = _records(list(subsets), ALL, right, ties, rows[0], seed)
     if dimensions is None:
         return records
-    names = np.asarray(dimensions, dtype=object)
-    if len(names) != len(rows[0]):
-        raise DataError(f"{len(rows[0])} triplets need as many dimensions, not {len(names)}.")
+    if len(dimensions) != len(rows[0]):
+        raise DataError(f"{len(rows[0])} triplets need as many dimensions, not {len(dimensions)}.")
+    named = [{names} if isinstance(names, str) else set(names) for names in dimensions]
     shown = [subset for subset, parts in subsets.items() if subset == ALL or len(parts) == 1]
     columns = [list(subsets).index(subset) for subset in shown]
-    for dimension in dict.fromkeys(name for name in names if name):
-        of = np.flatnonzero(names == dimension)
+    for dimension in sorted(set().union(*named) - {""}):
+        of = np.flatnonzero([dimension in names for names in named])
         told, even = (table[of][:, columns] for table in (right, ties))
-        records += _records(shown, str(dimension), told, even, rows[0][of], seed)
+        records += _records(shown, dimension, told, even, rows[0][of], seed)
     return records
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -125,7 +125,8 @@ def _estimates(
             return None, 0.0
         if not np.isfinite(wave).all():
             return None, 0.0
-        return tuple(estimate(wave, sample_rate=SAMPLE_RATE, what=asked.what, by=asked.by))
+        found = estimate(wave, sample_rate=SAMPLE_RATE, what=asked.what, by=asked.by)
+        return found.value, found.confidence
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for start in range(0, len(todo), _BATCH):

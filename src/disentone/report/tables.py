@@ -17,7 +17,7 @@ from disentone.report.page import page
 from disentone.report.svg import data_uri, element
 from disentone.report.template import Section, render
 
-__all__ = ["write_tables_report"]
+__all__ = ["tables_text", "write_tables_report"]
 
 KINDS = ((b"\x89PNG", "image/png"), (b"\xff\xd8", "image/jpeg"))
 
@@ -74,6 +74,34 @@ def write_tables_report(
         sections.append(Section("figures", "Figures", render("figures.html", figures=pictures)))
     write_bytes(path, page(title, list(intro), sections).encode("utf-8"))
     return Path(path)
+
+
+def tables_text(records: Sequence[Mapping[str, Any]]) -> str:
+    """Write the same tables for a terminal.
+
+    Parameters
+    ----------
+    records : sequence of mapping
+        As :func:`write_tables_report` takes them, with a value each.
+    """
+    lines = []
+    for name in dict.fromkeys(record["table"] for record in records):
+        part = [record for record in records if record["table"] == name]
+        columns = list(dict.fromkeys(record["column"] for record in part))
+        rows = list(dict.fromkeys(record["row"] for record in part))
+        width = max(len(row) for row in [*rows, "  paper"]) + 2
+        widths = [max(len(column), 6) + 2 for column in columns]
+        lines += ["", name, " " * width + "".join(c.rjust(w) for c, w in zip(columns, widths))]
+        for row in rows:
+            mine = {r["column"]: r for r in part if r["row"] == row}
+            for title, key in ((row, "value"), ("  paper", "paper")):
+                values = [mine[c].get(key) if c in mine else None for c in columns]
+                if any(value is not None for value in values):
+                    cells = ["–" if v is None else f"{v:.3f}" for v in values]
+                    lines.append(
+                        title.ljust(width) + "".join(c.rjust(w) for c, w in zip(cells, widths))
+                    )
+    return "\n".join(lines[1:])
 
 
 def _table(name: str, records: Sequence[Mapping[str, Any]]) -> Any:

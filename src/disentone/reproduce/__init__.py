@@ -78,7 +78,7 @@ def reproduce(
     )
     records = [record for row in rows for record in _records(row)]
     write_json(out / "tables.json", records)
-    from disentone.report import write_tables_report
+    from disentone.report import tables_text, write_tables_report
 
     figures = study.figures(rows)
     for figure in figures:
@@ -89,7 +89,7 @@ def reproduce(
     )
     report = out / "report.html"
     write_tables_report(title, [study.source], records, figures, report)
-    return report, _text(records)
+    return report, tables_text(records)
 
 
 def _records(row: Row) -> list[dict[str, Any]]:
@@ -120,24 +120,3 @@ def _interval(scores: Sequence[Score]) -> tuple[float, float]:
     values = np.array([score.value for score in scores])
     half = stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
     return float(values.mean() - half), float(values.mean() + half)
-
-
-def _text(records: Sequence[dict[str, Any]]) -> str:
-    lines = []
-    for name in dict.fromkeys(record["table"] for record in records):
-        part = [record for record in records if record["table"] == name]
-        columns = list(dict.fromkeys(record["column"] for record in part))
-        rows = list(dict.fromkeys(record["row"] for record in part))
-        width = max(len(row) for row in [*rows, "  paper"]) + 2
-        widths = [max(len(column), 6) + 2 for column in columns]
-        lines += ["", name, " " * width + "".join(c.rjust(w) for c, w in zip(columns, widths))]
-        for row in rows:
-            mine = {r["column"]: r for r in part if r["row"] == row}
-            for title, key in ((row, "value"), ("  paper", "paper")):
-                values = [mine[c][key] if c in mine else None for c in columns]
-                if any(value is not None for value in values):
-                    cells = ["–" if v is None else f"{v:.3f}" for v in values]
-                    lines.append(
-                        title.ljust(width) + "".join(c.rjust(w) for c, w in zip(cells, widths))
-                    )
-    return "\n".join(lines[1:])
