@@ -87,6 +87,7 @@ def load_msd(folder: Path, config: CollectionConfig) -> Collection:
     columns: dict[str, list[object]] = {
         name: [";".join(groups[track].get(name, ())) or None for track in tracks] for name in TAGS
     }
+    columns = {name: values for name, values in columns.items() if any(values)}
     if splits:
         columns["split"] = [splits[track] for track in tracks]
     paths = [files[track] for track in tracks]
