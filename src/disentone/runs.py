@@ -256,7 +256,9 @@ def _baselines(
     Where facets pool their frames in other ways than by the mean, the features are pooled in all
     of these ways as well: a network must be worth more than its pooling.
     """
-    untrained = Model(untrained_network(recipe, model.frontend), model.frontend, model.mean, model.std)
+    untrained = Model(
+        untrained_network(recipe, model.frontend), model.frontend, model.mean, model.std
+    )
     ways = {"mean", *recipe.model.pool.values()}
     pools = {"mean": np.mean, "max": np.max, "std": np.std}
     pooled = {

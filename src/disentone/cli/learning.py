@@ -72,7 +72,7 @@ def train(
 
 @app.command(epilog="Example: disentone reproduce marl --quick --out runs/table1")
 def reproduce(
-    paper: Annotated[str, typer.Argument(help="Which paper: marl, latent or balance.")],
+    paper: Annotated[str, typer.Argument(help="Which paper: marl, latent, balance or csn.")],
     data: Annotated[
         Path | None, typer.Option(help="The paper's data, where you have it; see docs/.")
     ] = None,

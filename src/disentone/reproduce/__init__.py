@@ -11,7 +11,7 @@ import numpy as np
 
 from disentone.errors import RecipeError, closest
 from disentone.files import write_bytes, write_json
-from disentone.reproduce import balance, latent, marl
+from disentone.reproduce import balance, csn, latent, marl
 from disentone.reproduce.cells import Row, Score, Study, run_cells, slug
 from disentone.watcher import Watcher
 
@@ -21,6 +21,7 @@ PAPERS: dict[str, Callable[[str | None], Study]] = {
     "marl": marl.study,
     "latent": latent.study,
     "balance": balance.study,
+    "csn": csn.study,
 }
 
 
@@ -39,7 +40,7 @@ def reproduce(
 
     Parameters
     ----------
-    paper : {"marl", "latent", "balance"}
+    paper : {"marl", "latent", "balance", "csn"}
     out : path
         Every cell is a run folder below it; ``tables.json``, ``report.html`` and ``figures/`` are
         the result.
@@ -76,14 +77,17 @@ def reproduce(
     rows = run_cells(
         study, out, quick=quick, seeds=seeds, jobs=jobs, device=device, watcher=watcher
     )
-    records = [record for row in rows for record in _records(row)]
+    records = [record for row in study.arranged(rows) for record in _records(row)]
     write_json(out / "tables.json", records)
     from disentone.report import tables_text, write_tables_report
 
     figures = study.figures(rows)
     for figure in figures:
-        assert isinstance(figure.image, bytes)  # they are drawn in memory
-        write_bytes(out / "figures" / f"{slug(figure.caption.partition(':')[0])}.png", figure.image)
+        assert isinstance(figure.image, bytes | str)  # they are drawn in memory, some as SVG
+        drawn = figure.image if isinstance(figure.image, bytes) else figure.image.encode()
+        suffix = "png" if isinstance(figure.image, bytes) else "svg"
+        name = slug(figure.caption.partition(":")[0])
+        write_bytes(out / "figures" / f"{name}.{suffix}", drawn)
     title = f"disentone · reproduce {paper}{study.title}" + (
         " (quick: not the protocol)" if quick else ""
     )
