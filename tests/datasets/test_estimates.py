@@ -3,7 +3,9 @@ import json
 import numpy as np
 import pytest
 import soundfile
+from typer.testing import CliRunner
 
+from disentone.cli import app
 from disentone.datasets import estimates
 from disentone.datasets.config import CollectionConfig
 from disentone.datasets.folder import open_collection
@@ -81,6 +83,14 @@ def test_segments_have_the_key_of_their_clip(folder):
 def test_inspect_tells_of_them(folder):
     found = inspect(CollectionConfig(path=str(folder), derive={"key": "estimate"}))
     assert "key" in {factor.name for factor in found.factors}
+
+
+def test_the_command_line_derives_factors_to_look_at(folder):
+    result = CliRunner().invoke(app, ["inspect", str(folder), "--derive", "key=estimate"])
+    assert result.exit_code == 0, result.output
+    assert "D major" in result.output
+    wrong = CliRunner().invoke(app, ["inspect", str(folder), "--derive", "key"])
+    assert "must look like tempo=estimate" in str(wrong.exception)
 
 
 @pytest.mark.parametrize(
