@@ -29,7 +29,7 @@ from disentone.skipped import write_skipped
 from disentone.training import fit, join_processes
 from disentone.watcher import Watcher
 
-__all__ = ["audit_run", "free_folder", "is_finished", "train"]
+__all__ = ["audit_run", "free_folder", "is_finished", "train", "untrained_network"]
 
 
 def train(
@@ -256,7 +256,9 @@ def _baselines(
     Where facets pool their frames in other ways than by the mean, the features are pooled in all
     of these ways as well: a network must be worth more than its pooling.
     """
-    untrained = Model(_network(recipe, model.frontend), model.frontend, model.mean, model.std)
+    untrained = Model(
+        untrained_network(recipe, model.frontend), model.frontend, model.mean, model.std
+    )
     ways = {"mean", *recipe.model.pool.values()}
     pools = {"mean": np.mean, "max": np.max, "std": np.std}
     pooled = {
@@ -272,7 +274,7 @@ def _baselines(
     return found
 
 
-def _network(recipe: Recipe, frontend: AnyFrontEnd) -> MultiView:
+def untrained_network(recipe: Recipe, frontend: AnyFrontEnd) -> MultiView:
     """Give a recipe's network, untrained: the same for the same seed."""
     torch.manual_seed(recipe.seed)
     return build_network(recipe.model, recipe.layout(), frontend)
@@ -328,7 +330,7 @@ def _train(
     recipe: Recipe, data: Data, out: Path, *, resume: bool, device: str, watcher: Watcher
 ) -> Model:
     frontend, facets = build_frontend(recipe.frontend), recipe.layout()
-    network = _network(recipe, frontend)
+    network = untrained_network(recipe, frontend)
     train_clips = data.table.take(data.table.where("train"))
     objective = Objective(recipe.objective, facets, train_clips.factors)
     train_rows = data.table.where("train")

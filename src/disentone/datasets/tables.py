@@ -16,6 +16,7 @@ from disentone.audio import Skipped
 from disentone.clips import ClipTable
 from disentone.datasets.columns import derived_factor, factor_from_column
 from disentone.datasets.config import CollectionConfig
+from disentone.datasets.estimates import estimated_factor, is_estimate
 from disentone.datasets.files import FileSounds
 from disentone.datasets.segments import segment, treat_short
 from disentone.datasets.splits import make_splits
@@ -147,6 +148,7 @@ def collect(
     rows = np.array(keep, dtype=int)
     files = np.array([os.path.join(root, text) for text in paths], dtype=object)
     told: list[str] = []
+    whole = FileSounds(files, start, seconds)
     if config.segment is not None:
         cut = segment(
             files[rows].tolist(), start[rows], seconds[rows], length=config.segment, hop=config.hop
@@ -170,7 +172,12 @@ def collect(
     recordings = recordings_of(sources, [os.path.normpath(paths[row]) for row in order])
     factors, notes = _factors(columns, config.kinds, config.tolerances, len(set(recordings)))
     for name, rule in config.derive.items():
-        factors[name] = derived_factor(name, rule, factors)
+        if is_estimate(rule):  # of clips as a whole, whatever segments they are cut into
+            used, place = np.unique(rows, return_inverse=True)
+            factor, note = estimated_factor(name, rule, whole.take(used))
+            factors[name], notes = factor.take(place), [*notes, note]
+        else:
+            factors[name] = derived_factor(name, rule, factors)
     splits, more = make_splits(given, recordings, factors, how=config.split, seed=config.seed)
     sounds = FileSounds(files[rows], start, seconds, config.lufs)
     table = ClipTable(np.array(ids, object), factors, splits, sounds, recordings)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from markupsafe import Markup
 
 from disentone.facets import Facets
 from disentone.factors import Factor
@@ -55,18 +56,18 @@ class MelAxes:
 
 @dataclass(frozen=True)
 class Figure:
-    """A picture for a page: a PNG or SVG file, or its bytes.
+    """A picture for a page: a PNG or SVG file, its bytes, or an ``svg`` element that stands in it.
 
     Parameters
     ----------
     caption : str
-    image : Path or bytes
+    image : Path, bytes or Markup
     alt : str
         What it shows, for those who do not see it; the caption by default.
     """
 
     caption: str
-    image: Path | bytes
+    image: Path | bytes | Markup
     alt: str = ""
 
 
