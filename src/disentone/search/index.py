@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from threading import RLock
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from disentone.errors import ArtifactError, DataError
 from disentone.facets import Facets
+from disentone.search.examples import ask, infer_weights, vectors_of
+from disentone.search.maps import map_name, stored_map
 from disentone.search.query import OpenQuery
 from disentone.search.results import Results
+from disentone.search.snapshot import Snapshot
+from disentone.search.store import Store, factors_of, item_table, missing
 
 __all__ = ["Index"]
 
@@ -30,11 +36,18 @@ class Index:
         Identity of the model that made the vectors (:func:`disentone.embeddings.model_id`).
     about : dict
         What else was stored with the index.
+    uri : str
+        Where it is.
     """
 
-    facets: Facets
-    model: str
-    about: dict[str, Any]
+    def __init__(self, store: Store, *, memory: int | None = None) -> None:
+        self.facets = Facets.from_json(store.notes["facets"])
+        self.model: str = store.notes["model"]
+        self.about: dict[str, Any] = store.notes["about"]
+        self.uri = store.uri
+        self._store, self._memory = store, memory
+        self._snapshot: Snapshot | None = None
+        self._lock, self._map_lock = RLock(), RLock()
 
     # --- making and changing ---------------------------------------------------------------------
 
@@ -75,7 +88,14 @@ class Index:
             If a vector is not finite or has a facet of zeros, an id occurs twice, a column is
             missing or has a reserved name, or the numbers of rows differ.
         """
-        raise NotImplementedError
+        rows = item_table(vectors, facets, items)
+        notes = {"facets": facets.to_json(), "model": model, "about": dict(about or {})}
+        return cls(Store.create(path, rows, notes))
+
+    @staticmethod
+    def exists(path: str | Path, **options: Any) -> bool:
+        """Whether there is an index; see :meth:`open` for the parameters."""
+        return Store.exists(path, **options)
 
     @classmethod
     def open(cls, path: str | Path, *, memory: int | None = None, **options: Any) -> Index:
@@ -95,7 +115,7 @@ class Index:
         ArtifactError
             If there is no index, or it is of another version.
         """
-        raise NotImplementedError
+        return cls(Store.open(path, **options), memory=memory)
 
     def add(self, vectors: np.ndarray, items: pa.Table) -> None:
         """Add items; all of them or none.
@@ -105,7 +125,15 @@ class Index:
         DataError
             As :meth:`build`, or if an id exists already (then :meth:`update` is meant).
         """
-        raise NotImplementedError
+        rows = item_table(vectors, self.facets, items)
+        with self._lock:
+            there = self._stored_ids(rows["id"])
+            if there:
+                raise DataError(
+                    f"Item '{there[0]}' is in the index already: update it, or leave it out."
+                )
+            self._store.add(rows)
+            self._snapshot = None
 
     def update(self, vectors: np.ndarray, items: pa.Table) -> None:
         """Replace items that have these ids; all of them or none.
@@ -115,7 +143,12 @@ class Index:
         DataError
             As :meth:`build`, or if an id is not there.
         """
-        raise NotImplementedError
+        rows = item_table(vectors, self.facets, items)
+        with self._lock:
+            self._check_stored(rows["id"])
+            self._forget_places(rows["id"].to_pylist())
+            self._store.update(rows)
+            self._snapshot = None
 
     def delete(self, ids: Sequence[str]) -> None:
         """Delete items; all of them or none.
@@ -125,22 +158,62 @@ class Index:
         DataError
             If an id is not there.
         """
-        raise NotImplementedError
+        with self._lock:
+            self._check_stored(pa.chunked_array([pa.array(list(ids), pa.string())]))
+            if len(ids):
+                self._forget_places(ids)
+                self._store.delete(ids)
+                self._snapshot = None
 
     def refresh(self) -> bool:
         """See what other processes have committed since; say whether anything had changed."""
-        raise NotImplementedError
+        with self._lock:
+            latest = self._store.latest().version
+            changed = self._snapshot is not None and self._snapshot.version != latest
+            if changed:
+                self._snapshot = None
+            return changed
+
+    def tidy(self) -> None:
+        """Join the small files that many additions leave; nothing that is found changes."""
+        with self._lock:
+            self._store.tidy()
+            self._snapshot = None
+
+    def _stored_ids(self, ids: pa.ChunkedArray) -> list[str]:
+        """Those of some ids that are in the store now."""
+        stored = self._store.latest().search().select(["id"]).to_arrow()["id"]
+        there = set(stored.to_pylist())
+        return [name for name in ids.to_pylist() if name in there]
+
+    def _check_stored(self, ids: pa.ChunkedArray) -> None:
+        there = set(self._stored_ids(ids))
+        unknown = [name for name in ids.to_pylist() if name not in there]
+        if unknown:
+            raise missing(unknown, self.items(columns=["id"])["id"].to_pylist())
+
+    def _forget_places(self, ids: Sequence[str]) -> None:
+        for facet in self.facets:
+            self._store.delete_places(map_name(self.facets, facet), ids)
 
     # --- looking ---------------------------------------------------------------------------------
 
     def __len__(self) -> int:
         """Count the items."""
-        raise NotImplementedError
+        return len(self.snapshot())
+
+    def __contains__(self, name: str) -> bool:
+        """Whether there is an item of this id."""
+        return bool(self.snapshot().ids("id", name))
+
+    def ids_of(self, path: str) -> list[str]:
+        """Ids of the items of one audio file."""
+        return self.snapshot().ids("path", path)
 
     @property
     def factors(self) -> dict[str, pa.DataType]:
         """The factors by name, each with its type: a number or text."""
-        raise NotImplementedError
+        return factors_of(self.snapshot().table.schema)
 
     def items(
         self,
@@ -165,7 +238,12 @@ class Index:
         DataError
             If an id or a column is unknown, or the filter is not understood.
         """
-        raise NotImplementedError
+        snapshot = self.snapshot()
+        names = snapshot.known(columns)
+        if ids is not None:
+            return snapshot.take(snapshot.positions(ids), names)
+        found = snapshot.everything(names)
+        return found if where is None else found.filter(pa.array(snapshot.where(where)))
 
     def vectors(self, ids: Sequence[str]) -> np.ndarray:
         """Vectors of items, float32 (ids, dim), facets of unit length.
@@ -175,7 +253,7 @@ class Index:
         DataError
             If an id is unknown.
         """
-        raise NotImplementedError
+        return vectors_of(self.snapshot(), list(ids))
 
     def map(self, facet: str) -> np.ndarray:
         """Places of all items on a map of one facet, where neighbours in that facet lie together.
@@ -197,7 +275,19 @@ class Index:
         DataError
             If there is no such facet.
         """
-        raise NotImplementedError
+        snapshot = self.snapshot()
+        self.facets.slice(facet)  # refuses one that there is not
+        with self._map_lock:
+            if facet not in snapshot.maps:
+                snapshot.maps[facet] = stored_map(self._store, snapshot, facet)
+            return snapshot.maps[facet]
+
+    def snapshot(self) -> Snapshot:
+        """Give the state that is searched, which is read when it is first needed."""
+        with self._lock:
+            if self._snapshot is None:
+                self._snapshot = Snapshot(self._store.latest(), self.facets, memory=self._memory)
+            return self._snapshot
 
     # --- searching -------------------------------------------------------------------------------
 
@@ -238,7 +328,11 @@ class Index:
             If there is no example, an id or facet is unknown, or an embedding is not finite, of
             another size, or zero in every facet.
         """
-        raise NotImplementedError
+        if model is not None:
+            self.check_model(model)
+        like = ([] if vector is None else [vector]) + list(like)
+        snapshot = self.snapshot()
+        return OpenQuery(snapshot, ask(snapshot, like=like, away=away, mix=mix))
 
     def search(
         self,
@@ -255,7 +349,11 @@ class Index:
 
         The same as :meth:`query` and :meth:`OpenQuery.rank`, which have the parameters.
         """
-        raise NotImplementedError
+        if not isinstance(query, OpenQuery):
+            query = self.query(like=[query], model=model)
+        return query.rank(
+            weights, where=where, k=k, diversity=diversity, one_per_recording=one_per_recording
+        )
 
     def infer_weights(self, examples: Sequence[str | np.ndarray]) -> dict[str, float]:
         """Weights of the facets that examples share.
@@ -275,7 +373,7 @@ class Index:
         dict of str to float
             In [0, 1].
         """
-        raise NotImplementedError
+        return infer_weights(self.snapshot(), list(examples))
 
     def check_model(self, model: str) -> None:
         """Refuse a query from another model.
@@ -285,4 +383,8 @@ class Index:
         ArtifactError
             If the identity is not that of the index's model.
         """
-        raise NotImplementedError
+        if model != self.model:
+            raise ArtifactError(
+                f"The query is of another model ({model[:12]}) than the index "
+                f"({self.model[:12]}): embed it with the model that made the index."
+            )

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, overload
 
+from disentone.errors import ArtifactError
+
 if TYPE_CHECKING:
     import pandas
 
@@ -23,8 +25,8 @@ class Hit:
         The audio file.
     recording : str
         What the item was cut from.
-    start, end : float
-        The part of the file, in seconds.
+    start, end : float or None
+        The part of the file, in seconds; None where unknown.
     score : float
         The weighted sum of the facets' cosines.
     facets : dict of str to float
@@ -39,8 +41,8 @@ class Hit:
     id: str
     path: str
     recording: str
-    start: float
-    end: float
+    start: float | None
+    end: float | None
     score: float
     facets: dict[str, float]
     cosines: dict[str, float]
@@ -92,8 +94,10 @@ class Results(Sequence[Hit]):
 
     def to_pandas(self) -> pandas.DataFrame:
         """Give a table: a row a hit, ``facets.NAME`` for what a facet adds, then the factors."""
-        import pandas as pd
-
+        try:
+            import pandas as pd
+        except ImportError as error:
+            raise ArtifactError("A table of pandas needs it: pip install pandas.") from error
         rows = []
         for hit in self.hits:
             shares = {f"facets.{name}": share for name, share in hit.facets.items()}
