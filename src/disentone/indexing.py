@@ -18,7 +18,7 @@ from disentone.datasets.gathering import Clips, gather, is_numeric
 from disentone.embeddings import model_id
 from disentone.embeddings.layout import about_of, schema_of, values_of
 from disentone.embeddings.parts import check_same
-from disentone.errors import ArtifactError, AudioError, DataError, closest
+from disentone.errors import ArtifactError, AudioError, DataError
 from disentone.extraction import check_lengths, embed_into, load_model
 from disentone.facets import Facets
 from disentone.files import write_bytes
@@ -28,6 +28,8 @@ from disentone.skipped import write_skipped
 from disentone.watcher import Watcher
 
 __all__ = ["AudioQueries", "embed_query", "index_collection", "model_of"]
+
+_TOLD = 5  # clips that were left out, on the screen
 
 
 def index_collection(
@@ -79,7 +81,7 @@ def index_collection(
     check_lengths(segment, hop)
     loaded = load_model(model, device)
     about = {"segment": segment, "hop": hop, "disentone": __version__}
-    about |= {"recipe": loaded.about.get("recipe"), "model": os.path.abspath(model)}
+    about |= {"recipe": loaded.about.get("recipe"), "model_folder": os.path.abspath(model)}
     sink = _Sink(out, Path(model), model_id(model), about)
     clips, skipped, notes = gather(paths)
     for note in notes:
@@ -104,8 +106,12 @@ def index_collection(
     if sink.index is None:
         raise DataError(f"No clip is usable; the first: {skipped[0].path}: {skipped[0].reason}")
     sink.index.tidy()
-    if skipped and is_local(out):
+    if is_local(out):
         write_skipped(Path(out) / "skipped.csv", skipped)
+    for item in skipped[:_TOLD]:
+        watcher.note(f"Left out: {item.path}: {item.reason}")
+    if len(skipped) > _TOLD:
+        watcher.note(f"Left out, in all: {len(skipped)}; see {out}/skipped.csv.")
     return sink.index
 
 
@@ -117,7 +123,9 @@ def model_of(index: Index, model: str | Path | None = None, *, device: str = "cp
     ArtifactError
         If there is no model, or it is another one.
     """
-    places = [model] if model else [Path(index.uri) / "model", index.about.get("model", "model")]
+    places = (
+        [model] if model else [Path(index.uri) / "model", index.about.get("model_folder", "model")]
+    )
     found = [Path(place) for place in places if (Path(place) / MODEL_FILES[0]).is_file()]
     if not found:
         raise ArtifactError(
@@ -196,10 +204,7 @@ class AudioQueries:
         if stored is not None:
             return stored
         if not Path(name).is_file():
-            known = self._index.items(columns=["id"])["id"].to_pylist()
-            raise DataError(
-                f"'{name}' is no audio file, and no item of the index{closest(name, known)}"
-            )
+            raise self._index.unknown(name, "no audio file, and ")
         if self._loaded is None:
             self._loaded = model_of(self._index, self._model, device=self._device)
         return embed_query(self._loaded, name, start=start, end=end)
@@ -237,7 +242,7 @@ class _Sink:
         """Take up an index that is there, or say what the ids of a new one are relative to."""
         if Index.exists(self.out):
             self.index = Index.open(self.out)
-            found = {"model": self.index.model, **self.index.about}
+            found = self.index.about | {"model": self.index.model}
             settings = {name: self.about[name] for name in ("segment", "hop")}
             check_same(Path(self.out), found, {"model": self.identity, **settings})
             self.about = self.index.about

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -147,34 +148,26 @@ def _show(index: Index, found: Results, *, quiet: bool) -> None:
     """Print a table of hits: the score, what each facet adds to it, and the factors."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     if quiet:
         for hit in found:
             typer.echo(hit.id)
         return
-    factors = list(index.factors)
     table = Table(box=None, pad_edge=False)
     table.add_column("", justify="right", style="dim")
     table.add_column("item", overflow="fold")
-    table.add_column("score", justify="right", style="bold")
-    for name in index.facets:
-        table.add_column(name, justify="right")
-    for name in factors:
-        table.add_column(name, style="dim")
+    for name in ("score", *index.facets):
+        table.add_column(name, justify="right", no_wrap=True, style="bold" * (name == "score"))
+    table.add_column(" · ".join(index.factors), style="dim", overflow="fold")
     for rank, hit in enumerate(found, 1):
         shares = [f"{share:+.2f}" for share in hit.facets.values()]
-        known = [_told(hit.factors[name]) for name in factors]
-        table.add_row(str(rank), _plain(hit.id), f"{hit.score:.3f}", *shares, *map(_plain, known))
-    Console(soft_wrap=False).print(table)
+        known = " · ".join(_told(hit.factors[name]) for name in index.factors)
+        table.add_row(str(rank), Text(hit.id), f"{hit.score:.3f}", *shares, Text(known))
+    Console(width=None if sys.stdout.isatty() else 200).print(table)
     if not len(found):
         typer.echo("Nothing passes the filter.")
 
 
 def _told(value: str | float | None) -> str:
-    return "" if value is None else value if isinstance(value, str) else f"{value:g}"
-
-
-def _plain(text: str) -> str:
-    from rich.markup import escape
-
-    return escape(text)
+    return "-" if value is None else value if isinstance(value, str) else f"{value:g}"

@@ -17,7 +17,7 @@ from disentone.search.maps import map_name, stored_map
 from disentone.search.query import OpenQuery
 from disentone.search.results import Results
 from disentone.search.snapshot import Snapshot
-from disentone.search.store import Store, factors_of, item_table, missing
+from disentone.search.store import Store, factors_of, item_table
 
 __all__ = ["Index"]
 
@@ -190,7 +190,7 @@ class Index:
         there = set(self._stored_ids(ids))
         unknown = [name for name in ids.to_pylist() if name not in there]
         if unknown:
-            raise missing(unknown, self.items(columns=["id"])["id"].to_pylist())
+            raise self.unknown(unknown[0])
 
     def _forget_places(self, ids: Sequence[str]) -> None:
         for facet in self.facets:
@@ -205,6 +205,10 @@ class Index:
     def __contains__(self, name: str) -> bool:
         """Whether there is an item of this id."""
         return bool(self.snapshot().ids("id", name))
+
+    def unknown(self, name: str, also: str = "") -> DataError:
+        """Make the error that says that there is no item of this id, and which is near it."""
+        return self.snapshot().missing(name, also)
 
     def ids_of(self, path: str) -> list[str]:
         """Ids of the items of one audio file."""

@@ -141,8 +141,12 @@ class Snapshot:
         rows = dict(zip(found["id"].to_pylist(), found[_ROW].to_pylist()))
         unknown = [name for name in ids if name not in rows]
         if unknown:
-            raise missing(unknown, self.everything(["id"])["id"].to_pylist())
+            raise self.missing(unknown[0])
         return self._places(np.array([rows[name] for name in ids], dtype=np.uint64))
+
+    def missing(self, name: str, also: str = "") -> DataError:
+        """Say that there is no item of this id."""
+        return missing(name, self.everything(["id"])["id"].to_pylist(), also)
 
     def ids(self, column: str, text: str) -> list[str]:
         """Ids of the items that have a text in a column."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import os
 import re
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from disentone.errors import ArtifactError, DataError, closest
+from disentone.errors import ArtifactError, DataError
 from disentone.facets import Facets
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
 ]
 
 FORMAT = 1
+_COMPARED = 20_000  # ids that are looked at to mend a mistyped one
 PLACE = {
     "id": pa.string(),
     "path": pa.string(),
@@ -320,6 +322,8 @@ def _reporting(what: str) -> Iterator[None]:
         raise ArtifactError(f"{what}: {reason(error)}") from error
 
 
-def missing(ids: Sequence[str], known: Sequence[str]) -> DataError:
-    """Say that an id is not there."""
-    return DataError(f"There is no item '{ids[0]}' in the index{closest(ids[0], known)}")
+def missing(name: str, known: Sequence[str], also: str = "") -> DataError:
+    """Say that an id is not there, and which is near it."""
+    near = difflib.get_close_matches(name, known[:_COMPARED], n=1)
+    hint = f"; did you mean '{near[0]}'?" if near else "."
+    return DataError(f"'{name}' is {also}no item of the index{hint}")
