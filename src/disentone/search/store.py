@@ -71,7 +71,7 @@ class Store:
         text = json.dumps({"format": FORMAT, **notes}, ensure_ascii=False, allow_nan=False)
         rows = rows.replace_schema_metadata({_KEY: text.encode()})
         with _reporting(f"Index '{uri}' could not be written"):
-            if _TABLE in database.table_names():
+            if _found(database, _TABLE) is not None:
                 raise ArtifactError(f"There is an index in '{uri}' already: choose another.")
             return cls(database, database.create_table(_TABLE, rows), str(uri))
 
@@ -81,8 +81,11 @@ class Store:
         if is_local(uri) and not Path(uri).is_dir():
             raise ArtifactError(f"There is no index '{uri}': make it with disentone index.")
         database = _connect(uri, options)
-        with _reporting(f"There is no index in '{uri}', or it is damaged"):
-            return cls(database, database.open_table(_TABLE), str(uri))
+        with _reporting(f"The index in '{uri}' is damaged"):
+            table = _found(database, _TABLE)
+        if table is None:
+            raise ArtifactError(f"There is no index in '{uri}': make it with disentone index.")
+        return cls(database, table, str(uri))
 
     @staticmethod
     def exists(uri: str | Path, **options: Any) -> bool:
@@ -91,7 +94,7 @@ class Store:
             return False
         database = _connect(uri, options)
         with _reporting(f"'{uri}' cannot be opened"):
-            return _TABLE in database.table_names()
+            return _found(database, _TABLE) is not None
 
     @property
     def schema(self) -> pa.Schema:
@@ -125,9 +128,8 @@ class Store:
     def places(self, name: str) -> pa.Table:
         """Read a map: id, x, y of the items that are on it."""
         with _reporting(f"Index '{self.uri}' could not be read"):
-            if name not in self.database.table_names():
-                return _MAP.empty_table()
-            return self.database.open_table(name).to_arrow()
+            table = _found(self.database, name)
+            return _MAP.empty_table() if table is None else table.to_arrow()
 
     def add_places(self, name: str, rows: pa.Table) -> None:
         """Put items on a map."""
@@ -139,8 +141,9 @@ class Store:
     def delete_places(self, name: str, ids: Sequence[str]) -> None:
         """Take items off a map, if there is one."""
         with _reporting(f"Index '{self.uri}' could not be written"):
-            if name in self.database.table_names():
-                self.database.open_table(name).delete(texts_filter("id", ids))
+            table = _found(self.database, name)
+            if table is not None:
+                table.delete(texts_filter("id", ids))
 
     def tidy(self) -> None:
         """Join small files, and index the ids; nothing that can be read changes."""
@@ -148,7 +151,9 @@ class Store:
             self.table.checkout_latest()
             self.table.optimize()
             if not self.table.list_indices():
-                self.table.create_scalar_index("id")
+                from lancedb.index import BTree
+
+                self.table.create_index("id", config=BTree())
 
     def _widen(self, schema: pa.Schema) -> None:
         """Add columns for factors that are new; their older rows are null."""
@@ -311,6 +316,16 @@ def _connect(uri: str | Path, options: Mapping[str, Any]) -> Any:
         os.environ["LANCE_IO_THREADS"] = "2"
     with _reporting(f"'{uri}' cannot be opened"):
         return lancedb.connect(str(uri), **options)
+
+
+def _found(database: Any, name: str) -> Any | None:
+    """Open a table, or say that there is none: what a killed process left of one is none."""
+    try:
+        return database.open_table(name)
+    except ValueError as error:
+        if "not found" in str(error):
+            return None
+        raise
 
 
 @contextmanager

@@ -12,6 +12,8 @@ from disentone.facets import Facets
 
 __all__ = ["agreement", "check_weights", "inferred", "parse_pairs", "parse_weights"]
 
+_SAME = 1e-4  # cosines nearer to each other, or to 1, tell nothing
+
 
 def check_weights(weights: Mapping[str, float], facets: Facets) -> dict[str, float]:
     """Give every facet its weight, 0 where none is named.
@@ -107,7 +109,8 @@ def inferred(examples: np.ndarray, everyone: np.ndarray, facets: Facets) -> dict
     """
     if len(examples) > 1:
         alike = agreement(examples.sum(axis=0, dtype=np.float64), len(examples), facets)
-        shares = np.clip((alike - everyone) / np.maximum(1 - everyone, 1e-9), 0, 1)
-        if shares.max() > 0:
+        room = np.maximum(1 - everyone, _SAME)
+        shares = np.where(room > _SAME, np.clip((alike - everyone) / room, 0, 1), 0.0)
+        if shares.max() > _SAME:
             return dict(zip(facets, (shares / shares.max()).tolist()))
     return dict.fromkeys(facets, 1.0)
