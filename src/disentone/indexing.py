@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from disentone import __version__, audio
+from disentone import __version__
 from disentone.artifact import MODEL_FILES, Model
 from disentone.audio import Skipped
 from disentone.datasets.gathering import Clips, gather, is_numeric
@@ -139,7 +139,7 @@ def model_of(index: Index, model: str | Path | None = None, *, device: str = "cp
 def embed_query(
     model: Model, path: str | Path, *, start: float = 0.0, end: float | None = None
 ) -> np.ndarray:
-    """Embed an audio file or a segment of one, as a query.
+    """Embed an audio file or a segment of one, exactly as the items of an index are.
 
     Parameters
     ----------
@@ -159,11 +159,25 @@ def embed_query(
     """
     if end is not None and not end > start:
         raise AudioError(f"A segment from {start:g} s cannot end at {end:g} s: it must end later.")
-    rate = model.frontend.sample_rate
-    seconds = None if end is None else end - start
-    wave = audio.read(path, sample_rate=rate, start=start, seconds=seconds)
-    audio.check(wave, path)
-    return model.embed(wave, sample_rate=rate).values[0]
+    name = np.array([str(path)], dtype=object)
+    seconds = np.array([np.nan if end is None else end - start])
+    clip = Clips(name, np.array([start]), seconds, {}, name, np.array([None], dtype=object))
+    kept = _Kept()
+    embed_into(kept, model, clip, schema_of(model.facets, {}, {}), [], jobs=1, stop=True)
+    return values_of(kept.tables[0])[0]
+
+
+class _Kept:
+    """Embeddings of a query, which are kept and nothing else."""
+
+    def __init__(self) -> None:
+        self.tables: list[pa.Table] = []
+
+    def ids(self) -> set[tuple[str, float]]:
+        return set()
+
+    def add(self, table: pa.Table) -> None:
+        self.tables.append(table)
 
 
 class AudioQueries:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from made_up_items import FACETS, MODEL, build, items, naive_scores, unit, vectors
 
 from disentone.errors import ArtifactError, DataError
-from disentone.search import Index
+from disentone.search import Index, scoring
 from disentone.search.scoring import Codes, Matrix
 
 KINDS = {
@@ -85,14 +85,15 @@ def test_scores_are_weighted_sums_of_cosines_and_split_into_facets(shared, seed,
 @pytest.mark.parametrize("weights", KINDS.values(), ids=KINDS)
 @pytest.mark.parametrize("where", [None, "split = 'test' and tempo > 70"])
 def test_every_scorer_finds_what_a_naive_loop_finds(tmp_path, weights, where):
-    exact = build(tmp_path / "i", 400)
+    exact = build(tmp_path / "i", 2000)
     coded = Index.open(tmp_path / "i", memory=0)
     assert isinstance(exact.snapshot().scorer, Matrix)
     assert isinstance(coded.snapshot().scorer, Codes)
+    assert scoring._FEWEST < 200  # what is compared exactly is a small part
     query = vectors(1, seed=9)[0]
-    scores = naive_scores(query, vectors(400), weights)
+    scores = naive_scores(query, vectors(2000), weights)
     if where:
-        numbers = np.arange(400)
+        numbers = np.arange(2000)
         scores[(numbers % 3 != 2) | (numbers % 10 == 0) | (numbers <= 10)] = -np.inf
     expected = [f"i{n}" for n in np.argsort(-scores)[:10]]
     for index in (exact, coded):

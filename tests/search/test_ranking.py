@@ -17,6 +17,7 @@ def test_highest_never_gives_what_is_not_allowed():
     np.testing.assert_array_equal(highest(scores, 5), [2, 0, 4])
     assert not len(highest(np.full(3, -np.inf, np.float32), 2))
     assert not len(highest(np.empty(0, np.float32), 2))
+    assert not len(highest(scores, 0))
 
 
 def naive_mmr(scores, vectors, count, diversity):

@@ -18,7 +18,6 @@ from disentone.facets import Facets
 
 __all__ = ["Codes", "Matrix", "highest"]
 
-_SCALE = 127.0  # of a component of a unit vector, in an 8-bit code
 _SPARE = 10  # candidates that are compared exactly for each hit, at least _FEWEST
 _FEWEST = 100
 
@@ -89,11 +88,13 @@ class Codes:
             ) from error
         self._facets, self._count, self._again, self._take = facets, count, again, take
         self._faiss: Any = faiss
-        kind = faiss.ScalarQuantizer.QT_8bit_direct_signed
+        kind = faiss.ScalarQuantizer.QT_8bit_uniform
         self._codes = faiss.IndexScalarQuantizer(facets.dim, kind, faiss.METRIC_INNER_PRODUCT)
+        ends = np.array([[-1.0], [1.0]], np.float32)  # of what a unit vector's component can be
+        self._codes.train(np.repeat(ends, facets.dim, axis=1))
         self.total = np.zeros(facets.dim)  # float64, the sum of all vectors
         for batch in batches:
-            self._codes.add(np.rint(batch * _SCALE))  # a code is the whole number below
+            self._codes.add(batch)
             self.total += batch.sum(axis=0, dtype=np.float64)
 
     def facet(self, name: str, part: np.ndarray) -> np.ndarray:
@@ -145,7 +146,7 @@ def highest(scores: np.ndarray, count: int) -> np.ndarray:
     """
     import torch  # six times as fast as numpy.argpartition
 
-    if not len(scores):
+    if not (len(scores) and count):
         return np.empty(0, dtype=np.int64)
     top = torch.topk(torch.from_numpy(scores), min(count, len(scores)), sorted=False).values
     least = max(float(top.min()), float(np.finfo(scores.dtype).min))

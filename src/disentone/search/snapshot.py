@@ -40,6 +40,7 @@ class Snapshot:
         self._memory = _half_of_memory() if memory is None else memory
         self.maps: dict[str, np.ndarray] = {}
         self._masks: dict[str, np.ndarray] = {}
+        self._known: pa.Table | None = None
         self._recordings: np.ndarray | None = None
         self._rows: list[np.ndarray] = []  # of the store, in the order of the items
         self.scorer = self._load(table.count_rows())
@@ -81,19 +82,31 @@ class Snapshot:
         return self._order[np.searchsorted(self.rows, rows, sorter=self._order)]
 
     def _stored_vectors(self, positions: np.ndarray) -> np.ndarray:
-        column = self.take(positions, ["vector"])["vector"].combine_chunks()
+        column = self._stored(positions, ["vector"])["vector"].combine_chunks()
         return column.flatten().to_numpy().reshape(-1, self.facets.dim)
 
     def take(self, positions: np.ndarray, columns: Sequence[str]) -> pa.Table:
         """Rows of items, in the order asked."""
+        if isinstance(self.scorer, Matrix):
+            return self.everything(columns).take(pa.array(positions))
+        return self._stored(positions, columns)
+
+    def _stored(self, positions: np.ndarray, columns: Sequence[str]) -> pa.Table:
         wanted = self.rows[positions]
         query = self.table.take_row_ids(wanted.tolist()).with_row_id().select(list(columns))
         return self._ordered(query.to_arrow(), wanted).select(list(columns))
 
     def everything(self, columns: Sequence[str]) -> pa.Table:
-        """Rows of all items."""
-        found = self.table.search().with_row_id(True).select(list(columns)).to_arrow()
-        return self._ordered(found, self.rows).select(list(columns))
+        """Rows of all items; where vectors fit into memory, they are read once and kept."""
+        if not isinstance(self.scorer, Matrix):
+            return self._read(list(columns))
+        if self._known is None:
+            self._known = self._read(self.columns).combine_chunks()
+        return self._known.select(list(columns))
+
+    def _read(self, columns: list[str]) -> pa.Table:
+        found = self.table.search().with_row_id(True).select(columns).to_arrow()
+        return self._ordered(found, self.rows).select(columns)
 
     def _ordered(self, found: pa.Table, wanted: np.ndarray) -> pa.Table:
         rows = found[_ROW].to_numpy()
