@@ -16,6 +16,7 @@ from disentone.search.examples import ask, infer_weights, vectors_of
 from disentone.search.maps import map_name, stored_map
 from disentone.search.query import OpenQuery
 from disentone.search.results import Results
+from disentone.search.scoring import Matrix
 from disentone.search.snapshot import Snapshot
 from disentone.search.store import Store, factors_of, item_table
 
@@ -123,7 +124,7 @@ class Index:
         Raises
         ------
         DataError
-            As :meth:`build`, or if an id exists already (then :meth:`update` is meant).
+            As :meth:`build`, or if an id exists already.
         """
         rows = item_table(vectors, self.facets, items)
         with self._lock:
@@ -207,12 +208,17 @@ class Index:
         return bool(self.snapshot().ids("id", name))
 
     def unknown(self, name: str, also: str = "") -> DataError:
-        """Make the error that says that there is no item of this id, and which is near it."""
+        """Make the error of an id that is not there, which names the one that is near it."""
         return self.snapshot().missing(name, also)
 
     def ids_of(self, path: str) -> list[str]:
         """Ids of the items of one audio file."""
         return self.snapshot().ids("path", path)
+
+    @property
+    def exact(self) -> bool:
+        """Whether all vectors are in memory, and not only 8-bit codes of them."""
+        return isinstance(self.snapshot().scorer, Matrix)
 
     @property
     def factors(self) -> dict[str, pa.DataType]:
@@ -264,10 +270,6 @@ class Index:
 
         Made when it is first asked for, and stored; items that were added since are put among
         their neighbours.
-
-        Parameters
-        ----------
-        facet : str
 
         Returns
         -------
