@@ -402,7 +402,7 @@ def test_a_trade_off_is_a_picture_with_a_panel_each():
     points = [Point(0.2 * i, 0.1 * i, f"p{i}", "ab"[i % 2]) for i in range(4)]
     panels = [
         Panel("left", "x", "y", points, line=0.3, line_label="base"),
-        Panel("right", "x", "y", points, low_is_good=True),
+        Panel("right", "x", "y", points, better=(1, -1)),
     ]
     picture = image.imread(io.BytesIO(tradeoff(panels)))
     assert picture.shape[1] > 1.5 * picture.shape[0]

@@ -11,7 +11,10 @@ import yaml
 from disentone import runs
 from disentone.artifact import load
 from disentone.audit import Card
+from disentone.batches import make_split
 from disentone.errors import ArtifactError, DataError, RecipeError
+from disentone.factors import Factor
+from disentone.objectives import Objective
 from disentone.preparation import prepare
 from disentone.recipes import load_recipe
 from disentone.watcher import Watcher
@@ -161,6 +164,17 @@ def test_without_a_facet_that_owns_a_factor_nothing_leaks(finished, recipe):
         card = runs.audit_model(load(finished), data, one, run="r")
         assert any(record["measure"] == "leak" for record in card.records) == leaks
         assert ("leak" in card.verdict()) == leaks
+
+
+def test_what_follows_from_an_owned_factor_is_owned_as_well():
+    recipe = load_recipe("debug")
+    known = ["timbre", "frequency", "note_name", "take"]
+    factors = {name: Factor.categorical(name, ["a", "b"]) for name in known}
+    decided = {"frequency": ["note_name", "unheard"], "take": ["timbre"]}
+    assert runs._owns(recipe, factors, decided) == {
+        "private": ["frequency", "note_name"],
+        "shared": ["timbre"],
+    }
 
 
 def test_features_are_standardised_with_the_training_clips_alone(finished, recipe):
@@ -395,11 +409,13 @@ def test_auditing_needs_a_model_and_its_recipe(copied, tmp_path):
 
 def test_training_copies_no_features(of_files, tones):
     """Splits are rows of the store's map, however large it is."""
-    data = prepare(of_files(tones), cache=tones / "cache")
+    recipe = of_files(tones)
+    data = prepare(recipe, cache=tones / "cache")
+    objective = Objective(recipe.objective, recipe.layout())
     assert isinstance(data.view_features, np.memmap)
     for name in ("train", "valid"):
-        statistics = torch.zeros(()), torch.ones(())
-        split = runs._split(of_files(tones), data, name, statistics, (), Watcher())
+        moments = torch.zeros(()), torch.ones(())
+        split = make_split(recipe, data, name, moments, objective, Watcher())
         assert np.shares_memory(split.features, data.view_features)
         assert len(split) == len(data.table.where(name))
         index = split.sampler.epoch(0)[:, 0]

@@ -23,7 +23,7 @@ from disentone.files import write_bytes, write_json
 from disentone.frontends.build import AnyFrontEnd, build_frontend, frontend_config
 from disentone.models import ModelConfig, MultiView
 
-__all__ = ["MODEL_FILES", "Embedding", "Model", "load", "write_tensors"]
+__all__ = ["MODEL_FILES", "Embedding", "Model", "build_network", "load", "write_tensors"]
 
 FORMAT = 1
 MODEL_FILES = ("config.json", "model.safetensors")
@@ -345,12 +345,7 @@ def load(folder: str | Path, *, device: str | torch.device = "cpu") -> Model:
             )
         facets = Facets.from_json(stored["facets"])
         frontend = build_frontend(frontend_config(stored["frontend"]))
-        network = MultiView(
-            ModelConfig(**stored["model"]),
-            facets,
-            frames=frontend.frames,
-            features=frontend.features,
-        )
+        network = build_network(ModelConfig(**stored["model"]), facets, frontend)
         tensors = load_file(tensor_file)
         weights = {
             name.removeprefix("network."): value
@@ -368,6 +363,12 @@ def load(folder: str | Path, *, device: str | torch.device = "cpu") -> Model:
         ) from error
     network.eval()
     return Model(network, frontend, mean, std, lufs=lufs, about=about).to(device)
+
+
+def build_network(config: ModelConfig, facets: Facets, frontend: AnyFrontEnd) -> MultiView:
+    """Build an untrained network for the features of a front-end."""
+    shape = {"frames": frontend.frames, "features": frontend.features}
+    return MultiView(config, facets, **shape, parts=getattr(frontend, "parts", None))
 
 
 def _read(path: str | Path, rate: int) -> np.ndarray:

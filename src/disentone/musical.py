@@ -15,7 +15,7 @@ import numpy as np
 
 from disentone.errors import DataError
 
-__all__ = ["KEYS", "key_codes", "normalise_key", "same_key", "same_tempo"]
+__all__ = ["KEYS", "key_codes", "key_groups", "normalise_key", "same_key", "same_tempo"]
 
 TONICS = ("C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 
@@ -95,13 +95,24 @@ def same_key(
     ndarray or Tensor of bool
         False where a key is unknown.
     """
-    if also == "parallel":
-        same = first // 2 == second // 2
-    elif also == "relative":  # tonics of the relative majors
-        same = (first // 2 + 3 * (first % 2)) % 12 == (second // 2 + 3 * (second % 2)) % 12
-    else:
-        same = first == second
+    same = key_groups(first, also=also) == key_groups(second, also=also)
     return same & (first >= 0) & (second >= 0)
+
+
+def key_groups(codes: Any, *, also: Literal["parallel", "relative", "none"] = "parallel") -> Any:
+    """Group of every known key by the rule of :func:`same_key`: the same where keys are the same.
+
+    Parameters
+    ----------
+    codes : ndarray or Tensor of int
+        Codes of :func:`key_codes`.
+    also : {"parallel", "relative", "none"}
+    """
+    if also == "parallel":
+        return codes // 2
+    if also == "relative":  # tonics of the relative majors
+        return (codes // 2 + 3 * (codes % 2)) % 12
+    return codes
 
 
 def key_codes(names: Sequence[str]) -> np.ndarray:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
-from disentone.artifact import Model, load
+from disentone.artifact import Model, build_network, load
 from disentone.audit import Card, audit
+from disentone.batches import make_split, of_rows, statistics
 from disentone.clips import ClipTable
 from disentone.datasets.stratification import split_within
 from disentone.datasets.syntone import SynTone
@@ -18,13 +18,13 @@ from disentone.errors import ArtifactError, RecipeError
 from disentone.factors import Factor
 from disentone.files import write_bytes
 from disentone.frontends.build import AnyFrontEnd, build_frontend
+from disentone.inspection.known import find_decided
 from disentone.models import MultiView
 from disentone.objectives import Objective
 from disentone.preparation import Data, prepare
 from disentone.recipes import Recipe, dump_recipe, load_recipe
 from disentone.skipped import write_skipped
-from disentone.training import Split, fit, join_processes
-from disentone.views import ViewSampler
+from disentone.training import fit, join_processes
 from disentone.watcher import Watcher
 
 __all__ = ["audit_run", "free_folder", "is_finished", "train"]
@@ -205,11 +205,11 @@ def audit_model(
     factors = {name: table.factors[name] for name in names if name in table.factors}
     baselines = _baselines(model, data.features, rows, recipe) if config.baselines else {}
     return audit(
-        _of_rows(model.embed_features, data.features, rows),
+        of_rows(model.embed_features, data.features, rows),
         facets=model.facets,
         factors=factors,
         split=table.split,
-        owns=_owns(recipe, factors),
+        owns=_owns(recipe, factors, find_decided(table)),
         baselines=baselines,
         classes={name: count for name, count in config.classes.items() if name in factors},
         seeds=config.seeds,
@@ -233,11 +233,11 @@ def _baselines(
     ways = {"mean", *recipe.model.pool.values()}
     pools = {"mean": np.mean, "max": np.max, "std": np.std}
     pooled = {
-        way: _of_rows(lambda part, way=way: pools[way](np.float32(part), axis=1), features, rows)
+        way: of_rows(lambda part, way=way: pools[way](np.float32(part), axis=1), features, rows)
         for way in sorted(ways)
     }
     found = {
-        "untrained network": _of_rows(untrained.embed_features, features, rows),
+        "untrained network": of_rows(untrained.embed_features, features, rows),
         "mean features": pooled["mean"],
     }
     if len(ways) > 1:
@@ -245,30 +245,24 @@ def _baselines(
     return found
 
 
-def _of_rows(
-    function: Callable[[np.ndarray], np.ndarray], features: np.ndarray, rows: np.ndarray
-) -> np.ndarray:
-    """Apply a function to some clips, of which no more than a part is ever in memory."""
-    step = _step(features)
-    parts = range(0, len(rows), step)
-    return np.concatenate([function(features[rows[start : start + step]]) for start in parts])
-
-
-def _step(features: np.ndarray) -> int:
-    """Clips to look at together: 64 MiB of float64 at most."""
-    return int(np.clip(2**23 // features[0].size, 1, 1024))
-
-
 def _network(recipe: Recipe, frontend: AnyFrontEnd) -> MultiView:
     """Give a recipe's network, untrained: the same for the same seed."""
     torch.manual_seed(recipe.seed)
-    shape = {"frames": frontend.frames, "features": frontend.features}
-    return MultiView(recipe.model, recipe.layout(), **shape)
+    return build_network(recipe.model, recipe.layout(), frontend)
 
 
-def _owns(recipe: Recipe, factors: Mapping[str, Factor]) -> dict[str, list[str]]:
-    """Audited factors of every facet; none where no facet has any, as nothing can leak then."""
-    owned = {facet: [n for n in names if n in factors] for facet, names in recipe.owns().items()}
+def _owns(
+    recipe: Recipe, factors: Mapping[str, Factor], decided: Mapping[str, Sequence[str]]
+) -> dict[str, list[str]]:
+    """Audited factors of every facet; none where no facet has any, as nothing can leak then.
+
+    A facet that tells a factor tells what follows from it, such as the name of a note: no leak.
+    """
+    told = {
+        facet: dict.fromkeys([*names, *(more for name in names for more in decided.get(name, ()))])
+        for facet, names in recipe.owns().items()
+    }
+    owned = {facet: [name for name in names if name in factors] for facet, names in told.items()}
     return owned if any(owned.values()) else {}
 
 
@@ -310,17 +304,15 @@ def _train(
     network = _network(recipe, frontend)
     train_clips = data.table.take(data.table.where("train"))
     objective = Objective(recipe.objective, facets, train_clips.factors)
-    statistics = _statistics(
-        data.features, data.table.where("train"), per_feature=frontend.per_feature
-    )
+    train_rows = data.table.where("train")
+    moments = statistics(data.features, train_rows, per_feature=frontend.per_feature)
     train_split, valid_split = (
-        _split(recipe, data, name, statistics, objective.factors, watcher)
-        for name in ("train", "valid")
+        make_split(recipe, data, name, moments, objective, watcher) for name in ("train", "valid")
     )
     about = {"recipe": recipe.name, "train_clips": len(train_split)}
     lufs = None if isinstance(recipe.data, SynTone) else recipe.data.lufs
     model = Model(network, frontend, train_split.mean, train_split.std, lufs=lufs, about=about)
-    fit(
+    history = fit(
         network,
         train_split,
         valid_split,
@@ -333,60 +325,18 @@ def _train(
         device=device,
         progress=watcher.training,
     )
+    _tell_missing(history, watcher)
     return load(out)
 
 
-def _split(
-    recipe: Recipe,
-    data: Data,
-    name: str,
-    statistics: tuple[torch.Tensor, torch.Tensor],
-    labelled: Sequence[str],
-    watcher: Watcher,
-) -> Split:
-    rows = data.views.where(name)
-    views = data.views.take(rows)
-    sampler = ViewSampler(
-        views,
-        recipe.relations(),
-        views=recipe.views,
-        seed=recipe.seed,
-        leave_out=name != "train" or not isinstance(recipe.data, SynTone),
-        draws=recipe.draws,
-    )
-    clips = len(data.table.where(name))
-    for facet, count in sampler.left_out.items():
-        relation = recipe.facets[facet].relation
-        watcher.note(
-            f"{count} of {clips} {name} clips have no partner for facet '{facet}' ({relation})."
-        )
-    labels = {
-        factor: torch.as_tensor(views.factor(factor).values, dtype=torch.float32)
-        for factor in labelled
-    }
-    # The features are not copied: they may be a map.
-    return Split(data.view_features, sampler, *statistics, rows, labels)
-
-
-def _statistics(
-    features: np.ndarray, rows: np.ndarray, *, per_feature: bool
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Mean and standard deviation over the training clips: of each feature, or one number each."""
-    axes = (0, 1) if per_feature else None
-    total: Any = 0.0
-    squares: Any = 0.0
-    step = _step(features)
-    for start in range(0, len(rows), step):
-        part = features[rows[start : start + step]].astype(np.float64)
-        total += part.sum(axis=axes)
-        squares += np.square(part).sum(axis=axes)
-    count = len(rows) * features[0].size / np.size(total)
-    mean = total / count
-    deviation = np.sqrt(np.maximum(0.0, squares / count - np.square(mean)))
-    # A feature that hardly moves must not be blown up to the size of those that do.
-    least = np.maximum(1e-6, 1e-3 * np.max(deviation)) if per_feature else 1e-3
-    deviation = np.maximum(deviation, least)
-    return (
-        torch.tensor(mean, dtype=torch.float32),
-        torch.tensor(deviation, dtype=torch.float32),
-    )
+def _tell_missing(history: Sequence[Mapping[str, float]], watcher: Watcher) -> None:
+    """Say for which facets batches had no valid triplet: these did not train them."""
+    missing: dict[str, list[float]] = {}
+    for name, share in ((n, v) for record in history for n, v in record.items()):
+        if name.startswith("train/without_"):
+            missing.setdefault(name.removeprefix("train/without_"), []).append(share)
+    for facet, shares in missing.items():
+        if any(shares):
+            watcher.note(
+                f"{np.mean(shares):.0%} of the batches had no valid triplet for facet '{facet}'."
+            )

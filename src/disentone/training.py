@@ -6,7 +6,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,16 +15,16 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict, Field
-from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 from torch import distributed as dist
 
-from disentone.artifact import write_tensors
-from disentone.errors import ArtifactError, DataError, RecipeError
-from disentone.files import append_line, write_bytes
+from disentone.errors import DataError, RecipeError
+from disentone.files import append_line
 from disentone.models import Groups, MultiView
 from disentone.objectives import Objective
-from disentone.views import ViewSampler
+from disentone.resuming import read_history, restore, rewrite_history, save_state
+from disentone.schedule import reductions
+from disentone.views import TripletSampler, ViewSampler
 
 __all__ = ["Progress", "Split", "TrainingConfig", "fit", "join_processes"]
 
@@ -39,7 +39,13 @@ class TrainingConfig(BaseModel):
     optimiser: Literal["adam", "adamw"] = "adamw"
     learning_rate: float = Field(default=1e-3, gt=0)
     weight_decay: float = Field(default=0.0, ge=0)
-    schedule: Literal["constant", "cosine"] = "cosine"
+    schedule: Literal["constant", "cosine", "plateau"] = Field(
+        default="cosine",
+        description="plateau: divided by 'reduce' after every 'plateau' epochs without a gain",
+    )
+    plateau: int = Field(default=10, ge=1, description="epochs; of the validation loss")
+    reduce: float = Field(default=5.0, gt=1)
+    least_rate: float = Field(default=1e-10, gt=0, description="below which nothing is reduced")
     warmup: int = Field(
         default=50,
         ge=0,
@@ -69,7 +75,7 @@ class Split:
     """
 
     features: Tensor | np.ndarray
-    sampler: ViewSampler
+    sampler: ViewSampler | TripletSampler
     mean: Tensor
     std: Tensor
     rows: np.ndarray | None = None
@@ -81,6 +87,7 @@ class Split:
 
     def batch(self, views: np.ndarray, device: torch.device) -> Tensor:
         """Views (rows, columns) of clips as standardised features (rows, columns, ...)."""
+        views = views[:, : self.sampler.columns]
         index = views.reshape(-1) if self.rows is None else self.rows[views.reshape(-1)]
         x = torch.as_tensor(self.features[index]).to(device).float()
         x = (x - self.mean.to(device)) / self.std.to(device)
@@ -88,8 +95,10 @@ class Split:
 
     def known(self, views: np.ndarray, device: torch.device) -> dict[str, Tensor]:
         """Labels of views (rows, columns), each (rows, columns) or (rows, columns, labels)."""
-        index = torch.from_numpy(views)
-        return {name: values[index].to(device) for name, values in self.labels.items()}
+        index = torch.from_numpy(views[:, : self.sampler.columns])
+        labels = {name: values[index] for name, values in self.labels.items()}
+        labels |= {k: torch.from_numpy(v) for k, v in self.sampler.known(views).items()}
+        return {name: values.to(device) for name, values in labels.items()}
 
 
 @dataclass(frozen=True)
@@ -170,10 +179,10 @@ def fit(
     state_file, metrics_file = out / "last" / "state.safetensors", out / "metrics.jsonl"
     first, best, best_epoch = 0, math.inf, -1
     if resume and state_file.exists():
-        first, best, best_epoch = _restore(state_file, learners, optimiser)
-    history = _read_history(metrics_file)[:first]
+        first, best, best_epoch = restore(state_file, learners, optimiser)
+    history = read_history(metrics_file)[:first]
     if rank == 0:
-        _rewrite_history(metrics_file, history)
+        rewrite_history(metrics_file, history)
     steps = _batches(len(train.sampler), config.batch)
     _batches(len(valid.sampler), config.batch, "Validation")  # refused now, not after an epoch
     if world > 1:
@@ -187,9 +196,10 @@ def fit(
         torch.manual_seed(_mix(seed, epoch, rank))
         model.train()
         sums = _Means()
+        losses = [record["valid/total"] for record in history]
         for step, views in enumerate(_slices(train.sampler.epoch(epoch), config.batch)):
             done, total = epoch * steps + step, config.epochs * steps
-            _set_rate(optimiser, config, done, total)
+            _set_rate(optimiser, config, done, total, losses)
             logs = _step(model, train, views, objective, optimiser, config, device, done / total)
             sums.add(logs, len(views))
             if step % 10 == 0 or step == steps - 1:
@@ -202,23 +212,24 @@ def fit(
                 progress(Progress(epoch, config.epochs, step + 1, steps, values))
         record: dict[str, float] = {"epoch": epoch, "seconds": 0.0}
         record |= {f"train/{name}": value for name, value in sums.values().items()}
-        losses = evaluate(model, valid, objective, config, device)
-        if not math.isfinite(losses["total"]):
+        validated = evaluate(model, valid, objective, config, device)
+        if not math.isfinite(validated["total"]):
             raise RecipeError(
                 f"The validation loss is not finite in epoch {epoch}: look at the valid clips, or "
                 "lower training.learning_rate or training.clip."
             )
-        record |= {f"valid/{name}": value for name, value in losses.items()}
+        record |= {f"valid/{name}": value for name, value in validated.items()}
         record["seconds"] = round(time.perf_counter() - began, 3)
+        record["learning_rate"] = optimiser.param_groups[0]["lr"]  # of the last step
         history.append(record)
-        better = losses["total"] < best
+        better = validated["total"] < best
         if better:
-            best, best_epoch = losses["total"], epoch
+            best, best_epoch = validated["total"], epoch
         if rank == 0 and (better or config.keep == "last"):
             save_best()
         if rank == 0:  # the state comes last: whatever it names is already on disk
             append_line(metrics_file, json.dumps(record))
-            _save_state(state_file, learners, optimiser, epoch + 1, best, best_epoch)
+            save_state(state_file, learners, optimiser, epoch + 1, best, best_epoch)
     if world > 1:
         dist.barrier()  # nobody reads the best model before it is written
     return history
@@ -287,12 +298,19 @@ def _precision(config: TrainingConfig, device: torch.device) -> AbstractContextM
 
 
 def _set_rate(
-    optimiser: torch.optim.Optimizer, config: TrainingConfig, step: int, steps: int
+    optimiser: torch.optim.Optimizer,
+    config: TrainingConfig,
+    step: int,
+    steps: int,
+    losses: list[float],
 ) -> None:
     warmup = max(1, min(config.warmup, steps // 10))
     rate = config.learning_rate * min(1.0, (step + 1) / warmup)
     if config.schedule == "cosine":
         rate *= 0.5 * (1 + math.cos(math.pi * step / steps))
+    if config.schedule == "plateau":
+        reduced = rate / config.reduce ** reductions(losses, patience=config.plateau)
+        rate = max(reduced, min(rate, config.least_rate))
     for group in optimiser.param_groups:
         group["lr"] = rate * group["pace"]
 
@@ -373,65 +391,3 @@ class _Means:
 
     def values(self) -> dict[str, float]:
         return {name: float(value) / self.rows for name, value in self.sums.items()}
-
-
-# --- what is kept on disk ---------------------------------------------------------------------
-
-
-def _save_state(
-    file: Path,
-    learners: Sequence[nn.Module],
-    optimiser: torch.optim.Optimizer,
-    epoch: int,
-    best: float,
-    best_epoch: int,
-) -> None:
-    tensors = {}
-    for number, learner in enumerate(learners):
-        tensors |= {f"learner{number}.{name}": t for name, t in learner.state_dict().items()}
-    for index, state in optimiser.state_dict()["state"].items():
-        tensors |= {f"optimiser.{index}.{key}": value for key, value in state.items()}
-    about = {"epoch": epoch, "best": best, "best_epoch": best_epoch}
-    write_tensors(file, tensors, {"state": json.dumps(about)})
-
-
-def _restore(
-    file: Path, learners: Sequence[nn.Module], optimiser: torch.optim.Optimizer
-) -> tuple[int, float, int]:
-    try:
-        with safe_open(file, "pt") as stored:
-            about = json.loads(stored.metadata()["state"])
-            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
-        for number, learner in enumerate(learners):
-            start = f"learner{number}."
-            learner.load_state_dict(
-                {n.removeprefix(start): t for n, t in tensors.items() if n.startswith(start)}
-            )
-    except (RuntimeError, SafetensorError, KeyError, TypeError) as error:
-        raise ArtifactError(
-            f"{file} is damaged or belongs to another model: start in a new folder."
-        ) from error
-    packed = optimiser.state_dict()
-    for name, tensor in tensors.items():
-        if name.startswith("optimiser."):
-            _, index, key = name.split(".", 2)
-            packed["state"].setdefault(int(index), {})[key] = tensor
-    optimiser.load_state_dict(packed)
-    return about["epoch"], about["best"], about["best_epoch"]
-
-
-def _read_history(file: Path) -> list[dict[str, float]]:
-    if not file.exists():
-        return []
-    lines = file.read_text(encoding="utf-8").splitlines()
-    history = []
-    for line in lines:
-        try:
-            history.append(json.loads(line))
-        except json.JSONDecodeError:
-            break  # a kill can cut the last line short; its epoch is repeated
-    return history
-
-
-def _rewrite_history(file: Path, history: list[dict[str, float]]) -> None:
-    write_bytes(file, "".join(json.dumps(record) + "\n" for record in history).encode())

@@ -50,3 +50,25 @@ def test_rows_that_are_parts_are_cut_within_their_bounds(tone, table):
 def test_a_hop_without_a_segment_is_refused():
     with pytest.raises(ValidationError, match="'hop' needs 'segment'"):
         CollectionConfig(hop=1.0)
+
+
+@pytest.mark.parametrize("short", ["pad", "skip"])
+def test_files_that_are_shorter_than_a_segment_are_padded_openly_or_left_out(tmp_path, tone, short):
+    for name in range(12):
+        tone(f"{name:02}.wav", seconds=1.2)
+    tone("short.wav", seconds=0.1)
+    collection = read_folder(tmp_path, CollectionConfig(segment=0.5, short=short))
+    told = "1 clips, such as 'short.wav', are shorter than a segment of 0.5 s"
+    if short == "pad":
+        assert len(collection.table) == 12 * 2 + 1
+        assert any(note.startswith(told) for note in collection.notes)
+    else:
+        assert len(collection.table) == 12 * 2
+        assert [(item.path, item.reason) for item in collection.skipped] == [
+            ("short.wav", "The clip lasts 0.10 s, less than a segment of 0.5 s.")
+        ]
+
+
+def test_what_to_do_with_short_files_needs_a_segment():
+    with pytest.raises(ValidationError, match="'short' needs 'segment'"):
+        CollectionConfig(short="skip")

@@ -1,5 +1,6 @@
 import pytest
 import torch
+from pydantic import ValidationError
 
 from disentone.errors import DataError, RecipeError
 from disentone.facets import Facets
@@ -290,3 +291,32 @@ def test_the_variance_of_a_clip_is_that_of_the_mean_of_its_frames():
     draws = mean + torch.exp(0.5 * log_variance) * torch.randn(100_000, 7, 5)
     told = model.posterior(x)[1].exp()[0]
     torch.testing.assert_close(told, draws.mean(1).var(0), rtol=0.03, atol=0)
+
+
+UNIT = {"stochastic": False, "fusion": "mean", "unit_length": True}
+
+
+def test_facets_of_unit_length():
+    model = MultiView(ModelConfig(**UNIT), FACETS, frames=7, features=6).eval()
+    mean, _ = model.posterior(torch.randn(4, 7, 6))
+    for name in FACETS:
+        lengths = mean[:, FACETS.slice(name)].norm(dim=-1)
+        torch.testing.assert_close(lengths, torch.ones(4))
+
+
+@pytest.mark.parametrize("other", [{"stochastic": True}, {"fusion": "poe"}])
+def test_a_norm_is_for_codes_without_a_variance(other):
+    with pytest.raises(ValidationError, match="'unit_length' is for codes without a variance"):
+        ModelConfig(**UNIT | other)
+    with pytest.raises(ValidationError, match=r"'encoder.layer_norm' is for codes without"):
+        ModelConfig(encoder={"kind": "inception"})
+
+
+def test_a_model_without_a_decoder_encodes_and_says_that_it_cannot_decode():
+    config = ModelConfig(decoder=None)
+    model = MultiView(config, FACETS, frames=7, features=6)
+    out = model(torch.randn(3, 2, 7, 6), SHARED, dataset_size=100, decode=False)
+    assert out.mean.shape == (3, 2, 5)
+    assert not any(name.startswith("decoder") for name in model.state_dict())
+    with pytest.raises(RecipeError, match="no decoder"):
+        model.decode(out.mean)

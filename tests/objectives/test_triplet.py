@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -15,7 +16,7 @@ from disentone.musical import key_codes
 from disentone.objectives import Objective, Triplet
 from disentone.objectives.mining import semi_hard, triplet_loss, violation
 from disentone.objectives.similarity import cosines
-from disentone.objectives.triplet import masks
+from disentone.objectives.triplet import Dimension, masks, view_masks
 
 GENRE = Factor.categorical("genre", ["folk", "jazz", "rock"])
 TAGS = Factor("tags", "multilabel", np.eye(3), ("a", "b", "c"))
@@ -407,3 +408,46 @@ def test_a_dimension_that_contradicts_itself_is_refused(dimension):
 def test_a_facet_that_does_not_exist_is_refused():
     with pytest.raises(RecipeError, match=r"names a facet 'shard'.*did you mean 'shared'"):
         Objective([Triplet(dimensions={"shard": "genre"})], FACETS, FACTORS)
+
+
+# --- views that were changed ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("views", "others"), [(2, 0), (2, 1), (3, 2)])
+def test_masks_of_views_are_those_of_loops(views, others):
+    clips = 4
+    positives, negatives = view_masks(clips, views, others)
+    rows = list(product(range(clips), range(views + others)))
+    for (i, (clip, view)), (j, (other, column)) in product(enumerate(rows), repeat=2):
+        anchors = view < views
+        pair = clip == other and column < views
+        assert positives[i, j] == (anchors and pair and i != j)
+        assert negatives[i, j] == (anchors and not pair)
+
+
+def test_what_was_changed_for_another_facet_must_tell():
+    """Views 0 and 1 of a clip are its tempo's; 2 is the same clip at another tempo."""
+    groups = {"private": (0, 1), "shared": (0, 2)}
+    term = Triplet(dimensions={"private": Dimension(rule="views", unlike=("shared",))})
+    blind = Triplet(dimensions={"private": Dimension(rule="views")})
+    out = replace(outputs(batch=6, views=3, training=True), groups=groups)
+    generator = torch.Generator().manual_seed(0)
+    directions = torch.eye(3).repeat(2, 1)[:, None] + 0.01 * torch.randn(
+        6, 1, 3, generator=generator
+    )
+    codes = torch.cat([directions.expand(6, 3, 3), torch.zeros(6, 3, 2)], dim=-1)
+    told = Objective([term], FACETS)(with_codes(out, codes))[1]
+    apart = codes.clone()
+    apart[:, 2, :3] *= -1  # the stretched copy stands elsewhere
+    better = Objective([term], FACETS)(with_codes(out, apart))[1]
+    assert float(better["correct_private"]) > float(told["correct_private"])
+    same = [Objective([blind], FACETS)(with_codes(out, c))[1]["total"] for c in (codes, apart)]
+    assert float(same[0]) == float(same[1]), "without 'unlike' the copy takes no part"
+
+
+def test_unlike_is_for_views_and_for_facets_that_there_are():
+    with pytest.raises(ValidationError, match="'unlike' is for the rule 'views'"):
+        Dimension(factor="genre", unlike=("shared",))
+    term = Triplet(dimensions={"private": Dimension(rule="views", unlike=("nobody",))})
+    with pytest.raises(RecipeError, match="'nobody'"):
+        Objective([term], FACETS)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from disentone.cli.app import app
 from disentone.cli.screen import Device, Quiet, Screen, Seed, resumable
+
+if TYPE_CHECKING:
+    from disentone.artifact import Model
 
 
 class OnError(StrEnum):
@@ -157,6 +160,17 @@ def info(
         f"front-end  {named}, {frontend.sample_rate} Hz, {frontend.seconds:g} s, "
         f"{model.frontend.frames} frames x {model.frontend.features} features"
     )
-    typer.echo(f"network    {size:,} parameters")
+    typer.echo(f"network    {size:,} parameters, {_multiply_adds(model):,} multiply-adds a window")
     if (run / "audit.json").exists():
         typer.echo(f"audit      {Card.load(run / 'audit.json').verdict()}")
+
+
+def _multiply_adds(model: Model) -> int:
+    """Count the multiply-adds of matrix products and convolutions that embed one window."""
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    shape = (1, model.frontend.frames, model.frontend.features)
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        model.network.posterior(torch.zeros(shape, device=model.device))
+    return counter.get_total_flops() // 2

@@ -41,11 +41,17 @@ class CollectionConfig(BaseModel):
     hop: float | None = Field(
         default=None, gt=0, description="seconds from one segment to the next; without overlap"
     )
+    short: Literal["pad", "skip"] = Field(
+        default="pad",
+        description="what is done with a file that is shorter than a segment: padded with silence "
+        "by the front-end, or left out",
+    )
     lufs: float | None = Field(default=None, description="loudness that clips are brought to")
     seed: int = Field(default=0, description="of the split")
 
     @model_validator(mode="after")
-    def _hop_needs_segment(self) -> CollectionConfig:
-        if self.hop is not None and self.segment is None:
-            raise ValueError("'hop' needs 'segment' beside it")
+    def _segment_is_given(self) -> CollectionConfig:
+        for name, given in (("hop", self.hop is not None), ("short", self.short != "pad")):
+            if given and self.segment is None:
+                raise ValueError(f"'{name}' needs 'segment' beside it")
         return self

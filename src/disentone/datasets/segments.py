@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from disentone import audio
 from disentone.errors import AudioError
 
-__all__ = ["Segments", "segment", "windows"]
+__all__ = ["Segments", "segment", "treat_short", "windows"]
 
 _ROUNDING = 1e-6  # seconds: a window may end so much after its file
 
@@ -106,6 +106,43 @@ def segment(
         np.concatenate([empty, *lengths]),
         broken,
     )
+
+
+def treat_short(
+    cut: Segments, length: float, names: Sequence[str], *, how: Literal["pad", "skip"]
+) -> tuple[Segments, list[str]]:
+    """Leave out segments that are shorter than asked for, or tell that they will be padded.
+
+    Parameters
+    ----------
+    cut : Segments
+    length : float
+        Of a whole segment, in seconds.
+    names : sequence of str
+        Of the clips that were cut.
+    how : {"pad", "skip"}
+
+    Returns
+    -------
+    Segments
+        Those that are left out are among the broken ones.
+    list of str
+        What the user should know of the others.
+    """
+    short = cut.seconds < length - _ROUNDING
+    if not short.any():
+        return cut, []
+    first = names[cut.rows[short][0]]
+    if how == "pad":
+        said = f"{short.sum()} clips, such as '{first}', are shorter than a segment of {length:g} s"
+        return cut, [f"{said}: silence fills them up; leave them out with data.short=skip."]
+    reasons = {
+        int(row): f"The clip lasts {seconds:.2f} s, less than a segment of {length:g} s."
+        for row, seconds in zip(cut.rows[short], cut.seconds[short])
+    }
+    whole = ~short
+    kept = Segments(cut.rows[whole], cut.start[whole], cut.seconds[whole], cut.broken | reasons)
+    return kept, []
 
 
 def _duration(path: str) -> float | str:

@@ -17,12 +17,12 @@ from disentone.clips import ClipTable
 from disentone.datasets.columns import derived_factor, factor_from_column
 from disentone.datasets.config import CollectionConfig
 from disentone.datasets.files import FileSounds
-from disentone.datasets.segments import segment
+from disentone.datasets.segments import segment, treat_short
 from disentone.datasets.splits import make_splits
 from disentone.errors import DataError, closest
 from disentone.factors import Factor, FactorKind
 
-__all__ = ["TABLE_SUFFIXES", "Collection", "collect", "read_table"]
+__all__ = ["TABLE_SUFFIXES", "Collection", "collect", "read_table", "table_columns"]
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
 
@@ -78,7 +78,7 @@ def read_table(path: str | Path, config: CollectionConfig = _DEFAULTS) -> Collec
         If the table cannot be read, has no path column, or names no usable file.
     """
     path = Path(path)
-    columns, skipped, numbers = _columns(path)
+    columns, skipped, numbers = table_columns(path)
     name = next((n for n in columns if n.strip().lower() in _PATH), None)
     if name is None:
         raise DataError(f"Table '{path}' needs a column 'path', but has: {', '.join(columns)}.")
@@ -140,10 +140,13 @@ def collect(
     skipped = [*skipped, *left_out]
     rows = np.array(keep, dtype=int)
     files = np.array([os.path.join(root, text) for text in paths], dtype=object)
+    told: list[str] = []
     if config.segment is not None:
         cut = segment(
             files[rows].tolist(), start[rows], seconds[rows], length=config.segment, hop=config.hop
         )
+        names = [paths[row] for row in keep]
+        cut, told = treat_short(cut, config.segment, names, how=config.short)
         skipped += [Skipped(paths[keep[row]], reason) for row, reason in cut.broken.items()]
         rows, start, seconds = rows[cut.rows], cut.start, cut.seconds
         ids = [_clip_id(paths[row], begin) for row, begin in zip(map(int, rows), start)]
@@ -166,10 +169,10 @@ def collect(
     sounds = FileSounds(files[rows], start, seconds, config.lufs)
     table = ClipTable(np.array(ids, object), factors, splits, sounds, recordings)
     named = None if given is None else np.array([str(s or "") or None for s in given], object)
-    return Collection(table, skipped, notes + more, named)
+    return Collection(table, skipped, told + notes + more, named)
 
 
-def _columns(path: Path) -> tuple[dict[str, list[Any]], list[Skipped], list[int]]:
+def table_columns(path: Path) -> tuple[dict[str, list[Any]], list[Skipped], list[int]]:
     """Columns of a table, rows that do not parse, and the number of every other row."""
     if path.suffix.lower() not in TABLE_SUFFIXES:
         raise DataError(f"'{path}' is no table: use {', '.join(TABLE_SUFFIXES)}.")

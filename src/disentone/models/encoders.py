@@ -6,12 +6,15 @@ frames and maps to (batch, frames, out).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 from torch.nn import functional
+
+from disentone.models.inception import InceptionConfig, InceptionEncoder
 
 __all__ = [
     "ConvEncoderConfig",
@@ -70,21 +73,34 @@ class FrameNetworkConfig(BaseModel):
 
 
 EncoderConfig = Annotated[
-    PatchEncoderConfig | ConvEncoderConfig | FrameNetworkConfig, Field(discriminator="kind")
+    PatchEncoderConfig | ConvEncoderConfig | FrameNetworkConfig | InceptionConfig,
+    Field(discriminator="kind"),
 ]
 
 
-def build_encoder(config: EncoderConfig, *, frames: int, features: int, out: int) -> nn.Module:
+def build_encoder(
+    config: EncoderConfig,
+    *,
+    frames: int,
+    features: int,
+    out: int,
+    parts: Mapping[str, slice] | None = None,
+) -> nn.Module:
     """Build the encoder that a configuration names.
 
     Parameters
     ----------
-    config : PatchEncoderConfig, ConvEncoderConfig or FrameNetworkConfig
+    config : PatchEncoderConfig, ConvEncoderConfig, FrameNetworkConfig or InceptionConfig
     frames, features : int
         Shape of the input of one clip.
     out : int
         Length of the output vector.
+    parts : mapping of str to slice, optional
+        Columns of each input, where the front-end has several; an Inception network has a branch
+        for each.
     """
+    if isinstance(config, InceptionConfig):
+        return InceptionEncoder(config, parts=parts or {"all": slice(0, features)}, out=out)
     if isinstance(config, ConvEncoderConfig):
         return ConvEncoder(config, frames=frames, features=features, out=out)
     if isinstance(config, FrameNetworkConfig):

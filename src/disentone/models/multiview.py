@@ -20,6 +20,7 @@ from disentone.facets import Facets
 from disentone.models.decoders import DecoderConfig, DenseDecoderConfig, build_decoder
 from disentone.models.encoders import EncoderConfig, PatchEncoderConfig, build_encoder
 from disentone.models.fusion import product_of_experts, with_prior
+from disentone.models.inception import InceptionConfig
 
 __all__ = ["Groups", "ModelConfig", "MultiView", "Outputs"]
 
@@ -37,7 +38,9 @@ class ModelConfig(BaseModel):
 
     kind: Literal["multiview"] = "multiview"
     encoder: EncoderConfig = Field(default_factory=PatchEncoderConfig)
-    decoder: DecoderConfig = Field(default_factory=DenseDecoderConfig)
+    decoder: DecoderConfig | None = Field(
+        default_factory=DenseDecoderConfig, description="none where no term looks at what it makes"
+    )
     fusion: Literal["poe", "mean", "swap"] = Field(
         default="poe",
         description="product of experts over views; their mean; or decode each view with "
@@ -57,10 +60,25 @@ class ModelConfig(BaseModel):
         "by frame; by default their mean. What lasts shows in the mean, events in max and std",
     )
 
+    unit_length: bool = Field(
+        default=False,
+        description="every facet of a code has length 1: cosine and Euclidean distance order clips "
+        "alike, and no facet outweighs another",
+    )
+
     @model_validator(mode="after")
     def _agree(self) -> ModelConfig:
-        if (self.encoder.kind == "frames") != (self.decoder.kind == "frames"):
+        framewise = self.encoder.kind == "frames"
+        if self.decoder is not None and framewise != (self.decoder.kind == "frames"):
             raise ValueError("an encoder of kind 'frames' and a decoder of that kind go together")
+        normed = "unit_length" if self.unit_length else None
+        if isinstance(self.encoder, InceptionConfig) and self.encoder.layer_norm:
+            normed = "encoder.layer_norm"
+        if normed and self.gaussian:
+            raise ValueError(
+                f"'{normed}' is for codes without a variance: set 'stochastic: false' and "
+                "'fusion: mean'"
+            )
         if self.pool and self.encoder.kind != "frames":
             raise ValueError("'pool' needs an encoder of kind 'frames': others have no frames")
         return self
@@ -108,9 +126,19 @@ class MultiView(nn.Module):
     facets : Facets
     frames, features : int
         Shape of a clip's features; they come in and go out standardised.
+    parts : mapping of str to slice, optional
+        Columns of each input, where the front-end has several.
     """
 
-    def __init__(self, config: ModelConfig, facets: Facets, *, frames: int, features: int) -> None:
+    def __init__(
+        self,
+        config: ModelConfig,
+        facets: Facets,
+        *,
+        frames: int,
+        features: int,
+        parts: Mapping[str, slice] | None = None,
+    ) -> None:
         super().__init__()
         for name in (*config.levels, *config.pool):
             facets.slice(name)  # refuses an unknown facet
@@ -118,8 +146,10 @@ class MultiView(nn.Module):
         self.facets = facets
         self.framewise = config.encoder.kind == "frames"
         out = facets.dim * (2 if config.gaussian else 1)
-        self.encoder = build_encoder(config.encoder, frames=frames, features=features, out=out)
-        self.decoder = build_decoder(
+        self.encoder = build_encoder(
+            config.encoder, frames=frames, features=features, out=out, parts=parts
+        )
+        self.decoder = config.decoder and build_decoder(
             config.decoder, dim=facets.dim, frames=frames, features=features
         )
 
@@ -130,9 +160,14 @@ class MultiView(nn.Module):
         """
         flat = self.encoder(x.flatten(0, -3)).float().unflatten(0, x.shape[:-2])
         if not self.config.gaussian:
+            flat = self._of_unit_length(flat) if self.config.unit_length else flat
             return flat, torch.full_like(flat, -LOG_VARIANCE)
         mean, log_variance = flat.chunk(2, dim=-1)
         return mean, log_variance.clamp(-LOG_VARIANCE, LOG_VARIANCE)
+
+    def _of_unit_length(self, codes: Tensor) -> Tensor:
+        parts = codes.split(list(self.facets.values()), dim=-1)
+        return torch.cat([nn.functional.normalize(part, dim=-1) for part in parts], dim=-1)
 
     def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Posterior of single views: (..., frames, features) to mean and log-variance (..., D).
@@ -207,7 +242,15 @@ class MultiView(nn.Module):
         return mean, log_variance
 
     def decode(self, code: Tensor) -> Tensor:
-        """Features from codes: (..., D), or (..., frames, D), to (..., frames, features)."""
+        """Features from codes: (..., D), or (..., frames, D), to (..., frames, features).
+
+        Raises
+        ------
+        RecipeError
+            If the model has no decoder.
+        """
+        if self.decoder is None:
+            raise RecipeError("This model has no decoder (its recipe says 'decoder: null').")
         last = -3 if self.framewise else -2
         return self.decoder(code.flatten(0, last)).float().unflatten(0, code.shape[: last + 1])
 

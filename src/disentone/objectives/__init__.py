@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, SerializeAsAny, WrapValidator
 from torch import Tensor, nn
 
 from disentone.errors import RecipeError, closest
@@ -18,9 +18,11 @@ from disentone.objectives.contrast import Contrast
 from disentone.objectives.covariance import Covariance
 from disentone.objectives.crossview import CrossView
 from disentone.objectives.divergence import Divergence, KLParts, decomposed_kl
+from disentone.objectives.given import Given
 from disentone.objectives.independence import Critic, Independence
 from disentone.objectives.invariance import Invariance
 from disentone.objectives.masking import Masking
+from disentone.objectives.own import own_term
 from disentone.objectives.reconstruction import Reconstruction
 from disentone.objectives.similarity import Separation, Similarity
 from disentone.objectives.term import Term
@@ -35,6 +37,7 @@ __all__ = [
     "Critic",
     "CrossView",
     "Divergence",
+    "Given",
     "Independence",
     "Invariance",
     "KLParts",
@@ -49,7 +52,7 @@ __all__ = [
     "decomposed_kl",
 ]
 
-AnyTerm = Annotated[
+_Ours = Annotated[
     Reconstruction
     | Divergence
     | Agreement
@@ -62,9 +65,11 @@ AnyTerm = Annotated[
     | CrossView
     | Covariance
     | Classification
-    | Triplet,
+    | Triplet
+    | Given,
     Field(discriminator="term"),
 ]
+AnyTerm = Annotated[SerializeAsAny[_Ours], WrapValidator(own_term)]
 
 
 class Objective(nn.Module):

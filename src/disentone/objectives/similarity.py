@@ -14,7 +14,15 @@ from disentone.models.multiview import Outputs
 from disentone.objectives.distributed import gather
 from disentone.objectives.term import Term
 
-__all__ = ["PairTerm", "Separation", "Similarity", "cosines", "infonce", "tangent_log"]
+__all__ = [
+    "PairTerm",
+    "Separation",
+    "Similarity",
+    "cosines",
+    "directions",
+    "infonce",
+    "tangent_log",
+]
 
 SHORT = 1e-6
 """Vectors shorter than this have no direction."""
@@ -34,10 +42,11 @@ def cosines(first: Tensor, second: Tensor) -> Tensor:
     Tensor, shape (rows, rows)
         In [-1, 1].
     """
-    return _directions(first) @ _directions(second).T
+    return directions(first) @ directions(second).T
 
 
-def _directions(x: Tensor) -> Tensor:
+def directions(x: Tensor) -> Tensor:
+    """Scale vectors (..., dim) to length 1; zeros stay, and get no gradient."""
     length = torch.linalg.vector_norm(x.detach(), dim=-1, keepdim=True)
     known = torch.where(length > SHORT, x, torch.ones_like(x))  # its gradient is finite
     return torch.where(length > SHORT, nn.functional.normalize(known, dim=-1), torch.zeros_like(x))
@@ -140,7 +149,7 @@ class Similarity(PairTerm):
             if self.level == "batch":
                 values.append(infonce(first, second, temperature=1.0))
             else:
-                cosine = (_directions(first) * _directions(second)).sum(-1)
+                cosine = (directions(first) * directions(second)).sum(-1)
                 values.append(-tangent_log(cosine, least=self.least).mean())
         return {"value": torch.stack(values).mean()}
 
@@ -168,6 +177,6 @@ class Separation(PairTerm):
                 cosine = cosines(first, second)
                 _check_rows(cosine, "Batch-level separations")
             else:
-                cosine = (_directions(first) * _directions(second)).sum(-1)
+                cosine = (directions(first) * directions(second)).sum(-1)
             values.append(-tangent_log(1 - cosine, least=self.least).mean())
         return {"value": torch.stack(values).mean()}

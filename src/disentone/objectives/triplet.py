@@ -7,7 +7,7 @@ Representation Learning for Multi-Dimensional Modeling of Music Similarity" (202
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -18,22 +18,29 @@ from disentone.errors import DataError, RecipeError
 from disentone.facets import Facets
 from disentone.factors import Factor, FactorKind
 from disentone.models.multiview import Outputs
-from disentone.musical import key_codes, same_key, same_tempo
+from disentone.musical import key_codes, key_groups, same_key, same_tempo
 from disentone.objectives.distributed import gather
 from disentone.objectives.mining import semi_hard, triplet_loss, violation
 from disentone.objectives.similarity import cosines
 from disentone.objectives.term import Term
+from disentone.views.balance import Alike
 
 __all__ = ["Dimension", "Triplet", "masks"]
+
+Rule = Literal["same", "tempo", "key"]
+Also = Literal["parallel", "relative", "none"]
+
+ROUNDING = float(np.finfo(np.float32).eps)
+"""Of labels, which are tensors of single precision, relative to their size."""
 
 
 def masks(
     values: Tensor,
     *,
     kind: FactorKind,
-    rule: Literal["same", "tempo", "key"] = "same",
+    rule: Rule = "same",
     within: float | None = None,
-    also: Literal["parallel", "relative", "none"] = "parallel",
+    also: Also = "parallel",
 ) -> tuple[Tensor, Tensor]:
     """Which rows are valid positives and negatives of each other, by what is known of them.
 
@@ -57,24 +64,55 @@ def masks(
     positives, negatives : Tensor of bool, shape (B, B)
         Symmetric; no row is its own positive or negative.
     """
-    first, second = values[:, None], values[None]
-    if kind == "categorical":
-        known = values >= 0
-        same = same_key(first, second, also=also) if rule == "key" else first == second
-    elif kind == "multilabel":
+    if kind == "multilabel":
         known = torch.isfinite(values).all(1)
         has = (values == 1).float()
         same = has @ has.T > 0
-    elif rule == "tempo":
-        known = values > 0
-        same = same_tempo(first, second, within=5.0 if within is None else within)
     else:
-        known = torch.isfinite(values)
-        rounding = 2 * torch.finfo(values.dtype).eps * torch.maximum(first.abs(), second.abs())
-        same = (first - second).abs() <= (within or 0.0) + (rounding if within else 0.0)
+        known = values > 0 if rule == "tempo" else torch.isfinite(values)
+        known = values >= 0 if kind == "categorical" else known
+        same = agree(values[:, None], values[None], rule=rule, within=within, also=also)
     itself = torch.eye(len(values), dtype=torch.bool, device=values.device)
     valid = known[:, None] & known[None] & ~itself
     return same & valid, ~same & valid
+
+
+def agree(
+    first: Any, second: Any, *, rule: Rule = "same", within: float | None = None, also: Also
+) -> Any:
+    """Whether known codes or numbers, arrays or tensors, agree by a rule of :func:`masks`."""
+    if rule == "key":
+        return same_key(first, second, also=also)
+    if rule == "tempo":
+        return same_tempo(first, second, within=5.0 if within is None else within)
+    if not within:
+        return first == second
+    return abs(first - second) <= within + ROUNDING * (abs(first) + abs(second))
+
+
+def view_masks(
+    clips: int, views: int, others: int = 0, *, device: torch.device | None = None
+) -> tuple[Tensor, Tensor]:
+    """Which rows are positives and negatives of each other where views of a clip agree.
+
+    Parameters
+    ----------
+    clips, views : int
+        The first `views` rows of every clip are each other's positives.
+    others : int
+        Rows of every clip after these, which are negatives of its views, and no anchors.
+    device : device, optional
+
+    Returns
+    -------
+    positives, negatives : Tensor of bool, shape (rows, rows)
+        With ``rows = clips * (views + others)``, clip by clip.
+    """
+    row = torch.arange(clips * (views + others), device=device)
+    clip, is_view = row // (views + others), row % (views + others) < views
+    same = clip[:, None] == clip[None]
+    positives = same & is_view[:, None] & is_view[None] & (row[:, None] != row[None])
+    return positives, is_view[:, None] & ~(same & is_view[None])
 
 
 class Dimension(BaseModel):
@@ -91,8 +129,11 @@ class Dimension(BaseModel):
     within: float | None = Field(
         default=None, ge=0, description="tolerance of numbers, instead of the factor's own"
     )
-    also: Literal["parallel", "relative", "none"] = Field(
-        default="parallel", description="keys that count as the same"
+    also: Also = Field(default="parallel", description="keys that count as the same")
+    unlike: tuple[str, ...] = Field(
+        default=(),
+        description="facets whose views of a clip are negatives here: with the rule 'views', what "
+        "was changed for them is what this facet should tell",
     )
 
     @model_validator(mode="after")
@@ -103,6 +144,8 @@ class Dimension(BaseModel):
             raise ValueError(f"'within' is for numbers: not for the rule '{self.rule}'")
         if self.also != "parallel" and self.rule != "key":
             raise ValueError("'also' is for the rule 'key'")
+        if self.unlike and self.rule != "views":
+            raise ValueError("'unlike' is for the rule 'views'")
         return self
 
 
@@ -119,7 +162,8 @@ class Triplet(Term):
 
     Logged for every facet: its loss (``triplet_NAME``), the share of pairs of anchor and positive
     that have a triplet (``active_NAME``) and the share of all valid triplets that are in order
-    (``correct_NAME``); all are 0 in a batch without a valid triplet.
+    (``correct_NAME``); all are 0 in a batch without a valid triplet, and ``without_NAME`` is the
+    share of these.
     """
 
     term: Literal["triplet"] = "triplet"
@@ -139,12 +183,12 @@ class Triplet(Term):
 
     def named_facets(self) -> tuple[str, ...]:
         """Facets that must exist."""
-        return tuple(self.dimensions)
+        unlike = [name for dimension in self._dimensions().values() for name in dimension.unlike]
+        return tuple(dict.fromkeys([*self.dimensions, *unlike]))
 
     def named_factors(self) -> tuple[str, ...]:
         """Factors that must be known."""
-        names = (dimension.factor for dimension in self._dimensions().values())
-        return tuple(dict.fromkeys(name for name in names if name is not None))
+        return tuple(dict.fromkeys(self.factors_of().values()))
 
     def build(self, facets: Facets, factors: Mapping[str, Factor]) -> nn.Module:
         """Look up what the rules need to know of the factors; there is nothing to learn."""
@@ -153,19 +197,30 @@ class Triplet(Term):
             for d in self._dimensions().values()
         )
 
+    def factors_of(self) -> dict[str, str]:
+        """Factor of every facet that has one."""
+        return {facet: d.factor for facet, d in self._dimensions().items() if d.factor is not None}
+
+    def alike(self, factors: Mapping[str, Factor]) -> dict[str, Alike]:
+        """What makes clips agree in each facet that has a factor, as balanced batches need it."""
+        dimensions = self._dimensions()
+        return {
+            facet: _FactorRule(dimensions[facet], factors[name]).alike(factors[name].values)
+            for facet, name in self.factors_of().items()
+        }
+
     def __call__(self, out: Outputs, module: nn.Module | None = None) -> dict[str, Tensor]:
         """Value in [0, 2 + margin], a cosine distance."""
         assert isinstance(module, nn.ModuleList)  # the objective hands over what build made
         total, present, logs = out.mean.new_zeros(()), out.mean.new_zeros(()), {}
         for (facet, dimension), rule in zip(self._dimensions().items(), module):
             columns = self.columns(out, facet if dimension.factor is None else None)
-            codes = gather(out.mean[:, columns, out.facets.slice(facet)])  # (B, V, dim)
+            others = [c for name in dimension.unlike for c in self.columns(out, name)[1:]]
+            codes = gather(out.mean[:, columns + others, out.facets.slice(facet)])  # (B, V, dim)
             if dimension.factor is None:
-                clip = torch.arange(len(codes), device=codes.device)
-                valid = masks(clip.repeat_interleave(len(columns)), kind="categorical")
+                valid = view_masks(len(codes), len(columns), len(others), device=codes.device)
             else:
-                labels = gather(out.labels[dimension.factor][:, columns])
-                valid = rule(labels.flatten(0, 1))
+                valid = rule(gather(out.labels[dimension.factor][:, columns]).flatten(0, 1))
             codes = codes.flatten(0, 1)  # views are rows of their own
             distances = 1 - cosines(codes, codes)
             mined = semi_hard(
@@ -179,6 +234,7 @@ class Triplet(Term):
             logs[f"triplet_{facet}"] = value.detach()
             logs[f"active_{facet}"] = mined.active
             logs[f"correct_{facet}"] = mined.correct
+            logs[f"without_{facet}"] = (mined.pairs == 0).float()
         return {"value": total / present.clamp_min(1), **logs}
 
     def _dimensions(self) -> dict[str, Dimension]:
@@ -225,6 +281,31 @@ class _FactorRule(nn.Module):
 
     def forward(self, labels: Tensor) -> tuple[Tensor, Tensor]:
         values = self.codes[labels.long()] if self.kind == "categorical" else labels
-        rule, also = self.dimension.rule, self.dimension.also
-        assert rule != "views"  # it has no factor
-        return masks(values, kind=self.kind, rule=rule, within=self.within, also=also)
+        return masks(values, kind=self.kind, **self._options())
+
+    def _options(self) -> dict[str, Any]:
+        return {
+            "rule": self.dimension.rule,  # not views, which have no factor
+            "within": self.within,
+            "also": self.dimension.also,
+        }
+
+    def alike(self, values: np.ndarray) -> Alike:
+        """What makes clips with these values of the factor agree."""
+        if self.kind == "multilabel":
+            has = values == 1
+            rarest = np.where(has, has.sum(0), np.inf).argmin(1)
+            code = np.where(has.any(1), rarest, np.nan)
+            return Alike(code, lambda i, j: (has[i] & has[j]).any(axis=1))
+        codes = self.codes.numpy()[values] if self.kind == "categorical" else values
+        known = codes >= 0 if self.kind == "categorical" else ~np.isnan(codes)
+        order = codes.astype(float)
+        if self.dimension.rule == "key":
+            order = key_groups(order, also=self.dimension.also)
+        if self.dimension.rule == "tempo":
+            known = codes > 0
+            order = np.log2(np.where(known, codes, 1.0)) % 1  # octaves of a tempo side by side
+        return Alike(
+            np.where(known, order, np.nan),
+            lambda i, j: known[i] & known[j] & agree(codes[i], codes[j], **self._options()),
+        )

@@ -13,7 +13,7 @@ from disentone.facets import Facets
 from disentone.frontends.build import FrontEndConfig
 from disentone.frontends.logmel import LogMelConfig
 from disentone.models import ModelConfig
-from disentone.objectives import Agreement, AnyTerm, Divergence, Reconstruction
+from disentone.objectives import Agreement, AnyTerm, Divergence, Given, Reconstruction, Triplet
 from disentone.recipes.facet import FacetConfig
 from disentone.training import TrainingConfig
 from disentone.views import Relation, Transform
@@ -78,6 +78,15 @@ class Recipe(BaseModel):
     draws: int = Field(
         default=1, ge=1, description="how often each clip is given views in an epoch"
     )
+    balanced: bool = Field(
+        default=False,
+        description="batches in which clips agree in each dimension of the triplet terms",
+    )
+    triplets: str | None = Field(
+        default=None,
+        description="table of given triplets, for the term 'given': anchor, positive, negative, "
+        "dimension. Views are those of the triplets then",
+    )
     model: ModelConfig = Field(default_factory=ModelConfig)
     copies: int = Field(
         default=4, ge=1, description="transformed copies of a clip, for facets with 'augment'"
@@ -96,6 +105,18 @@ class Recipe(BaseModel):
     def _fill_objective(self) -> Recipe:
         if not self.objective:
             object.__setattr__(self, "objective", default_objective(self.facets))
+        triplets = [term for term in self.objective if isinstance(term, Triplet)]
+        if self.balanced and not any(term.factors_of() for term in triplets):
+            raise ValueError("'balanced' needs a term 'triplet' with a factor")
+        if (self.triplets is None) == any(isinstance(term, Given) for term in self.objective):
+            raise ValueError("'triplets', a table, and a term 'given' go together")
+        if self.triplets is not None and (self.balanced or self.relations()):
+            raise ValueError(
+                "with 'triplets' there are no balanced batches and no facet has 'same'"
+            )
+        decoding = next((term.term for term in self.objective if term.decodes), None)
+        if self.model.decoder is None and decoding is not None:
+            raise ValueError(f"term '{decoding}' needs a decoder, and 'model.decoder' is null")
         return self
 
     def layout(self) -> Facets:

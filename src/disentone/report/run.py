@@ -90,6 +90,8 @@ def _seen_and_heard(
         what = "latents of a pretrained network" if latents else "several inputs side by side"
         said = f"No sounds or pictures: {what} are neither."
         return {"notes": [said]}
+    if model.network.decoder is None:
+        return {"notes": ["No sounds or pictures: the model has no decoder."]}
     pairs = _pairs(table, recipe)
     shown = np.unique(pairs)[:6]
     given = features[rows[shown]]

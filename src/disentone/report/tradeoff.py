@@ -14,6 +14,7 @@ __all__ = ["Panel", "Point", "pareto", "tradeoff"]
 
 MARKERS = "osD^vP*Xh<>p"
 COLUMNS = 3  # of the legend
+ACROSS = 2  # panels side by side where there are more than three
 
 
 @dataclass(frozen=True)
@@ -38,9 +39,8 @@ class Panel:
     line : float, optional
         Place of a vertical line, such as a baseline's.
     line_label : str
-    low_is_good : bool, optional
-        If given, the Pareto front is drawn: the larger ``x`` the better, and ``y`` the smaller or
-        the larger the better.
+    better : tuple of (int, int), optional
+        Along each axis 1 where more is better and -1 where less is; the Pareto front is drawn.
     """
 
     title: str
@@ -49,7 +49,7 @@ class Panel:
     points: Sequence[Point]
     line: float | None = None
     line_label: str = ""
-    low_is_good: bool | None = None
+    better: tuple[int, int] | None = None
 
 
 def pareto(x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -74,7 +74,7 @@ def pareto(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def tradeoff(panels: Sequence[Panel]) -> bytes:
-    """Draw panels side by side with one legend, as PNG.
+    """Draw panels with one legend, as PNG: side by side up to three, and more in rows of two.
 
     Every configuration has its own marker and every kind of strategy its own colour.
 
@@ -90,10 +90,14 @@ def tradeoff(panels: Sequence[Panel]) -> bytes:
 
     names = list(dict.fromkeys(point.name for panel in panels for point in panel.points))
     groups = list(dict.fromkeys(point.group for panel in panels for point in panel.points))
-    rows = -(-(len(names) + len(groups)) // COLUMNS)
+    entries = -(-(len(names) + len(groups)) // COLUMNS)
+    across = len(panels) if len(panels) <= 3 else ACROSS
+    down = -(-len(panels) // across)
     with mpl.rc_context(STYLE):
-        figure = new_figure(4.6 * len(panels), 3.8 + 0.2 * rows)
-        axes = figure.subplots(1, len(panels), squeeze=False)[0]
+        figure = new_figure(4.6 * across, 3.8 * down + 0.2 * entries)
+        axes = figure.subplots(down, across, squeeze=False).ravel()
+        for ax in axes[len(panels) :]:
+            ax.remove()
         for ax, panel in zip(axes, panels):
             _draw(ax, panel, names, groups)
         figure.legend(
@@ -124,12 +128,12 @@ def _key(names: list[str], groups: list[str]) -> list[Any]:
 def _draw(ax: Any, panel: Panel, names: list[str], groups: list[str]) -> None:
     ax.grid(color="#e3e6ea", lw=0.8)
     ax.set_axisbelow(True)
-    if panel.low_is_good is None:
+    if panel.better is None:
         ax.axhline(0, color="#59616c", lw=0.8)
     else:
         x = np.array([point.x for point in panel.points])
         y = np.array([point.y for point in panel.points])
-        front = pareto(x, -y if panel.low_is_good else y)
+        front = pareto(panel.better[0] * x, panel.better[1] * y)
         ax.plot(x[front], y[front], color="#59616c", lw=1, ls="--")
     if panel.line is not None:
         ax.axvline(panel.line, color="#b3261e", lw=1.2, ls=":")
@@ -152,4 +156,5 @@ def _draw(ax: Any, panel: Panel, names: list[str], groups: list[str]) -> None:
             alpha=0.9,
             ls="none",
         )
+    ax.locator_params(nbins=6)  # long numbers touch each other otherwise
     ax.set(title=panel.title, xlabel=panel.across, ylabel=panel.up)

@@ -133,28 +133,57 @@ def _mean(records: Sequence[dict]) -> Score:
 
 
 def figures(rows: Sequence[Row]) -> list[Figure]:
-    """Draw what each cell keeps against what it leaks, with the Pareto front."""
-    panels = [
+    """Draw what each cell keeps against how well it is sorted, in two ways, with Pareto fronts."""
+    told = _panels(
+        rows,
+        ("joint probe", "joint probe: accuracy, mean of both factors"),
+        ("leak", "leak above chance, mean of both facets"),
+        better=(1, -1),
+    )
+    decoded = _panels(
+        rows,
+        ("decoding error", "decoding error: mean square, standardised features"),
+        ("DSC delta", "DSC delta, mean of both factors"),
+        better=(-1, 1),
+    )
+    return [
+        Figure(
+            "Told and leaked: what both facets together tell, and what each tells that it should "
+            "not. Right and below is better; the dashed line joins what nothing beats in both.",
+            tradeoff(told),
+        ),
+        Figure(
+            "Decoded and sorted: how well cells with reconstruction give the sound back, and how "
+            "much better the right facet tells its factor. Left and above is better.",
+            tradeoff(decoded),
+        ),
+    ]
+
+
+def _panels(
+    rows: Sequence[Row],
+    across: tuple[str, str],
+    up: tuple[str, str],
+    *,
+    better: tuple[int, int],
+) -> list[Panel]:
+    """One panel a data set and network: two scores, by name and with what their axes say."""
+    return [
         Panel(
             title=table,
-            across="joint probe: accuracy, mean of both factors",
-            up="leak above chance, mean of both facets",
+            across=across[1],
+            up=up[1],
             points=[
                 Point(
-                    row.mean("joint probe"),
-                    row.mean("leak"),
+                    row.mean(across[0]),
+                    row.mean(up[0]),
                     row.cell.row.partition(";")[0],
                     row.cell.group,
                 )
                 for row in rows
-                if row.cell.table == table
+                if row.cell.table == table and across[0] in row.scores[0]
             ],
-            low_is_good=True,
+            better=better,
         )
         for table in dict.fromkeys(row.cell.table for row in rows)
     ]
-    caption = (
-        "Trade-off: what both facets together tell, and what each tells that it should not. Right "
-        "and below is better; the dashed line joins cells that no other beats in both."
-    )
-    return [Figure(caption, tradeoff(panels))]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 import numpy as np
 
 from disentone.clips import ClipTable
 from disentone.errors import DataError
+from disentone.views.balance import Balance
 from disentone.views.candidates import Candidates
 from disentone.views.relations import RECORDING, Relation
 
@@ -36,6 +38,8 @@ class ViewSampler:
         Leave clips without enough partners out (see :attr:`left_out`) instead of refusing them.
     draws : int
         How often each clip is an anchor in an epoch, with other partners each time.
+    balance : Balance, optional
+        Gives the order of the anchors; they are in random order by default.
 
     Raises
     ------
@@ -52,10 +56,12 @@ class ViewSampler:
         seed: int = 0,
         leave_out: bool = False,
         draws: int = 1,
+        balance: Balance | None = None,
     ) -> None:
         if views < 2:
             raise DataError(f"Views of a clip must be 2 or more, not {views}.")
         self.seed = seed
+        self.balance = balance
         self.partners = views - 1
         self.left_out: dict[str, int] = {}
         self.groups: dict[str, tuple[int, ...]] = {}
@@ -88,7 +94,7 @@ class ViewSampler:
         return len(self.anchors)
 
     def epoch(self, number: int) -> np.ndarray:
-        """Give the views of one epoch, every clip ``draws`` times as anchor, in random order.
+        """Give the views of one epoch, every clip ``draws`` times as anchor.
 
         Parameters
         ----------
@@ -101,9 +107,14 @@ class ViewSampler:
             Indices into the table.
         """
         rng = np.random.default_rng((self.seed, number))
-        anchors = rng.permutation(self.anchors)
+        shuffle = rng.permutation if self.balance is None else partial(self.balance.order, rng=rng)
+        anchors = shuffle(self.anchors)
         drawn = [pool.draw(anchors, self.partners, rng) for pool in self._pools]
         return np.concatenate([anchors[:, None], *drawn], axis=1)
+
+    def known(self, views: np.ndarray) -> dict[str, np.ndarray]:
+        """What is known of rows of :meth:`epoch` beside the labels of their clips: nothing."""
+        return {}
 
 
 def _no_partner(

@@ -1,0 +1,210 @@
+"""The networks of CSN: Inception blocks on one input, or on a branch for each input.
+
+S. Ribecky, J. Abeßer and H. Lukashevich, "Multi-Input Architecture and Disentangled Representation
+Learning for Multi-Dimensional Modeling of Music Similarity" (2021), Section 3.2 and Fig. 1; the
+modules are those of C. Szegedy et al., "Going Deeper with Convolutions" (2015), Fig. 2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor, nn
+from torch.nn import functional
+
+__all__ = ["InceptionConfig", "InceptionEncoder", "InceptionModule"]
+
+MAP = 16
+"""Bins and frames of the map in which every branch ends (CSN, Section 3.2)."""
+
+STEM = 64
+"""Channels of the first convolution."""
+
+BRANCH = (128, 128)
+"""Channels of the two Inception blocks of a branch."""
+
+TRUNK = (256, 256, 512, 512)
+"""Channels of the four blocks after the branches; with the two before them there are six."""
+
+SHARES = (64, 96, 128, 16, 32, 32)
+"""Channels, of 256, of a module's convolutions: of size 1; 1 and 3; 1 and 5; 1 after the pooling.
+
+They are those of GoogLeNet's first module, inception (3a)."""
+
+MULTIPLE = 4
+"""All numbers of channels are multiples of this."""
+
+
+class InceptionConfig(BaseModel):
+    """Inception blocks, after CSN: a branch for every input of the front-end.
+
+    A front-end with one input, such as mel alone, makes the network of the baseline: a basic
+    block of convolution and max-pooling, six Inception blocks, a dense layer, layer
+    normalisation. With several inputs each has a branch of a basic block and two Inception
+    blocks; the branches' 16 x 16 maps are concatenated, and the other four blocks follow.
+
+    The paper leaves the channels open. Here the first convolution has 64, as GoogLeNet's, and the
+    blocks have 128, 128, 256, 256, 512, 512: twice as many wherever the map has become a
+    sixteenth, so that no block costs much more than its neighbours. Within a module they are
+    shared out as in GoogLeNet's inception (3a).
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["inception"] = "inception"
+    width: float = Field(
+        default=1.0, gt=0, le=4, description="multiplies all channels; 0.25 suits a CPU"
+    )
+    dropout: float = Field(default=0.0, ge=0, lt=1, description="before the dense layer")
+    layer_norm: bool = Field(default=True, description="layer normalisation of the embedding")
+
+
+class InceptionEncoder(nn.Module):
+    """Encode inputs that share a time axis by convolutions over time and their own bins.
+
+    Parameters
+    ----------
+    config : InceptionConfig
+    parts : mapping of str to slice
+        Columns of each input in the features, in their order.
+    out : int
+        Length of the output vector.
+    """
+
+    def __init__(self, config: InceptionConfig, *, parts: Mapping[str, slice], out: int) -> None:
+        super().__init__()
+        stem, *widths = (_scaled(n, config.width) for n in (STEM, *BRANCH, *TRUNK))
+        branch, trunk = widths[: len(BRANCH)], widths[len(BRANCH) :]
+        self.parts = dict(parts)
+        branches = {name: Branch(_bins(part), stem, branch) for name, part in parts.items()}
+        self.branches = nn.ModuleDict(branches)
+        before = sum(branch.channels for branch in branches.values())
+        self.trunk, channels = _blocks(before, trunk, stride=(2, 2))
+        self.dropout = nn.Dropout(config.dropout)
+        self.dense = nn.Linear(channels, out)
+        self.normalise = nn.LayerNorm(out) if config.layer_norm else nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (batch, frames, features) to (batch, out)."""
+        maps = [
+            branch(x[..., part].transpose(1, 2).unsqueeze(1))  # (batch, channels, 16, 16)
+            for part, branch in zip(self.parts.values(), self.branches.values())
+        ]
+        flat = self.trunk(torch.cat(maps, dim=1)).flatten(1)  # (batch, channels)
+        with torch.autocast(x.device.type, enabled=False):  # as in FullPrecision
+            return self.normalise(self.dense(self.dropout(flat.float())))
+
+
+class Branch(nn.Module):
+    """One input to a 16 x 16 map: a basic block and two Inception blocks.
+
+    The basic block pools to four times the map, and each Inception block halves what is left. An
+    input of fewer than 64 bins, such as 12 pitch classes, is zero-padded to 16 bins or pooled to
+    them at once, and keeps them.
+    """
+
+    def __init__(self, bins: int, stem: int, widths: Sequence[int]) -> None:
+        super().__init__()
+        halves = bins >= 4 * MAP
+        self.padding = max(0, MAP - bins)
+        stride = 2 if bins >= 8 * MAP else 1
+        self.basic = nn.Sequential(
+            nn.Conv2d(1, stem, 5, stride=(stride, 2), padding=2, bias=False),
+            nn.AdaptiveMaxPool2d((4 * MAP if halves else MAP, 4 * MAP)),
+            *_normalised(stem),  # after the pooling, where there are a quarter of the numbers
+        )
+        self.blocks, self.channels = _blocks(stem, widths, stride=(2 if halves else 1, 2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (batch, 1, bins, frames) to (batch, channels, 16, 16)."""
+        x = functional.pad(x, (0, 0, 0, self.padding))
+        return self.blocks(self.basic(x))
+
+
+class InceptionModule(nn.Module):
+    """Convolutions of several sizes and a max-pooling side by side, concatenated.
+
+    Parameters
+    ----------
+    before, width : int
+        Channels that come in, and about how many the convolutions share; ``channels`` come out.
+    reduce : bool
+        The module with dimension reductions, in which convolutions of size 1 stand before those
+        of size 3 and 5 and after the pooling; or the naive one, whose pooling hands on all the
+        channels that come in.
+    stride : (int, int)
+        Of bins and frames.
+    """
+
+    def __init__(
+        self, before: int, width: int, *, reduce: bool, stride: tuple[int, int] = (1, 1)
+    ) -> None:
+        super().__init__()
+        pool = nn.MaxPool2d(3, stride=stride, padding=1)
+        point, narrow3, three, narrow5, five, pooled = (_share(n, width) for n in SHARES)
+        if reduce:
+            paths: list[nn.Module] = [
+                _convolution(before, point, 1, stride=stride),
+                nn.Sequential(
+                    _convolution(before, narrow3, 1), _convolution(narrow3, three, 3, stride=stride)
+                ),
+                nn.Sequential(
+                    _convolution(before, narrow5, 1), _convolution(narrow5, five, 5, stride=stride)
+                ),
+                nn.Sequential(pool, _convolution(before, pooled, 1)),
+            ]
+        else:
+            paths = [
+                _convolution(before, point, 1, stride=stride),
+                _convolution(before, three, 3, stride=stride),
+                _convolution(before, five, 5, stride=stride),
+                pool,
+            ]
+        self.channels = point + three + five + (pooled if reduce else before)
+        self.paths = nn.ModuleList(paths)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (batch, before, bins, frames) to (batch, channels, ...)."""
+        return torch.cat([path(x) for path in self.paths], dim=1)
+
+
+def _blocks(
+    before: int, widths: Sequence[int], *, stride: tuple[int, int]
+) -> tuple[nn.Sequential, int]:
+    """Inception blocks, each a naive module, which strides, and a dimension-reducing one.
+
+    The naive module has half the channels, as its large convolutions see all that comes in.
+    """
+    modules = []
+    for width in widths:
+        naive = InceptionModule(before, width // 2, reduce=False, stride=stride)
+        modules += [naive, InceptionModule(naive.channels, width, reduce=True)]
+        before = modules[-1].channels
+    return nn.Sequential(*modules), before
+
+
+def _convolution(
+    before: int, after: int, size: int, *, stride: tuple[int, int] = (1, 1)
+) -> nn.Sequential:
+    convolution = nn.Conv2d(before, after, size, stride=stride, padding=size // 2, bias=False)
+    return nn.Sequential(convolution, *_normalised(after))
+
+
+def _normalised(channels: int) -> list[nn.Module]:
+    """Normalise each clip alone, all channels together, as the last maps have but one entry."""
+    return [nn.GroupNorm(1, channels), nn.ReLU()]
+
+
+def _bins(part: slice) -> int:
+    return part.stop - part.start
+
+
+def _scaled(channels: int, width: float) -> int:
+    return MULTIPLE * max(1, round(channels * width / MULTIPLE))
+
+
+def _share(share: int, width: int) -> int:
+    return _scaled(share, width / 256)

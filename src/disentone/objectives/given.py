@@ -1,0 +1,51 @@
+"""Given triplets: facets order the clips of a table of triplets as it says."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+from torch import Tensor, nn
+
+from disentone.models.multiview import Outputs
+from disentone.objectives.distributed import gather
+from disentone.objectives.similarity import directions
+from disentone.objectives.term import Term
+from disentone.views.given import label
+
+__all__ = ["Given"]
+
+
+class Given(Term):
+    """Triplet loss of each facet over the given triplets that hold in its dimension.
+
+    The mean of ``max(0, d(a, p) - d(a, n) + margin)``, cosine distances in the facet's own part of
+    the embedding, and over facets the mean of those that have a triplet in the batch (CSN, Eq. 1);
+    0 where none has. Which triplets there are says ``triplets`` in the recipe.
+
+    Logged for every facet: its loss (``given_NAME``) and the share of its triplets that are in
+    order (``given_correct_NAME``).
+    """
+
+    term: Literal["given"] = "given"
+    dimensions: dict[str, str] = Field(min_length=1, description="facet: dimension of the triplets")
+    margin: float = Field(default=0.1, gt=0, le=2, description="cosine distance")
+
+    def named_facets(self) -> tuple[str, ...]:
+        """Facets that must exist."""
+        return tuple(self.dimensions)
+
+    def __call__(self, out: Outputs, module: nn.Module | None = None) -> dict[str, Tensor]:
+        """Value in [0, 2 + margin], a cosine distance."""
+        total, present, logs = out.mean.new_zeros(()), out.mean.new_zeros(()), {}
+        for facet, dimension in self.dimensions.items():
+            code = directions(gather(out.mean[..., out.facets.slice(facet)]))  # (B, 3, dim)
+            holds = gather(out.labels[label(dimension)])[:, 0]  # (B,)
+            cosine = (code[:, :1] * code[:, 1:]).sum(-1)  # of anchor with positive, and negative
+            beyond = cosine[:, 1] - cosine[:, 0]
+            count = holds.sum()
+            value = ((beyond + self.margin).clamp_min(0) * holds).sum() / count.clamp_min(1)
+            total, present = total + value, present + (count > 0)
+            logs[f"given_{facet}"] = value.detach()
+            logs[f"given_correct_{facet}"] = ((beyond < 0) * holds).sum() / count.clamp_min(1)
+        return {"value": total / present.clamp_min(1), **logs}
