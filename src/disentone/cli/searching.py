@@ -140,7 +140,8 @@ def search(
         _show(opened, found, quiet=quiet)
     if not quiet:
         used = ",".join(f"{name}={weight:.3g}" for name, weight in found.weights.items())
-        told = f"--weights {used}" if weights else f"--weights {used} (to be changed)"
+        several = weights is None and len(wanted) + len(like or ()) > 1
+        told = f"--weights {used}" + " (what the examples share)" * several
         console.print(told, style="dim", highlight=False, markup=False, soft_wrap=True)
 
 
@@ -154,15 +155,18 @@ def _show(index: Index, found: Results, *, quiet: bool) -> None:
         for hit in found:
             typer.echo(hit.id)
         return
+    factors = [
+        name for name in index.factors if any(hit.factors[name] is not None for hit in found)
+    ]
     table = Table(box=None, pad_edge=False)
     table.add_column("", justify="right", style="dim")
     table.add_column("item", overflow="fold")
     for name in ("score", *index.facets):
         table.add_column(name, justify="right", no_wrap=True, style="bold" * (name == "score"))
-    table.add_column(" · ".join(index.factors), style="dim", overflow="fold")
+    table.add_column(" · ".join(factors), style="dim", overflow="fold")
     for rank, hit in enumerate(found, 1):
         shares = [f"{share:+.2f}" for share in hit.facets.values()]
-        known = " · ".join(_told(hit.factors[name]) for name in index.factors)
+        known = " · ".join(_told(hit.factors[name]) for name in factors)
         table.add_row(str(rank), Text(hit.id), f"{hit.score:.3f}", *shares, Text(known))
     Console(width=None if sys.stdout.isatty() else 200).print(table)
     if not len(found):

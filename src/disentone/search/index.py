@@ -62,6 +62,7 @@ class Index:
         items: pa.Table,
         model: str,
         about: Mapping[str, Any] | None = None,
+        **options: Any,
     ) -> Index:
         """Make an index of vectors and what is known about them.
 
@@ -80,6 +81,8 @@ class Index:
             Identity of the model; a query from another one is refused.
         about : mapping, optional
             Anything worth keeping with the index; must be JSON.
+        **options
+            As for :meth:`open`.
 
         Raises
         ------
@@ -91,7 +94,7 @@ class Index:
         """
         rows = item_table(vectors, facets, items)
         notes = {"facets": facets.to_json(), "model": model, "about": dict(about or {})}
-        return cls(Store.create(path, rows, notes))
+        return cls(Store.create(path, rows, notes, **options))
 
     @staticmethod
     def exists(path: str | Path, **options: Any) -> bool:
@@ -106,7 +109,7 @@ class Index:
         ----------
         path : path or URI
         memory : int, optional
-            Bytes that vectors may take; half of what is free by default. Where float32 vectors
+            Bytes that vectors may take; half of the machine's by default. Where float32 vectors
             need more, 8-bit codes of them are searched and the best are compared exactly.
         **options
             For :func:`lancedb.connect`, such as ``storage_options`` or ``api_key``.

@@ -100,9 +100,10 @@ class Snapshot:
         """Rows of all items; where vectors fit into memory, they are read once and kept."""
         if not isinstance(self.scorer, Matrix):
             return self._read(list(columns))
-        if self._known is None:
-            self._known = self._read(self.columns).combine_chunks()
-        return self._known.select(list(columns))
+        known = self._known
+        if known is None:
+            known = self._known = self._read(self.columns).combine_chunks()
+        return known.select(list(columns))
 
     def _read(self, columns: list[str]) -> pa.Table:
         found = self.table.search().with_row_id(True).select(columns).to_arrow()
