@@ -54,6 +54,9 @@ def test_filters_are_written_with_the_columns_names(where, written):
         ("  ", "empty"),
         ("tempo > 3 or " * 300 + "true", "2000 characters"),
         ("tempo > 3 \x00", "cannot be understood"),
+        ("tempo > " + "+".join(["1"] * 900), "100 operators"),
+        ("not " * 101 + "true", "100 operators"),
+        ("(" * 21 + "true" + ")" * 21, "20 brackets"),
     ],
 )
 def test_what_is_no_filter_is_refused(where, message):
@@ -102,6 +105,23 @@ def test_a_filter_is_read_once(index, monkeypatch):
     first = snapshot.where("tempo > 66")
     monkeypatch.setattr(snapshot, "table", None)
     assert snapshot.where("tempo > 66") is first
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        "tempo < " + "+".join(["9"] * 101),
+        "tempo < " + " + ".join(["tempo"] * 101),
+        " and ".join(["tempo > 1"] * 101),
+        " or ".join(["tempo > 1"] * 101),
+        "(" * 20 + "tempo > 1" + ")" * 20,
+        "abs(" * 20 + "tempo" + ")" * 20 + " > 1",
+        "tempo in (" + ",".join(str(n) for n in range(60, 500)) + ")",
+    ],
+    ids=["sum", "columns", "and", "or", "brackets", "functions", "in"],
+)
+def test_the_largest_filters_are_computed(index, where):
+    assert len(index.items(where=where)) == np.isfinite(TEMPO).sum()
 
 
 def test_filters_that_are_understood_and_cannot_be_computed(index):

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -278,6 +279,16 @@ def test_changes_give_what_a_new_index_gives(index, tmp_path):
     assert index.search("i3") == rebuilt.search("i3")
 
 
+def test_factors_of_which_nothing_is_known_may_become_anything(index):
+    nothing = pa.array([None], pa.float64())
+    index.add(vectors(1), items(1, 60).append_column("mood", nothing))  # its tempo is null, too
+    assert set(index.factors) == {"tempo", "split"}
+    index.add(vectors(1), items(1, 61).append_column("mood", pa.array(["calm"])))
+    assert index.items(["i60", "i61"])["mood"].to_pylist() == [None, "calm"]
+    index.update(vectors(1), items(1, 61).append_column("mood", nothing))
+    assert index.items(["i61"])["mood"].to_pylist() == [None]
+
+
 def test_factors_that_come_later_are_unknown_before(index):
     new = items(2, first=60).append_column("mood", pa.array(["calm", None]))
     index.add(vectors(2, seed=5), new.drop_columns(["tempo"]))
@@ -391,6 +402,43 @@ def _other_format(path):
 def test_the_same_code_opens_a_store_by_uri(index):
     other = Index.open(f"file://{Path(index.uri).resolve()}")
     assert other.search("i1") == index.search("i1")
+
+
+@pytest.mark.parametrize(
+    ("module", "use"),
+    [
+        ("lancedb", lambda index, found: Index.open(index.uri)),
+        ("faiss", lambda index, found: Index.open(index.uri, memory=0).search("i1")),
+        ("pandas", lambda index, found: found.to_pandas()),
+    ],
+)
+def test_what_is_not_installed_is_named(index, monkeypatch, module, use):
+    found = index.search("i1")
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(ArtifactError, match="pip install"):
+        use(index, found)
+
+
+def test_a_single_reading_thread_is_not_left_alone(index, monkeypatch):
+    monkeypatch.setenv("LANCE_IO_THREADS", "1")
+    assert len(Index.open(index.uri)) == 60
+    assert os.environ["LANCE_IO_THREADS"] == "2"
+
+
+def test_threads_search_and_change_at_once(index):
+    expected = {f"i{n}": ids(index.search(f"i{n}", k=5, where="split = 'test'")) for n in range(20)}
+    reader = Index.open(index.uri)
+    with ThreadPoolExecutor(8) as pool:
+        changes = pool.submit(
+            lambda: [index.add(vectors(1, n), items(1, n)) for n in range(60, 65)]
+        )
+        found = pool.map(
+            lambda n: ids(reader.search(f"i{n % 20}", k=5, where="split = 'test'")), range(100)
+        )
+        for n, hits in enumerate(found):
+            assert hits == expected[f"i{n % 20}"]
+        changes.result()
+    assert len(index) == 65
 
 
 ADDING = """

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
+from textwrap import shorten
 
 from disentone.errors import DataError, closest
 
 __all__ = ["check_filter"]
 
 _LONGEST = 2000  # characters
+_OPERATORS = frozenset(("and", "or", "not", "is", *"+-*/%"))
+_MOST = 100  # of them, and brackets in brackets: many hundreds overflow the store's stack
+_DEEPEST = 20
 # fmt: off
 _WORDS = frozenset((
     "and", "or", "not", "in", "is", "null", "like", "ilike", "between", "true", "false", "escape",
@@ -58,13 +63,13 @@ def check_filter(where: str, columns: Sequence[str]) -> str:
     written = [_written(kind, token, rest, columns) for kind, token, rest in _tokens(where)]
     if not written:
         raise DataError("The filter is empty: write such as \"split = 'test' and tempo > 120\".")
-    depth = 0
-    for token in written:
-        depth += (token == "(") - (token == ")")
-        if depth < 0:
-            break
-    if depth:
-        raise DataError(f'The brackets of the filter "{where}" do not match.')
+    if sum(token in _OPERATORS for token in written) > _MOST:
+        raise DataError(f"A filter may have {_MOST} operators: shorten it, as with IN (...).")
+    depths = list(accumulate((token == "(") - (token == ")") for token in written))
+    if min(depths) < 0 or depths[-1]:
+        raise DataError(f"The brackets of the filter '{shorten(where, 80)}' do not match.")
+    if max(depths) > _DEEPEST:
+        raise DataError(f"A filter may have {_DEEPEST} brackets in each other.")
     return " ".join(written)
 
 

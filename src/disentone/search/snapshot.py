@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from textwrap import shorten
 from typing import Any
 
 import numpy as np
@@ -130,7 +131,7 @@ class Snapshot:
                 found = self.table.search().where(checked).select([_ROW]).to_arrow()
             except (ValueError, RuntimeError) as error:
                 raise DataError(
-                    f'The filter "{expression}" cannot be used: {reason(error)}.'
+                    f'The filter "{shorten(expression, 80)}" cannot be used: {reason(error)}.'
                 ) from error
             mask = np.zeros(len(self), dtype=bool)
             mask[self._places(found[_ROW].to_numpy())] = True

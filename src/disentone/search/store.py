@@ -194,8 +194,9 @@ def item_table(vectors: np.ndarray, facets: Facets, items: pa.Table) -> pa.Table
         twice = next(entry["values"] for entry in counts if entry["counts"] > 1)
         raise DataError(f"Item '{twice}' occurs twice: ids must be unique.")
     for name in items.column_names:
-        if name not in PLACE:
-            columns[name] = _factor(name, items[name])
+        factor = None if name in PLACE else _factor(name, items[name])
+        if factor is not None and factor.null_count < len(factor):  # else nothing is known
+            columns[name] = factor
     if len(vectors) != len(items):
         raise DataError(f"There are {len(vectors)} vectors for {len(items)} items.")
     unit = unit_facets(vectors, facets, lambda row: f"item '{ids[row]}'")
