@@ -361,6 +361,7 @@ def test_others_see_what_was_committed_when_they_refresh(index):
     index.delete(["i1", "i2"])
     assert len(reader) == 60
     assert len(query.rank(k=60)) == 59  # an open query sees what it was opened on
+    assert {"i0", "i2"} < set(ids(query.rank(k=60, where="split != 'valid'")))
     assert reader.refresh()
     assert not reader.refresh()
     assert len(reader) == 58

@@ -21,15 +21,15 @@ def neighbours_agree(places, which):
     return np.mean(which[distance.argmin(axis=1)] == which)
 
 
-@pytest.mark.parametrize("landmarks", [1000, 80])
+@pytest.mark.parametrize("landmarks", [1000, 60])
 def test_neighbours_lie_together(monkeypatch, landmarks):
     monkeypatch.setattr(maps, "_LANDMARKS", landmarks)
-    rows, which = groups(160, 6)
-    places = lay_out(lambda positions: rows[positions], 160)
-    assert places.shape == (160, 2)
+    rows, which = groups(100, 6)
+    places = lay_out(lambda positions: rows[positions], 100)
+    assert places.shape == (100, 2)
     assert np.abs(places).max() == pytest.approx(1)
     assert neighbours_agree(places, which) > 0.95  # 0.25 by chance
-    again = lay_out(lambda positions: rows[positions], 160)
+    again = lay_out(lambda positions: rows[positions], 100)
     np.testing.assert_array_equal(places, again)
 
 

@@ -50,7 +50,9 @@ class OpenQuery:
 
         Any weighting is ``scores @ weights``.
         """
-        return self._scored(self._facets).T
+        scores = self._scored(self._facets).T
+        scores.flags.writeable = False
+        return scores
 
     def rank(
         self,
@@ -140,7 +142,7 @@ class OpenQuery:
             total[~allowed] = -np.inf
         return lambda count: highest(total, count)
 
-    def _scored(self, names: Mapping[str, int] | list[str] | Facets) -> np.ndarray:
+    def _scored(self, names: Facets | list[str]) -> np.ndarray:
         """Cosines (facets, items), with the rows of these facets filled in."""
         for row, name in enumerate(self._facets):
             if name in names and name not in self._computed:

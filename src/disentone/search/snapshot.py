@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from textwrap import shorten
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,7 @@ class Snapshot:
         self._memory = _half_of_memory() if memory is None else memory
         self.maps: dict[str, np.ndarray] = {}
         self._masks: dict[str, np.ndarray] = {}
+        self._lock = Lock()
         self._known: pa.Table | None = None
         self._recordings: np.ndarray | None = None
         self._rows: list[np.ndarray] = []  # of the store, in the order of the items
@@ -125,7 +127,8 @@ class Snapshot:
         DataError
             If the filter is not understood.
         """
-        if expression not in self._masks:
+        mask = self._masks.get(expression)
+        if mask is None:
             checked = check_filter(expression, self.columns)
             try:
                 found = self.table.search().where(checked).select([_ROW]).to_arrow()
@@ -135,10 +138,11 @@ class Snapshot:
                 ) from error
             mask = np.zeros(len(self), dtype=bool)
             mask[self._places(found[_ROW].to_numpy())] = True
-            if len(self._masks) >= _MASKS:
-                self._masks.pop(next(iter(self._masks)), None)
-            self._masks[expression] = mask
-        return self._masks[expression]
+            with self._lock:
+                if len(self._masks) >= _MASKS:
+                    del self._masks[next(iter(self._masks))]
+                self._masks[expression] = mask
+        return mask
 
     def positions(self, ids: Sequence[str]) -> np.ndarray:
         """Positions of items by id.
