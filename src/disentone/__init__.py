@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from disentone.errors import DisentoneError
     from disentone.facets import Facets
     from disentone.factors import Factor
+    from disentone.search import Index
 
 __version__ = "0.1.0"
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "Embedding",
     "Facets",
     "Factor",
+    "Index",
     "Model",
     "__version__",
     "load",
@@ -40,6 +42,7 @@ _HOMES = {
     "Embedding": "artifact",
     "Facets": "facets",
     "Factor": "factors",
+    "Index": "search",
     "Model": "artifact",
     "load": "artifact",
 }

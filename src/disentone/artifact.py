@@ -23,9 +23,10 @@ from disentone.files import write_bytes, write_json
 from disentone.frontends.build import AnyFrontEnd, build_frontend, frontend_config
 from disentone.models import ModelConfig, MultiView
 
-__all__ = ["Embedding", "Model", "build_network", "load", "write_tensors"]
+__all__ = ["MODEL_FILES", "Embedding", "Model", "build_network", "load", "write_tensors"]
 
 FORMAT = 1
+MODEL_FILES = ("config.json", "model.safetensors")
 BATCH = 256  # clips at once, fewer where they are large
 _BATCH_NUMBERS = 2**24
 _BATCH_SAMPLES = 2**20
@@ -331,7 +332,7 @@ def load(folder: str | Path, *, device: str | torch.device = "cpu") -> Model:
         If there is no model, it is damaged, or it is of another version.
     """
     folder = Path(folder)
-    config_file, tensor_file = folder / "config.json", folder / "model.safetensors"
+    config_file, tensor_file = (folder / name for name in MODEL_FILES)
     for file in (config_file, tensor_file):
         if not file.is_file():
             raise ArtifactError(f"There is no model in {folder}: {file.name} is missing.")

@@ -29,12 +29,12 @@ from disentone.datasets.segments import segment as cut_clips
 from disentone.datasets.windowing import WindowSounds, model_windows
 from disentone.embeddings import model_id, read_about
 from disentone.embeddings.layout import check_suffix, schema_of, table_of
-from disentone.embeddings.parts import Parts, assemble, check_same, claimed
+from disentone.embeddings.parts import Sink, assemble, check_same, claimed
 from disentone.errors import ArtifactError, AudioError, DataError, RecipeError
 from disentone.frontends.store import compute_features
 from disentone.watcher import Watcher
 
-__all__ = ["embed_collection"]
+__all__ = ["check_lengths", "embed_collection", "embed_into", "load_model"]
 
 _PART = 2048  # clips in a part; more where a feature store keeps what a killed process did
 _STORED_PART = 16384
@@ -110,8 +110,8 @@ def embed_collection(
         If this machine has no such device.
     """
     out, watcher = check_suffix(out), watcher or Watcher()
-    _check_lengths(segment, hop)
-    loaded = _load(model, device)
+    check_lengths(segment, hop)
+    loaded = load_model(model, device)
     settings = {"model": model_id(model), "segment": segment, "hop": hop}
     if out.exists():
         _check_finished(out, settings, resume=resume)
@@ -125,17 +125,65 @@ def embed_collection(
     numeric = {name: is_numeric(values) for name, values in clips.factors.items()}
     about = {**settings, "disentone": __version__, "recipe": loaded.about.get("recipe")}
     schema = schema_of(loaded.facets, numeric, about)
-    jobs = jobs or os.cpu_count() or 1
     partial = out.with_name(f"{out.name}.partial")
-    with (
-        claimed(partial, settings, resume=resume) as parts,
-        _one_torch_thread(),  # before those of the pool are made
-        ThreadPoolExecutor(jobs) as pool,
-    ):
-        work = _Work(loaded, segment, hop, cache, jobs, pool, stop=on_error == "stop")
-        gone = _embed_parts(clips, work, parts, schema, skipped, watcher.stage("Embedding"))
+    with claimed(partial, settings, resume=resume) as parts:
+        gone = embed_into(
+            parts,
+            loaded,
+            clips,
+            schema,
+            skipped,
+            segment=segment,
+            hop=hop,
+            cache=cache,
+            jobs=jobs,
+            stop=on_error == "stop",
+            watcher=watcher,
+        )
         assemble(out, parts, schema, gone, skipped)
     return out
+
+
+def embed_into(
+    sink: Sink,
+    model: Model,
+    clips: Clips,
+    schema: pa.Schema,
+    skipped: list[Skipped],
+    *,
+    segment: float | None = None,
+    hop: float | None = None,
+    cache: str | Path | None = None,
+    jobs: int | None = None,
+    stop: bool = False,
+    watcher: Watcher | None = None,
+) -> set[tuple[str, float]]:
+    """Embed the clips that a sink does not have, and add them to it part by part.
+
+    Parameters
+    ----------
+    sink : Sink
+    model : Model
+    clips : Clips
+    schema : pyarrow.Schema
+        Of the parts: see :func:`disentone.embeddings.layout.schema_of`.
+    skipped : list of Skipped
+        Is added to.
+    segment, hop, cache, jobs, watcher
+        See :func:`embed_collection`.
+    stop : bool
+        Raise at the first clip that cannot be used.
+
+    Returns
+    -------
+    set of (str, float)
+        Path and start of what is in the sink and not among the clips.
+    """
+    jobs = jobs or os.cpu_count() or 1
+    show = (watcher or Watcher()).stage("Embedding")
+    with _one_torch_thread(), ThreadPoolExecutor(jobs) as pool:  # before those of the pool
+        work = _Work(model, segment, hop, cache, jobs, pool, stop=stop)
+        return _embed_parts(clips, work, sink, schema, skipped, show)
 
 
 @contextmanager
@@ -151,13 +199,13 @@ def _one_torch_thread() -> Iterator[None]:
 def _embed_parts(
     clips: Clips,
     work: _Work,
-    parts: Parts,
+    sink: Sink,
     schema: pa.Schema,
     skipped: list[Skipped],
     show: Callable[[int, int], None],
 ) -> set[tuple[str, float]]:
     """Make the parts that are not there yet, add to what was skipped, and give what is gone."""
-    done = parts.ids()
+    done = sink.ids()
     gone = set(done)  # rows of clips that are no longer named
     size = _PART if work.cache is None else _STORED_PART
     for first in range(0, len(clips), size):
@@ -169,12 +217,13 @@ def _embed_parts(
         skipped += broken + [Skipped(rows.name(row), reasons[row]) for row in sorted(reasons)]
         good = [row for row in range(len(values)) if row not in reasons]
         if good:
-            parts.add(rows.take(good).table(schema, values[good], some.factors))
+            sink.add(rows.take(good).table(schema, values[good], some.factors))
         show(first + len(some), len(clips))
     return gone
 
 
-def _check_lengths(segment: float | None, hop: float | None) -> None:
+def check_lengths(segment: float | None, hop: float | None) -> None:
+    """Refuse segments that cannot be cut."""
     for name, seconds in (("segment", segment), ("hop", hop)):
         if seconds is not None and not 0 < seconds < math.inf:
             raise DataError(f"A {name} must be longer than 0 seconds, not {seconds:g}.")
@@ -182,7 +231,8 @@ def _check_lengths(segment: float | None, hop: float | None) -> None:
         raise DataError("A hop needs a segment: say how long the segments are.")
 
 
-def _load(model: str | Path, device: str) -> Model:
+def load_model(model: str | Path, device: str) -> Model:
+    """Load a model onto a device, which this machine may not have."""
     try:
         return load(model, device=device)
     except (RuntimeError, AssertionError) as error:

@@ -7,7 +7,13 @@ import errno
 import gc
 import sys
 
-from disentone.cli import auditing, collection, learning, triplets  # noqa: F401  # add verbs
+from disentone.cli import (  # noqa: F401  # each adds its verbs
+    auditing,
+    collection,
+    learning,
+    searching,
+    triplets,
+)
 from disentone.cli.app import app
 from disentone.cli.screen import console
 from disentone.errors import DisentoneError

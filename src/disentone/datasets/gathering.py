@@ -11,11 +11,10 @@ from typing import Any
 import numpy as np
 
 from disentone.audio import Skipped
-from disentone.clips import ClipTable
 from disentone.datasets.config import CollectionConfig
 from disentone.datasets.files import FileSounds
 from disentone.datasets.folder import open_collection
-from disentone.datasets.tables import TABLE_SUFFIXES
+from disentone.datasets.tables import TABLE_SUFFIXES, Collection
 from disentone.errors import DataError
 from disentone.factors import Factor
 
@@ -34,12 +33,18 @@ class Clips:
         Part of the file, NaN seconds for up to its end.
     factors : dict of str to ndarray of object, shape (clips,)
         Numbers or text, None where unknown.
+    recordings : ndarray of str, shape (clips,)
+        What each was cut from: a name of its table, below the table's folder, or its path.
+    splits : ndarray of object, shape (clips,)
+        What its table calls its split, None where it says nothing.
     """
 
     paths: np.ndarray
     start: np.ndarray
     seconds: np.ndarray
     factors: dict[str, np.ndarray]
+    recordings: np.ndarray
+    splits: np.ndarray
 
     def __len__(self) -> int:
         """Count the clips."""
@@ -48,7 +53,8 @@ class Clips:
     def take(self, rows: np.ndarray) -> Clips:
         """Give some of the clips, in that order."""
         factors = {name: values[rows] for name, values in self.factors.items()}
-        return Clips(self.paths[rows], self.start[rows], self.seconds[rows], factors)
+        columns = (self.recordings[rows], self.splits[rows])
+        return Clips(self.paths[rows], self.start[rows], self.seconds[rows], factors, *columns)
 
 
 def gather(paths: Sequence[str | Path]) -> tuple[Clips, list[Skipped], list[str]]:
@@ -79,15 +85,15 @@ def gather(paths: Sequence[str | Path]) -> tuple[Clips, list[Skipped], list[str]
         if path.is_dir() or path.suffix.lower() in TABLE_SUFFIXES:
             # Splits do not matter here, and a table's own may have names that none knows.
             opened = open_collection(CollectionConfig(path=str(path), split="random"))
-            parts.append(_of_table(opened.table))
             root = path if path.is_dir() else path.parent
+            parts.append(_of_table(opened, root))
             skipped += [Skipped(os.path.join(root, s.path), s.reason) for s in opened.skipped]
             notes += [note for note in opened.notes if "plit" not in note]
         elif _misnamed(path):
             reason = "The name is not valid UTF-8; rename the file."
             skipped.append(Skipped(ascii(str(path)), reason))
         else:
-            parts.append(Clips(np.array([str(path)], object), np.zeros(1), np.full(1, np.nan), {}))
+            parts.append(_of_file(path))
     if not parts:
         first = f"; the first: {skipped[0].path}: {skipped[0].reason}" if skipped else ""
         raise DataError(f"There is nothing to embed{first}")
@@ -103,12 +109,20 @@ def _misnamed(path: Path) -> bool:
     return False
 
 
-def _of_table(table: ClipTable) -> Clips:
+def _of_file(path: Path) -> Clips:
+    name = np.array([str(path)], object)
+    return Clips(name, np.zeros(1), np.full(1, np.nan), {}, name, np.array([None], object))
+
+
+def _of_table(opened: Collection, root: Path) -> Clips:
+    table, splits = opened.table, opened.named_splits
     sounds = table.sounds
     assert isinstance(sounds, FileSounds)  # a collection has no others
     factors = {name: _values(factor) for name, factor in table.factors.items()}
     paths = np.array([str(Path(path)) for path in sounds.paths], dtype=object)  # without ./
-    return Clips(paths, sounds.start, sounds.seconds, factors)
+    recordings = np.array([str(root / str(name)) for name in table.recordings], dtype=object)
+    splits = np.full(len(table), None) if splits is None else splits
+    return Clips(paths, sounds.start, sounds.seconds, factors, recordings, splits)
 
 
 def _values(factor: Factor) -> np.ndarray:
@@ -134,6 +148,8 @@ def _joined(parts: Sequence[Clips]) -> Clips:
         np.concatenate([part.start for part in parts]),
         np.concatenate([part.seconds for part in parts]),
         factors,
+        np.concatenate([part.recordings for part in parts]),
+        np.concatenate([part.splits for part in parts]),
     )
 
 

@@ -53,11 +53,14 @@ class Collection:
         Files and rows that are not in the table, each with the reason.
     notes : list of str
         Guesses and decisions that the user should see, one sentence each.
+    named_splits : ndarray of object, shape (clips,), optional
+        What the table itself calls the split of each clip, None where it says nothing.
     """
 
     table: ClipTable
     skipped: list[Skipped]
     notes: list[str]
+    named_splits: np.ndarray | None = None
 
 
 def read_table(path: str | Path, config: CollectionConfig = _DEFAULTS) -> Collection:
@@ -181,7 +184,8 @@ def collect(
     splits, more = make_splits(given, recordings, factors, how=config.split, seed=config.seed)
     sounds = FileSounds(files[rows], start, seconds, config.lufs)
     table = ClipTable(np.array(ids, object), factors, splits, sounds, recordings)
-    return Collection(table, skipped, told + notes + more)
+    named = None if given is None else np.array([str(s or "") or None for s in given], object)
+    return Collection(table, skipped, told + notes + more, named)
 
 
 def table_columns(path: Path) -> tuple[dict[str, list[Any]], list[Skipped], list[int]]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -19,7 +19,19 @@ from disentone.errors import ArtifactError, DataError
 from disentone.files import write_bytes, write_json
 from disentone.skipped import write_skipped
 
-__all__ = ["Parts", "assemble", "check_same", "claimed"]
+__all__ = ["Parts", "Sink", "assemble", "check_same", "claimed"]
+
+
+class Sink(Protocol):
+    """Where embeddings go, part by part."""
+
+    def ids(self) -> set[tuple[str, float]]:
+        """Path and start of all rows that are done."""
+        ...
+
+    def add(self, table: pa.Table) -> None:
+        """Take one more part, whole or not at all."""
+        ...
 
 
 @dataclass(frozen=True)

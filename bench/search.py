@@ -1,0 +1,288 @@
+"""Weighted search: ours, against FAISS flat, HNSW and IVF on the same vectors in one run.
+
+Every facet of the made-up items has groups of its own, as instruments and pitches have, so that
+neighbours in one facet lie far apart in another. All indexes hold the concatenation of unit
+facets and get the query with its facets scaled; truth is an exact product. Ours is timed as a
+user calls it: from an embedding to a list of hits with their paths and factors out of the store.
+
+The second part opens an index of a million items in a process of its own and tells its memory.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import faiss
+import numpy as np
+import pyarrow as pa
+import soundfile
+import torch
+
+from disentone.artifact import Model
+from disentone.facets import Facets
+from disentone.frontends.logmel import LogMel, LogMelConfig
+from disentone.indexing import index_collection
+from disentone.models import ModelConfig, MultiView
+from disentone.search import Index
+from timing import publish, record
+
+FACETS = Facets({f"facet{i}": 32 for i in range(8)})
+GROUPS, QUERIES, K, CHUNK = 100, 40, 10, 50_000
+KINDS = ("equal", "random", "two", "one", "negative")
+
+
+def made_up(count, seed):
+    """Unit facets (count, 256), each around one of its own groups."""
+    rng = np.random.default_rng(seed)
+    centres = np.random.default_rng(0).standard_normal((len(FACETS), GROUPS, 32), dtype=np.float32)
+    whole = np.empty((count, FACETS.dim), np.float32)
+    for row, name in enumerate(FACETS):
+        part = rng.standard_normal((count, 32), dtype=np.float32)
+        part += centres[row, rng.integers(0, GROUPS, count)]
+        whole[:, FACETS.slice(name)] = part / np.linalg.norm(part, axis=1, keepdims=True)
+    return whole
+
+
+def weightings(kind, seed=0):
+    """Weights of each query, (queries, facets)."""
+    rng = np.random.default_rng(seed)
+    weights = np.zeros((QUERIES, len(FACETS)), np.float32)
+    for row in weights:
+        chosen = rng.permutation(len(FACETS))
+        if kind == "random":
+            row[:] = rng.random(len(FACETS))
+        elif kind in ("two", "one"):
+            row[chosen[: 1 + (kind == "two")]] = 1
+        else:
+            row[:] = 1
+            row[chosen[0]] = -1 if kind == "negative" else 1
+    return weights
+
+
+def build(path, count):
+    """Make an index chunk by chunk; say how long the store took."""
+    index, seconds = None, 0.0
+    for first in range(0, count, CHUNK):
+        vectors = made_up(min(CHUNK, count - first), first + 1)
+        numbers = range(first, first + len(vectors))
+        items = pa.table(
+            {
+                "id": [str(n) for n in numbers],
+                "path": [f"sounds/{n}.wav" for n in numbers],
+                "recording": [f"recording {n // 5}" for n in numbers],
+                "tempo": [60.0 + n % 100 for n in numbers],
+                "split": [("train", "test")[n % 2] for n in numbers],
+            }
+        )
+        began = time.perf_counter()
+        if index is None:
+            index = Index.build(path, vectors=vectors, facets=FACETS, items=items, model="bench")
+        else:
+            index.add(vectors, items)
+        seconds += time.perf_counter() - began
+    began = time.perf_counter()
+    index.tidy()
+    return seconds + time.perf_counter() - began
+
+
+def timed(search, arguments):
+    """Median milliseconds of a search, and what each found."""
+    search(*arguments[0])
+    times, found = [], []
+    for one in arguments:
+        began = time.perf_counter()
+        found.append(search(*one))
+        times.append(1e3 * (time.perf_counter() - began))
+    return statistics.median(times), found
+
+
+def recall(found, truth):
+    return float(np.mean([len(set(a) & set(b)) / K for a, b in zip(found, truth)]))
+
+
+def named(weights):
+    return dict(zip(FACETS, map(float, weights)))
+
+
+def ours(index, queries, weights):
+    """Search with new queries, then weigh open ones again: (ms, found) of each."""
+
+    def ids(results):
+        return [int(hit.id) for hit in results]
+
+    def search(query, weight):
+        return ids(index.search(query, weights=named(weight), k=K))
+
+    opened = [index.query(query) for query in queries[:8]]
+    if index.exact:
+        for query in opened:
+            assert query.scores.any()
+    again = [(opened[i % 8], weights[i]) for i in range(QUERIES)]
+    first = timed(search, list(zip(queries, weights)))
+    return first, timed(lambda query, weight: ids(query.rank(named(weight), k=K)), again)
+
+
+def peers(vectors):
+    """FAISS indexes by name."""
+    flat = faiss.IndexFlatIP(FACETS.dim)
+    hnsw = faiss.IndexHNSWFlat(FACETS.dim, 32, faiss.METRIC_INNER_PRODUCT)
+    hnsw.hnsw.efConstruction, hnsw.hnsw.efSearch = 80, 64
+    lists = int(np.sqrt(len(vectors)))
+    ivf = faiss.IndexIVFFlat(
+        faiss.IndexFlatIP(FACETS.dim), FACETS.dim, lists, faiss.METRIC_INNER_PRODUCT
+    )
+    ivf.train(vectors[:: max(1, len(vectors) // 20_000)])
+    ivf.nprobe = 16
+    for index in (flat, hnsw, ivf):
+        index.add(vectors)
+    return {"FAISS flat": flat, "FAISS HNSW, ef 64": hnsw, "FAISS IVF, 16 probes": ivf}
+
+
+def compare(count, folder, lines):
+    """Every kind of weighting, ours beside the peers, on the same vectors."""
+    path = Path(folder) / "small"
+    build(path, count)
+    index, coded = Index.open(path), Index.open(path, memory=0)
+    vectors = index.vectors([str(n) for n in range(count)])
+    queries = made_up(QUERIES, 10**9)
+    others = peers(vectors)
+    for kind in KINDS:
+        weights = weightings(kind)
+        scaled = queries * np.repeat(weights, 32, axis=1)
+        truth = [np.argsort(-(vectors @ query))[:K].tolist() for query in scaled]
+        (ms, found), (again, reranked) = ours(index, queries, weights)
+        (ms8, found8), _ = ours(coded, queries, weights)
+        best = [np.argsort(-(vectors @ s))[:K].tolist() for s in _again(queries, weights)]
+        name = f"{count:,} items, {kind} weights"
+        mine, mine8 = recall(found, truth), recall(found8, truth)
+        lines.append(record(f"{name}, query", ms, "ms", "target", 10.0))
+        lines.append(record(f"{name}, recall@10", mine, "share", "target", 0.99))
+        lines.append(record(f"{name}, weighed again", again, "ms", "target", 3.0))
+        lines.append(
+            record(
+                f"{name}, weighed again, recall@10", recall(reranked, best), "share", "target", 0.99
+            )
+        )
+        lines.append(record(f"{name}, query, 8-bit codes", ms8, "ms", "target", 10.0))
+        lines.append(record(f"{name}, recall@10, 8-bit codes", mine8, "share", "target", 0.99))
+        for peer, other in others.items():
+            theirs, got = timed(
+                lambda q, o=other: o.search(q[None], K)[1][0].tolist(), [(s,) for s in scaled]
+            )
+            lines.append(record(f"{name}, query", ms, "ms", peer, theirs))
+            lines.append(record(f"{name}, recall@10", mine, "share", peer, recall(got, truth)))
+
+
+def _again(queries, weights):
+    return (queries[i % 8] * np.repeat(weights[i], 32) for i in range(QUERIES))
+
+
+def status(name):
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(1024 * int(line.split()[1]) for line in lines if line.startswith(name + ":"))
+
+
+def measure(path, memory):
+    """Open a large index in this process, search it, and print times and peak memory."""
+    one_thread()
+    began = time.perf_counter()
+    index = Index.open(path, memory=0 if memory == "8-bit codes" else None)
+    told = {"count": len(index), "opened": time.perf_counter() - began}
+    queries = made_up(QUERIES, 10**9)
+    for kind in KINDS:
+        (first, _), (again, _) = ours(index, queries, weightings(kind))
+        told[kind] = (first, again)
+    filtered = timed(
+        lambda q: index.search(q, where="split = 'test' and tempo > 120", k=K),
+        [(q,) for q in queries],
+    )
+    told["filtered"] = filtered[0]
+    told["peak"] = status("VmHWM") / 2**30
+    print(json.dumps(told))
+
+
+def large(count, folder, lines):
+    """A million items, in a process of its own, in memory and as 8-bit codes."""
+    path = Path(folder) / "large"
+    build(path, count)
+    for memory in ("float32", "8-bit codes"):
+        words = [sys.executable, __file__, "--measure", str(path), memory]
+        run = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True)
+        told = json.loads(run.stdout.splitlines()[-1])
+        name = f"{told['count']:,} items, {memory}"
+        lines.append(record(f"{name}, peak memory", told["peak"], "GiB", "target", 4.0))
+        lines.append(record(f"{name}, opening", told["opened"], "s", "target", 10.0))
+        for kind in KINDS:
+            first, again = told[kind]
+            lines.append(record(f"{name}, {kind} weights, query", first, "ms", "target", 80.0))
+            if memory == "float32":
+                title = f"{name}, {kind} weights, weighed again"
+                lines.append(record(title, again, "ms", "target", 20.0))
+        lines.append(record(f"{name}, filtered query", told["filtered"], "ms", "target", 80.0))
+
+
+def overhead(files, folder, lines):
+    """What the index costs beside embedding, with a small network and short files."""
+    model, sounds = Path(folder) / "model", Path(folder) / "sounds"
+    network = ModelConfig(
+        encoder={"kind": "patch", "patch": 8, "width": 64, "depth": 2},
+        decoder={"kind": "dense", "widths": [64]},
+    )
+    frontend = LogMel(LogMelConfig())
+    shape = {"frames": frontend.frames, "features": frontend.features}
+    torch.manual_seed(0)
+    net = MultiView(network, FACETS, **shape)
+    Model(net, frontend, torch.tensor(-30.0), torch.tensor(17.0)).save(model)
+    sounds.mkdir()
+    noise = np.random.default_rng(0).standard_normal((files, frontend.samples)) / 10
+    for number, wave in enumerate(noise):
+        soundfile.write(sounds / f"{number}.wav", wave, frontend.sample_rate)
+    spent = []
+    for name in ("build", "add", "tidy"):
+        work = getattr(Index, name)
+
+        def clocked(*words, work=work, **options):
+            began = time.perf_counter()
+            done = work(*words, **options)
+            spent.append(time.perf_counter() - began)
+            return done
+
+        setattr(Index, name, clocked)
+    began = time.perf_counter()
+    index_collection(model, [sounds], Path(folder) / "made.index", jobs=1)
+    embedding = time.perf_counter() - began - sum(spent)
+    title = f"indexing {files:,} files of {frontend.config.seconds:g} s"
+    lines.append(record(title, sum(spent), "s", "a tenth of embedding them", embedding / 10))
+
+
+def one_thread():
+    torch.set_num_threads(1)
+    faiss.omp_set_num_threads(1)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--items", type=int, default=100_000)
+    parser.add_argument("--large", type=int, default=1_000_000)
+    parser.add_argument("--files", type=int, default=4096)
+    options = parser.parse_args()
+    lines = []
+    with tempfile.TemporaryDirectory() as folder:
+        compare(options.items, folder, lines)
+        if options.large:
+            large(options.large, folder, lines)
+        overhead(options.files, folder, lines)
+    publish("search", lines)
+
+
+if __name__ == "__main__":
+    one_thread()
+    if sys.argv[1:2] == ["--measure"]:
+        measure(*sys.argv[2:])
+    else:
+        main()

@@ -1,0 +1,177 @@
+"""Verbs that search: index, search."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from disentone.cli.app import app
+from disentone.cli.screen import Device, Quiet, Screen, console, resumable
+
+if TYPE_CHECKING:
+    from disentone.search import Index, Results
+
+
+@app.command(epilog="Example: disentone index runs/facets sounds/ -o sounds.index")
+def index(
+    model: Annotated[Path, typer.Argument(help="Run folder, or any folder with a model.")],
+    paths: Annotated[list[Path], typer.Argument(help="Audio files, folders and tables.")],
+    out: Annotated[str, typer.Option("--out", "-o", help="The index: a folder, or s3://...")],
+    segment: Annotated[
+        float | None, typer.Option(help="An item for every so many seconds, not for every file.")
+    ] = None,
+    hop: Annotated[
+        float | None, typer.Option(help="Seconds from a segment to the next; needs --segment.")
+    ] = None,
+    cache: Annotated[
+        Path | None, typer.Option(help="Keep features here: the next pass is many times faster.")
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Files that are decoded at once; all cores.")
+    ] = None,
+    device: Device = "cpu",
+    quiet: Quiet = False,
+) -> None:
+    """Put a collection into an index, to be searched by facets.
+
+    What is in the index already stays: the same command goes on where it stopped, and adds files
+    that are new. What was left out is listed in OUT/skipped.csv, with the reason.
+    """
+    from disentone.indexing import index_collection
+
+    words = [str(model), *map(str, paths)]
+    options = {"--out": out, "--segment": segment, "--hop": hop, "--cache": cache, "--jobs": jobs}
+    words += [w for k, v in options.items() if v is not None for w in (k, str(v))]
+    words += ["--device", device] if device != "cpu" else []
+    with Screen(quiet=quiet) as screen:
+        made = resumable(
+            ["disentone", "index", *words],
+            lambda: index_collection(
+                model,
+                paths,
+                out,
+                segment=segment,
+                hop=hop,
+                cache=cache,
+                jobs=jobs,
+                device=device,
+                watcher=screen,
+            ),
+        )
+        screen.note(f"{len(made)} items in {out}")
+    typer.echo(out)
+
+
+@app.command(
+    epilog="Example: disentone search sounds.index query.wav --weights timbre=1,pitch=-0.5 "
+    "--where \"split = 'test'\" -k 5"
+)
+def search(
+    index: Annotated[str, typer.Argument(help="Made by disentone index.")],
+    queries: Annotated[
+        list[str] | None,
+        typer.Argument(help="Audio files, or ids of items; several are examples of one thing."),
+    ] = None,
+    weights: Annotated[
+        str | None,
+        typer.Option(help="How much each facet matters: timbre=1,pitch=-0.5; others do not."),
+    ] = None,
+    where: Annotated[
+        str | None, typer.Option(help="A filter: \"split = 'test' and tempo > 120\".")
+    ] = None,
+    k: Annotated[int, typer.Option("-k", min=1, help="Items to find.")] = 10,
+    start: Annotated[float, typer.Option(min=0, help="Where the query's part begins, in s.")] = 0.0,
+    end: Annotated[float | None, typer.Option(help="Where the query's part ends, in s.")] = None,
+    like: Annotated[
+        list[str] | None, typer.Option(help="One more example: an id or a file; repeat.")
+    ] = None,
+    away: Annotated[
+        list[str] | None, typer.Option(help="Stay away from this id or file; repeat.")
+    ] = None,
+    mix: Annotated[
+        str | None, typer.Option(help="A facet of each: timbre=a.wav,pitch=b.wav.")
+    ] = None,
+    diverse: Annotated[
+        float, typer.Option(min=0, max=1, help="How much hits are to differ, from 0 to 1.")
+    ] = 0.0,
+    one_per_recording: Annotated[
+        bool, typer.Option("--one-per-recording", help="The best of a recording only.")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print a JSON list.")] = False,
+    model: Annotated[
+        Path | None, typer.Option(help="The model, where it is not in the index.")
+    ] = None,
+    device: Device = "cpu",
+    quiet: Quiet = False,
+) -> None:
+    """Find what sounds alike in the facets that matter: an audio file, a part of one, or an item.
+
+    Of several examples, the weights are those of the facets that they share; they are shown, to be
+    changed with --weights. A negative weight means "unlike this".
+    """
+    import json as text
+
+    from disentone.indexing import AudioQueries
+    from disentone.search import Index
+    from disentone.search.weights import parse_pairs, parse_weights
+
+    opened = Index.open(index)
+    examples = AudioQueries(opened, model, device=device)
+    mixed = {} if mix is None else parse_pairs(mix, "--mix", "timbre=a.wav,pitch=b.wav")
+    wanted = [examples.example(name, start=start, end=end) for name in queries or ()]
+    query = opened.query(
+        like=wanted + [examples.example(name) for name in like or ()],
+        away=[examples.example(name) for name in away or ()],
+        mix={name: examples.example(file) for name, file in mixed.items()},
+    )
+    found = query.rank(
+        None if weights is None else parse_weights(weights, opened.facets),
+        where=where,
+        k=k,
+        diversity=diverse,
+        one_per_recording=one_per_recording,
+    )
+    if json:
+        typer.echo(text.dumps(found.to_json(), indent=2, ensure_ascii=False))
+    else:
+        _show(opened, found, quiet=quiet)
+    if not quiet:
+        used = ",".join(f"{name}={weight:.3g}" for name, weight in found.weights.items())
+        several = weights is None and len(wanted) + len(like or ()) > 1
+        told = f"--weights {used}" + " (what the examples share)" * several
+        console.print(told, style="dim", highlight=False, markup=False, soft_wrap=True)
+
+
+def _show(index: Index, found: Results, *, quiet: bool) -> None:
+    """Print a table of hits: the score, what each facet adds to it, and the factors."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    if quiet:
+        for hit in found:
+            typer.echo(hit.id)
+        return
+    factors = [
+        name for name in index.factors if any(hit.factors[name] is not None for hit in found)
+    ]
+    table = Table(box=None, pad_edge=False)
+    table.add_column("", justify="right", style="dim")
+    table.add_column("item", overflow="fold")
+    for name in ("score", *index.facets):
+        table.add_column(name, justify="right", no_wrap=True, style="bold" * (name == "score"))
+    table.add_column(" · ".join(factors), style="dim", overflow="fold")
+    for rank, hit in enumerate(found, 1):
+        shares = [f"{share:+.2f}" for share in hit.facets.values()]
+        known = " · ".join(_told(hit.factors[name]) for name in factors)
+        table.add_row(str(rank), Text(hit.id), f"{hit.score:.3f}", *shares, Text(known))
+    Console(width=None if sys.stdout.isatty() else 200).print(table)
+    if not len(found):
+        typer.echo("Nothing passes the filter.")
+
+
+def _told(value: str | float | None) -> str:
+    return "-" if value is None else value if isinstance(value, str) else f"{value:g}"

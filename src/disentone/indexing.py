@@ -1,0 +1,324 @@
+"""Join models and indexes: index a collection of audio, and make queries of audio."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from disentone import __version__
+from disentone.artifact import MODEL_FILES, Model
+from disentone.audio import Skipped
+from disentone.datasets.gathering import Clips, gather, is_numeric
+from disentone.embeddings import model_id
+from disentone.embeddings.layout import about_of, schema_of, values_of
+from disentone.embeddings.parts import check_same
+from disentone.errors import ArtifactError, AudioError, DataError
+from disentone.extraction import check_lengths, embed_into, load_model
+from disentone.facets import Facets
+from disentone.files import write_bytes
+from disentone.search import Index
+from disentone.search.store import column_name, facet_lengths, is_local, unusable
+from disentone.skipped import write_skipped
+from disentone.watcher import Watcher
+
+__all__ = ["AudioQueries", "embed_query", "index_collection", "model_of"]
+
+_TOLD = 5  # clips that were left out, on the screen
+
+
+def index_collection(
+    model: str | Path,
+    paths: Sequence[str | Path],
+    out: str | Path,
+    *,
+    segment: float | None = None,
+    hop: float | None = None,
+    cache: str | Path | None = None,
+    jobs: int | None = None,
+    device: str = "cpu",
+    watcher: Watcher | None = None,
+) -> Index:
+    """Embed files, folders and tables, and put them into an index, part by part.
+
+    What is in the index already is not embedded again: a stopped command goes on, and files that
+    were added to a folder are added to the index. A model is copied into an index on disk
+    (``OUT/model``), which is then complete, and what was left out is listed in
+    ``OUT/skipped.csv``.
+
+    Parameters
+    ----------
+    model : path
+        Run folder, or any folder with a model.
+    paths : sequence of paths
+        Audio files, folders, and tables with a path column, mixed. What tables and sub-folders
+        tell, and the splits that a table names, are factors of the items.
+    out : path or URI
+        New, or an index of the same model and segments.
+    segment, hop, cache, jobs, device, watcher
+        See :func:`disentone.extraction.embed_collection`.
+
+    Returns
+    -------
+    Index
+
+    Raises
+    ------
+    ArtifactError
+        If there is no model, the index is of another model or other segments, or it cannot be
+        written.
+    DataError
+        If a path does not exist, nothing is usable, or a length is out of range.
+    RecipeError
+        If this machine has no such device.
+    """
+    watcher = watcher or Watcher()
+    check_lengths(segment, hop)
+    loaded = load_model(model, device)
+    about = {"segment": segment, "hop": hop, "disentone": __version__}
+    about |= {"recipe": loaded.about.get("recipe"), "model_folder": os.path.abspath(model)}
+    sink = _Sink(out, Path(model), model_id(model), about)
+    clips, skipped, notes = gather(paths)
+    for note in notes:
+        watcher.note(note)
+    clips = _for_items(clips)
+    sink.open(clips)
+    numeric = {name: is_numeric(values) for name, values in clips.factors.items()}
+    schema = schema_of(loaded.facets, numeric, {})
+    embed_into(
+        sink,
+        loaded,
+        clips,
+        schema,
+        skipped,
+        segment=segment,
+        hop=hop,
+        cache=cache,
+        jobs=jobs,
+        watcher=watcher,
+    )
+    skipped += sink.skipped
+    if sink.index is None:
+        raise DataError(f"No clip is usable; the first: {skipped[0].path}: {skipped[0].reason}")
+    sink.index.tidy()
+    if is_local(out):
+        write_skipped(Path(out) / "skipped.csv", skipped)
+    for item in skipped[:_TOLD]:
+        watcher.note(f"Left out: {item.path}: {item.reason}")
+    if len(skipped) > _TOLD:
+        watcher.note(f"Left out, in all: {len(skipped)}; see {out}/skipped.csv.")
+    return sink.index
+
+
+def model_of(index: Index, model: str | Path | None = None, *, device: str = "cpu") -> Model:
+    """Load the model of an index: the copy in it, or the one given, if it is the same.
+
+    Raises
+    ------
+    ArtifactError
+        If there is no model, or it is another one.
+    """
+    places = (
+        [model] if model else [Path(index.uri) / "model", index.about.get("model_folder", "model")]
+    )
+    found = [Path(place) for place in places if (Path(place) / MODEL_FILES[0]).is_file()]
+    if not found:
+        raise ArtifactError(
+            f"There is no model in {places[-1]}: say where the model of the index is, or search "
+            "by items of the index."
+        )
+    index.check_model(model_id(found[0]))
+    return load_model(found[0], device)
+
+
+def embed_query(
+    model: Model, path: str | Path, *, start: float = 0.0, end: float | None = None
+) -> np.ndarray:
+    """Embed an audio file or a segment of one, exactly as the items of an index are.
+
+    Parameters
+    ----------
+    model : Model
+    path : path
+    start, end : float
+        Seconds; to the end of the file by default.
+
+    Returns
+    -------
+    ndarray of float32, shape (dim,)
+
+    Raises
+    ------
+    AudioError
+        If the file cannot be read, is silent or not finite, or ends before `start`.
+    """
+    if end is not None and not end > start:
+        raise AudioError(f"A segment from {start:g} s cannot end at {end:g} s: it must end later.")
+    name = np.array([str(path)], dtype=object)
+    seconds = np.array([np.nan if end is None else end - start])
+    clip = Clips(name, np.array([start]), seconds, {}, name, np.array([None], dtype=object))
+    kept = _Kept()
+    embed_into(kept, model, clip, schema_of(model.facets, {}, {}), [], jobs=1, stop=True)
+    return values_of(kept.tables[0])[0]
+
+
+class _Kept:
+    """Embeddings of a query, which are kept and nothing else."""
+
+    def __init__(self) -> None:
+        self.tables: list[pa.Table] = []
+
+    def ids(self) -> set[tuple[str, float]]:
+        return set()
+
+    def add(self, table: pa.Table) -> None:
+        self.tables.append(table)
+
+
+class AudioQueries:
+    """Examples for an index, from names that may be ids of its items or audio files.
+
+    The model is loaded for the first file that is not in the index.
+
+    Parameters
+    ----------
+    index : Index
+    model : path, optional
+        Of the index, where it is not in it.
+    device : str
+    """
+
+    def __init__(
+        self, index: Index, model: str | Path | None = None, *, device: str = "cpu"
+    ) -> None:
+        self._index, self._model, self._device = index, model, device
+        self._loaded: Model | None = None
+
+    def example(
+        self, name: str, *, start: float = 0.0, end: float | None = None
+    ) -> str | np.ndarray:
+        """Give the id of an item, or the embedding of a file or of a part of it.
+
+        Raises
+        ------
+        DataError
+            If there is neither an item nor a file of this name.
+        AudioError
+            See :func:`embed_query`.
+        ArtifactError
+            See :func:`model_of`.
+        """
+        whole = not start and end is None
+        stored = self._item(name) if whole else None
+        if stored is not None:
+            return stored
+        if not Path(name).is_file():
+            raise self._index.unknown(name, "no audio file, and ")
+        if self._loaded is None:
+            self._loaded = model_of(self._index, self._model, device=self._device)
+        return embed_query(self._loaded, name, start=start, end=end)
+
+    def _item(self, name: str) -> str | None:
+        """Id of the item that has this name, or is the only one of this file."""
+        if name in self._index:
+            return name
+        there = self._index.ids_of(os.path.abspath(name))
+        return there[0] if len(there) == 1 else None
+
+
+def _for_items(clips: Clips) -> Clips:
+    """Clips with full paths, and with recording and split among what is known of them."""
+    known = dict(clips.factors)
+    if any(clips.splits):
+        known["split"] = clips.splits
+    known["recording"] = clips.recordings
+    paths = np.array([os.path.abspath(path) for path in clips.paths], dtype=object)
+    return replace(clips, paths=paths, factors=known)
+
+
+@dataclass
+class _Sink:
+    """The index, as what embeds sees it; it is made when there is something to put into it."""
+
+    out: str | Path
+    model: Path
+    identity: str
+    about: dict[str, Any]
+    index: Index | None = None
+    skipped: list[Skipped] = field(default_factory=list)
+
+    def open(self, clips: Clips) -> None:
+        """Take up an index that is there, or say what the ids of a new one are relative to."""
+        if Index.exists(self.out):
+            self.index = Index.open(self.out)
+            found = self.index.about | {"model": self.index.model}
+            settings = {name: self.about[name] for name in ("segment", "hop")}
+            check_same(Path(self.out), found, {"model": self.identity, **settings})
+            self.about = self.index.about
+        else:
+            self.about["root"] = os.path.commonpath([os.path.dirname(path) for path in clips.paths])
+
+    def ids(self) -> set[tuple[str, float]]:
+        """Path and start of what is in the index."""
+        if self.index is None:
+            return set()
+        there = self.index.items(columns=["path", "start"])
+        return set(zip(there["path"].to_pylist(), there["start"].to_pylist()))
+
+    def add(self, table: pa.Table) -> None:
+        """Add a part of embeddings, in one commit."""
+        vectors, facets = values_of(table), Facets.from_json(about_of(table.schema)["facets"])
+        items = self._items(table)
+        wrong = unusable(facet_lengths(vectors, facets), facets)
+        ids = items["id"].to_pylist()
+        self.skipped += [Skipped(ids[row], f"Its {wrong[row]}.") for row in sorted(wrong)]
+        keep = [row for row in range(len(ids)) if row not in wrong]
+        if not keep:
+            return
+        vectors, items = vectors[keep], items.take(keep)
+        if self.index is None:
+            self._keep_model()
+            self.index = Index.build(
+                self.out,
+                vectors=vectors,
+                facets=facets,
+                items=items,
+                model=self.identity,
+                about=self.about,
+            )
+        else:
+            self.index.add(vectors, items)
+
+    def _items(self, table: pa.Table) -> pa.Table:
+        """What an index keeps of rows of embeddings."""
+        root = self.about["root"]
+        paths, starts, lengths = (table[name].to_pylist() for name in table.column_names[:3])
+        columns: dict[str, Any] = {
+            "id": [_name(path, root, start) for path, start in zip(paths, starts)],
+            "path": paths,
+            "start": starts,
+            "end": [start + length for start, length in zip(starts, lengths)],
+        }
+        for name, column in about_of(table.schema)["factors"].items():
+            if name == "recording":
+                columns[name] = [_name(text, root) for text in table[column].to_pylist()]
+            else:
+                columns[column_name(name)] = table[column]
+        return pa.table(columns)
+
+    def _keep_model(self) -> None:
+        if is_local(self.out):
+            for name in MODEL_FILES:
+                write_bytes(Path(self.out) / "model" / name, (self.model / name).read_bytes())
+
+
+def _name(path: str, root: str, start: float = 0.0) -> str:
+    """Name an item as briefly as can be: its path below the root, and where it starts."""
+    below = os.path.relpath(path, root)
+    name = path if below.startswith(os.pardir + os.sep) else below
+    return f"{name}@{start:.10g}" if start else name

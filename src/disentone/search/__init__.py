@@ -1,0 +1,18 @@
+"""Faceted search: one index on disk whose queries say how much each facet matters.
+
+An item's vector is the concatenation of its L2-normalised facets. A query scales each of its own
+facets by a weight, so the inner product is the weighted sum of the facets' cosines, one index
+serves every weighting, and a score splits into one contribution a facet.
+
+>>> index = Index.open("my.index")                                        # doctest: +SKIP
+>>> query = index.query(like=["piano/c4.wav"])                            # doctest: +SKIP
+>>> query.rank({"timbre": 1, "pitch": -0.5}, where="octave = 4", k=10)    # doctest: +SKIP
+
+This package knows arrays and never models: :mod:`disentone.indexing` joins the two.
+"""
+
+from disentone.search.index import Index
+from disentone.search.query import OpenQuery
+from disentone.search.results import Hit, Results
+
+__all__ = ["Hit", "Index", "OpenQuery", "Results"]

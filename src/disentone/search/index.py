@@ -1,0 +1,399 @@
+"""The index: items on disk, and the searches among them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from threading import RLock
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from disentone.errors import ArtifactError, DataError
+from disentone.facets import Facets
+from disentone.search.examples import ask, infer_weights, vectors_of
+from disentone.search.maps import map_name, stored_map
+from disentone.search.query import OpenQuery
+from disentone.search.results import Results
+from disentone.search.scoring import Matrix
+from disentone.search.snapshot import Snapshot
+from disentone.search.store import Store, factors_of, item_table
+
+__all__ = ["Index"]
+
+
+class Index:
+    """A collection on disk that can be searched by facets; made by :meth:`build` or :meth:`open`.
+
+    The store is a LanceDB database: a folder, ``s3://...``, or a server of the same engine. Every
+    change is one atomic commit. A search sees the collection as it was when the index was opened,
+    last changed through this object, or refreshed. Searches may run in several threads.
+
+    Attributes
+    ----------
+    facets : Facets
+    model : str
+        Identity of the model that made the vectors (:func:`disentone.embeddings.model_id`).
+    about : dict
+        What else was stored with the index.
+    uri : str
+        Where it is.
+    """
+
+    def __init__(self, store: Store, *, memory: int | None = None) -> None:
+        self.facets = Facets.from_json(store.notes["facets"])
+        self.model: str = store.notes["model"]
+        self.about: dict[str, Any] = store.notes["about"]
+        self.uri = store.uri
+        self._store, self._memory = store, memory
+        self._snapshot: Snapshot | None = None
+        self._lock, self._map_lock = RLock(), RLock()
+
+    # --- making and changing ---------------------------------------------------------------------
+
+    @classmethod
+    def build(
+        cls,
+        path: str | Path,
+        *,
+        vectors: np.ndarray,
+        facets: Facets,
+        items: pa.Table,
+        model: str,
+        about: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> Index:
+        """Make an index of vectors and what is known about them.
+
+        Parameters
+        ----------
+        path : path or URI
+            A new folder, or anything that LanceDB opens.
+        vectors : ndarray, shape (items, dim)
+            Facets need not be normalised.
+        facets : Facets
+        items : pyarrow.Table
+            ``id`` (unique text) and ``path``; ``recording`` (by default the path), ``start`` and
+            ``end`` in seconds (by default unknown); every other column is a factor, a number or
+            a text, null where unknown.
+        model : str
+            Identity of the model; a query from another one is refused.
+        about : mapping, optional
+            Anything worth keeping with the index; must be JSON.
+        **options
+            As for :meth:`open`.
+
+        Raises
+        ------
+        ArtifactError
+            If there is an index already, or it cannot be written.
+        DataError
+            If a vector is not finite or has a facet of zeros, an id occurs twice, a column is
+            missing or has a reserved name, or the numbers of rows differ.
+        """
+        rows = item_table(vectors, facets, items)
+        notes = {"facets": facets.to_json(), "model": model, "about": dict(about or {})}
+        return cls(Store.create(path, rows, notes, **options))
+
+    @staticmethod
+    def exists(path: str | Path, **options: Any) -> bool:
+        """Whether there is an index; see :meth:`open` for the parameters."""
+        return Store.exists(path, **options)
+
+    @classmethod
+    def open(cls, path: str | Path, *, memory: int | None = None, **options: Any) -> Index:
+        """Open an index.
+
+        Parameters
+        ----------
+        path : path or URI
+        memory : int, optional
+            Bytes that vectors may take; half of the machine's by default. Where float32 vectors
+            need more, 8-bit codes of them are searched and the best are compared exactly.
+        **options
+            For :func:`lancedb.connect`, such as ``storage_options`` or ``api_key``.
+
+        Raises
+        ------
+        ArtifactError
+            If there is no index, or it is of another version.
+        """
+        return cls(Store.open(path, **options), memory=memory)
+
+    def add(self, vectors: np.ndarray, items: pa.Table) -> None:
+        """Add items; all of them or none.
+
+        Raises
+        ------
+        DataError
+            As :meth:`build`, or if an id exists already.
+        """
+        rows = item_table(vectors, self.facets, items)
+        with self._lock:
+            there = self._stored_ids(rows["id"])
+            if there:
+                raise DataError(
+                    f"Item '{there[0]}' is in the index already: update it, or leave it out."
+                )
+            self._store.add(rows)
+            self._snapshot = None
+
+    def update(self, vectors: np.ndarray, items: pa.Table) -> None:
+        """Replace items that have these ids; all of them or none.
+
+        Raises
+        ------
+        DataError
+            As :meth:`build`, or if an id is not there.
+        """
+        rows = item_table(vectors, self.facets, items)
+        with self._lock:
+            self._check_stored(rows["id"])
+            self._forget_places(rows["id"].to_pylist())
+            self._store.update(rows)
+            self._snapshot = None
+
+    def delete(self, ids: Sequence[str]) -> None:
+        """Delete items; all of them or none.
+
+        Raises
+        ------
+        DataError
+            If an id is not there.
+        """
+        with self._lock:
+            self._check_stored(pa.chunked_array([pa.array(list(ids), pa.string())]))
+            if len(ids):
+                self._forget_places(ids)
+                self._store.delete(ids)
+                self._snapshot = None
+
+    def refresh(self) -> bool:
+        """See what other processes have committed since; say whether anything had changed."""
+        with self._lock:
+            latest = self._store.latest().version
+            changed = self._snapshot is not None and self._snapshot.version != latest
+            if changed:
+                self._snapshot = None
+            return changed
+
+    def tidy(self) -> None:
+        """Join the small files that many additions leave; nothing that is found changes."""
+        with self._lock:
+            self._store.tidy()
+            self._snapshot = None
+
+    def _stored_ids(self, ids: pa.ChunkedArray) -> list[str]:
+        """Those of some ids that are in the store now."""
+        stored = self._store.latest().search().select(["id"]).to_arrow()["id"]
+        there = set(stored.to_pylist())
+        return [name for name in ids.to_pylist() if name in there]
+
+    def _check_stored(self, ids: pa.ChunkedArray) -> None:
+        there = set(self._stored_ids(ids))
+        unknown = [name for name in ids.to_pylist() if name not in there]
+        if unknown:
+            raise self.unknown(unknown[0])
+
+    def _forget_places(self, ids: Sequence[str]) -> None:
+        for facet in self.facets:
+            self._store.delete_places(map_name(self.facets, facet), ids)
+
+    # --- looking ---------------------------------------------------------------------------------
+
+    def __len__(self) -> int:
+        """Count the items."""
+        return len(self.snapshot())
+
+    def __contains__(self, name: str) -> bool:
+        """Whether there is an item of this id."""
+        return bool(self.snapshot().ids("id", name))
+
+    def unknown(self, name: str, also: str = "") -> DataError:
+        """Make the error of an id that is not there, which names the one that is near it."""
+        return self.snapshot().missing(name, also)
+
+    def ids_of(self, path: str) -> list[str]:
+        """Ids of the items of one audio file."""
+        return self.snapshot().ids("path", path)
+
+    @property
+    def exact(self) -> bool:
+        """Whether all vectors are in memory, and not only 8-bit codes of them."""
+        return isinstance(self.snapshot().scorer, Matrix)
+
+    @property
+    def factors(self) -> dict[str, pa.DataType]:
+        """The factors by name, each with its type: a number or text."""
+        return factors_of(self.snapshot().table.schema)
+
+    def items(
+        self,
+        ids: Sequence[str] | None = None,
+        *,
+        where: str | None = None,
+        columns: Sequence[str] | None = None,
+    ) -> pa.Table:
+        """Give what is known about items, without their vectors.
+
+        Parameters
+        ----------
+        ids : sequence of str, optional
+            In this order; all items by default, in the order of ``OpenQuery.scores``.
+        where : str, optional
+            See :meth:`OpenQuery.rank`; not together with `ids`.
+        columns : sequence of str, optional
+            All by default.
+
+        Raises
+        ------
+        DataError
+            If an id or a column is unknown, or the filter is not understood.
+        """
+        snapshot = self.snapshot()
+        names = snapshot.known(columns)
+        if ids is not None:
+            return snapshot.take(snapshot.positions(ids), names)
+        found = snapshot.everything(names)
+        return found if where is None else found.filter(pa.array(snapshot.where(where)))
+
+    def vectors(self, ids: Sequence[str]) -> np.ndarray:
+        """Vectors of items, float32 (ids, dim), facets of unit length.
+
+        Raises
+        ------
+        DataError
+            If an id is unknown.
+        """
+        return vectors_of(self.snapshot(), list(ids))
+
+    def map(self, facet: str) -> np.ndarray:
+        """Places of all items on a map of one facet, where neighbours in that facet lie together.
+
+        Made when it is first asked for, and stored; items that were added since are put among
+        their neighbours.
+
+        Returns
+        -------
+        ndarray of float32, shape (items, 2)
+            In [-1, 1], in the order of :meth:`items`.
+
+        Raises
+        ------
+        DataError
+            If there is no such facet.
+        """
+        snapshot = self.snapshot()
+        self.facets.slice(facet)  # refuses one that there is not
+        with self._map_lock:
+            if facet not in snapshot.maps:
+                snapshot.maps[facet] = stored_map(self._store, snapshot, facet)
+            return snapshot.maps[facet]
+
+    def snapshot(self) -> Snapshot:
+        """Give the state that is searched, which is read when it is first needed."""
+        with self._lock:
+            if self._snapshot is None:
+                self._snapshot = Snapshot(self._store.latest(), self.facets, memory=self._memory)
+            return self._snapshot
+
+    # --- searching -------------------------------------------------------------------------------
+
+    def query(
+        self,
+        vector: np.ndarray | None = None,
+        *,
+        like: Sequence[str | np.ndarray] = (),
+        away: Sequence[str | np.ndarray] = (),
+        mix: Mapping[str, str | np.ndarray] | None = None,
+        model: str | None = None,
+    ) -> OpenQuery:
+        """Open a query, to be weighted as often as one likes.
+
+        An example is the id of an item or an embedding (dim,).
+
+        Parameters
+        ----------
+        vector : ndarray, shape (dim,), optional
+            The same as one example in `like`.
+        like : sequence of str or ndarray
+            Examples of what is wanted: their mean in each facet. Of several, the weights are
+            inferred: see :meth:`infer_weights`.
+        away : sequence of str or ndarray
+            Examples to stay away from (Rocchio, "Relevance feedback in information retrieval",
+            1971): half of their mean is taken off.
+        mix : mapping of str to (str or ndarray), optional
+            The example from which each facet is taken: ``{"timbre": "a.wav", "rhythm": "b.wav"}``.
+            Facets that are not named have no say.
+        model : str, optional
+            Identity of the model that made the embeddings of the query.
+
+        Raises
+        ------
+        ArtifactError
+            If `model` is not the index's.
+        DataError
+            If there is no example, an id or facet is unknown, or an embedding is not finite, of
+            another size, or zero in every facet.
+        """
+        if model is not None:
+            self.check_model(model)
+        like = ([] if vector is None else [vector]) + list(like)
+        snapshot = self.snapshot()
+        return OpenQuery(snapshot, ask(snapshot, like=like, away=away, mix=mix))
+
+    def search(
+        self,
+        query: str | np.ndarray | OpenQuery,
+        *,
+        weights: Mapping[str, float] | None = None,
+        where: str | None = None,
+        k: int = 10,
+        diversity: float = 0.0,
+        one_per_recording: bool = False,
+        model: str | None = None,
+    ) -> Results:
+        """Find the items most like an item, an embedding, or an open query.
+
+        The same as :meth:`query` and :meth:`OpenQuery.rank`, which have the parameters.
+        """
+        if not isinstance(query, OpenQuery):
+            query = self.query(like=[query], model=model)
+        return query.rank(
+            weights, where=where, k=k, diversity=diversity, one_per_recording=one_per_recording
+        )
+
+    def infer_weights(self, examples: Sequence[str | np.ndarray]) -> dict[str, float]:
+        """Weights of the facets that examples share.
+
+        A facet's weight is how much more alike the examples are than the items of the whole
+        collection, ``(a - m) / (1 - m)``, with ``a`` and ``m`` the mean cosine of two examples
+        and of two items, and nothing where ``a < m``. The largest weight is then 1.
+
+        Parameters
+        ----------
+        examples : sequence of str or ndarray
+            Ids or embeddings (dim,); of a single one, or of examples that share nothing, every
+            weight is 1.
+
+        Returns
+        -------
+        dict of str to float
+            In [0, 1].
+        """
+        return infer_weights(self.snapshot(), list(examples))
+
+    def check_model(self, model: str) -> None:
+        """Refuse a query from another model.
+
+        Raises
+        ------
+        ArtifactError
+            If the identity is not that of the index's model.
+        """
+        if model != self.model:
+            raise ArtifactError(
+                f"The query is of another model ({model[:12]}) than the index "
+                f"({self.model[:12]}): embed it with the model that made the index."
+            )

@@ -1,0 +1,107 @@
+"""What a search gives: the best items, each with its score and what every facet adds to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, overload
+
+from disentone.errors import ArtifactError
+
+if TYPE_CHECKING:
+    import pandas
+
+__all__ = ["Hit", "Results"]
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One item that was found.
+
+    Parameters
+    ----------
+    id : str
+    path : str
+        The audio file.
+    recording : str
+        What the item was cut from.
+    start, end : float or None
+        The part of the file, in seconds; None where unknown.
+    score : float
+        The weighted sum of the facets' cosines.
+    facets : dict of str to float
+        What each facet adds to the score: its weight times its cosine. They sum to the score.
+    cosines : dict of str to float
+        Cosine of query and item in each facet, in [-1, 1], whatever the weights; 0 in a facet
+        that the query says nothing about.
+    factors : dict of str to str, float or None
+        What is known about the item; None where unknown.
+    """
+
+    id: str
+    path: str
+    recording: str
+    start: float | None
+    end: float | None
+    score: float
+    facets: dict[str, float]
+    cosines: dict[str, float]
+    factors: dict[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """Give a plain dictionary; the factors stand beside the rest."""
+        place = {"recording": self.recording, "start": self.start, "end": self.end}
+        named = {"id": self.id, "path": self.path, "score": self.score, "facets": self.facets}
+        return named | {"cosines": self.cosines} | place | self.factors
+
+
+@dataclass(frozen=True)
+class Results(Sequence[Hit]):
+    """Items from the best to the worst; a sequence of :class:`Hit`.
+
+    Parameters
+    ----------
+    hits : tuple of Hit
+    weights : dict of str to float
+        The weight of every facet, given or inferred.
+    candidates : int
+        How many items passed the filter.
+    """
+
+    hits: tuple[Hit, ...]
+    weights: Mapping[str, float]
+    candidates: int
+
+    @overload
+    def __getitem__(self, index: int) -> Hit: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Hit, ...]: ...
+    def __getitem__(self, index: int | slice) -> Hit | tuple[Hit, ...]:
+        """Give a hit by its rank, from 0."""
+        return self.hits[index]
+
+    def __iter__(self) -> Iterator[Hit]:
+        """Go from the best to the worst."""
+        return iter(self.hits)
+
+    def __len__(self) -> int:
+        """Count the hits."""
+        return len(self.hits)
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """Give a list of plain dictionaries, as ``disentone search --json`` prints it."""
+        return [hit.to_json() for hit in self.hits]
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """Give a table: a row a hit, ``facets.NAME`` for what a facet adds, then the factors."""
+        try:
+            import pandas as pd
+        except ImportError as error:
+            raise ArtifactError("A table of pandas needs it: pip install pandas.") from error
+        rows = []
+        for hit in self.hits:
+            shares = {f"facets.{name}": share for name, share in hit.facets.items()}
+            place = {"recording": hit.recording, "start": hit.start, "end": hit.end}
+            row = {"id": hit.id, "path": hit.path, "score": hit.score} | shares
+            rows.append(row | place | hit.factors)
+        return pd.DataFrame(rows)

@@ -1,0 +1,198 @@
+"""A snapshot: one committed state of the store, and its vectors ready to be searched."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from textwrap import shorten
+from threading import Lock
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from disentone.errors import DataError, closest
+from disentone.facets import Facets
+from disentone.search.filters import check_filter
+from disentone.search.scoring import Codes, Matrix
+from disentone.search.store import missing, reason, texts_filter
+
+__all__ = ["Snapshot"]
+
+_BATCH = 8192  # rows that are read at once
+_MASKS = 32  # filters that are remembered
+_ROW = "_rowid"
+
+
+class Snapshot:
+    """Items in a fixed order, whatever is committed later.
+
+    Parameters
+    ----------
+    table : LanceDB table
+        Not used for anything else.
+    facets : Facets
+    memory : int, optional
+        Bytes that vectors may take; half of the machine's by default.
+    """
+
+    def __init__(self, table: Any, facets: Facets, *, memory: int | None = None) -> None:
+        self.table, self.facets, self.version = table, facets, table.version
+        self.columns = [name for name in table.schema.names if name != "vector"]
+        self._memory = _half_of_memory() if memory is None else memory
+        self.maps: dict[str, np.ndarray] = {}
+        self._masks: dict[str, np.ndarray] = {}
+        self._lock = Lock()
+        self._known: pa.Table | None = None
+        self._recordings: np.ndarray | None = None
+        self._rows: list[np.ndarray] = []  # of the store, in the order of the items
+        self.scorer = self._load(table.count_rows())
+        self.rows = np.concatenate([np.empty(0, np.uint64), *self._rows])
+        self._order = np.argsort(self.rows, kind="stable")
+
+    def __len__(self) -> int:
+        """Count the items."""
+        return len(self.rows)
+
+    def _load(self, count: int) -> Matrix | Codes:
+        if 4 * self.facets.dim * count <= self._memory:
+            return Matrix(self._first_pass(), count, self.facets)
+        return Codes(
+            self._first_pass(),
+            count,
+            self.facets,
+            again=self._later_pass,
+            take=self._stored_vectors,
+        )
+
+    def _scan(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Rows of the store and their vectors, some at a time."""
+        for batch in self.table.search().with_row_id(True).select(["vector"]).to_batches(_BATCH):
+            vectors = batch["vector"].flatten().to_numpy().reshape(-1, self.facets.dim)
+            yield batch[_ROW].to_numpy(), vectors
+
+    def _first_pass(self) -> Iterator[np.ndarray]:
+        for rows, vectors in self._scan():
+            self._rows.append(rows)
+            yield vectors
+
+    def _later_pass(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for rows, vectors in self._scan():
+            yield self._places(rows), vectors
+
+    def _places(self, rows: np.ndarray | Sequence[int]) -> np.ndarray:
+        """Positions of rows of the store."""
+        return self._order[np.searchsorted(self.rows, rows, sorter=self._order)]
+
+    def _stored_vectors(self, positions: np.ndarray) -> np.ndarray:
+        column = self._stored(positions, ["vector"])["vector"].combine_chunks()
+        return column.flatten().to_numpy().reshape(-1, self.facets.dim)
+
+    def take(self, positions: np.ndarray, columns: Sequence[str]) -> pa.Table:
+        """Rows of items, in the order asked."""
+        if isinstance(self.scorer, Matrix):
+            return self.everything(columns).take(pa.array(positions))
+        return self._stored(positions, columns)
+
+    def _stored(self, positions: np.ndarray, columns: Sequence[str]) -> pa.Table:
+        wanted = self.rows[positions]
+        query = self.table.take_row_ids(wanted.tolist()).with_row_id().select(list(columns))
+        return self._ordered(query.to_arrow(), wanted).select(list(columns))
+
+    def everything(self, columns: Sequence[str]) -> pa.Table:
+        """Rows of all items; where vectors fit into memory, they are read once and kept."""
+        if not isinstance(self.scorer, Matrix):
+            return self._read(list(columns))
+        known = self._known
+        if known is None:
+            known = self._known = self._read(self.columns).combine_chunks()
+        return known.select(list(columns))
+
+    def _read(self, columns: list[str]) -> pa.Table:
+        found = self.table.search().with_row_id(True).select(columns).to_arrow()
+        return self._ordered(found, self.rows).select(columns)
+
+    def _ordered(self, found: pa.Table, wanted: np.ndarray) -> pa.Table:
+        rows = found[_ROW].to_numpy()
+        if np.array_equal(rows, wanted):
+            return found
+        order = np.argsort(rows)
+        return found.take(pa.array(order[np.searchsorted(rows, wanted, sorter=order)]))
+
+    def where(self, expression: str) -> np.ndarray:
+        """Which items pass a filter: bool (items,).
+
+        Raises
+        ------
+        DataError
+            If the filter is not understood.
+        """
+        mask = self._masks.get(expression)
+        if mask is None:
+            checked = check_filter(expression, self.columns)
+            try:
+                found = self.table.search().where(checked).select([_ROW]).to_arrow()
+            except (ValueError, RuntimeError) as error:
+                raise DataError(
+                    f'The filter "{shorten(expression, 80)}" cannot be used: {reason(error)}.'
+                ) from error
+            mask = np.zeros(len(self), dtype=bool)
+            mask[self._places(found[_ROW].to_numpy())] = True
+            with self._lock:
+                if len(self._masks) >= _MASKS:
+                    del self._masks[next(iter(self._masks))]
+                self._masks[expression] = mask
+        return mask
+
+    def positions(self, ids: Sequence[str]) -> np.ndarray:
+        """Positions of items by id.
+
+        Raises
+        ------
+        DataError
+            If an id is not there.
+        """
+        ids = list(ids)
+        if not ids:
+            return np.empty(0, dtype=np.int64)
+        query = self.table.search().where(texts_filter("id", ids)).with_row_id(True).select(["id"])
+        found = query.to_arrow()
+        rows = dict(zip(found["id"].to_pylist(), found[_ROW].to_pylist()))
+        unknown = [name for name in ids if name not in rows]
+        if unknown:
+            raise self.missing(unknown[0])
+        return self._places(np.array([rows[name] for name in ids], dtype=np.uint64))
+
+    def missing(self, name: str, also: str = "") -> DataError:
+        """Say that there is no item of this id."""
+        return missing(name, self.everything(["id"])["id"].to_pylist(), also)
+
+    def ids(self, column: str, text: str) -> list[str]:
+        """Ids of the items that have a text in a column."""
+        found = self.table.search().where(texts_filter(column, [text])).select(["id"])
+        return found.to_arrow()["id"].to_pylist()
+
+    def known(self, columns: Sequence[str] | None) -> list[str]:
+        """Check the names of columns; all by default.
+
+        Raises
+        ------
+        DataError
+            If there is no such column.
+        """
+        for name in columns or ():
+            if name not in self.columns:
+                raise DataError(f"There is no column '{name}'{closest(name, self.columns)}")
+        return list(self.columns if columns is None else columns)
+
+    def recordings(self) -> np.ndarray:
+        """Number of the recording that each item was cut from: int (items,)."""
+        if self._recordings is None:
+            column = self.everything(["recording"])["recording"].combine_chunks()
+            codes = column.fill_null("").dictionary_encode().indices
+            self._recordings = np.asarray(codes)
+        return self._recordings
+
+
+def _half_of_memory() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
