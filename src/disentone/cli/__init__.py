@@ -7,7 +7,7 @@ import errno
 import gc
 import sys
 
-from disentone.cli import auditing, collection, learning, searching  # each adds its verbs  # noqa: F401
+from disentone.cli import auditing, collection, learning, searching, serving  # each adds its verbs  # noqa: F401
 from disentone.cli.app import app
 from disentone.cli.screen import console
 from disentone.errors import DisentoneError
