@@ -65,6 +65,7 @@ class Guard:
                 headers["Content-Security-Policy"] = _POLICY.format(nonce=nonce)
                 for name, value in _HEADERS.items():
                     headers[name] = value
+                headers.setdefault("Cache-Control", "no-cache")  # asks whether it is still so
             await send(message)
 
         request = Request(scope)

@@ -23,7 +23,7 @@ PLAYED = {  # what browsers play as it is
     ".m4a": "audio/mp4",
     ".webm": "audio/webm",
 }
-PARTS = 120  # of an outline
+PARTS = 240  # of an outline
 _BLOCK = 60.0  # seconds that are in memory at once
 
 

@@ -92,7 +92,7 @@ class Uploads:
                 size += len(chunk)
                 if size > self.max_bytes:
                     raise TooLarge(
-                        f"'{name}' is larger than {self.max_bytes / 2**20:g} MB: send a part of it."
+                        f"'{name}' is larger than {self.max_bytes / 2**20:.3g} MB: send a part of it."
                     )
                 file.write(chunk)
 

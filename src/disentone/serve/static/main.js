@@ -11,7 +11,8 @@ import { Results } from "./results.js";
 import * as sound from "./sound.js";
 import { Weights } from "./weights.js";
 
-const PAGE = 20;
+const narrow = matchMedia("(max-width: 46rem)").matches;
+const PAGE = narrow ? 10 : 20;
 
 async function begin() {
   const about = await api.collection();
@@ -84,6 +85,7 @@ async function begin() {
   for (const id of ["once", "diverse"]) find(id).addEventListener("change", again);
   find("more").addEventListener("click", () => { k = Math.min(200, k + PAGE); search(); });
   remember(find("hover"));
+  find("filters-box").open = !narrow;
   listen({
     any: () => results.listed.length > 0,
     step: (by) => results.step(by),

@@ -121,7 +121,7 @@ export class SoundMap {
       pen.fill();
     }
     pen.globalAlpha = 1;
-    this.ring(this.marked.results, dot / 2 + 3 * ratio, this.ink.line, 1.5 * ratio);
+    this.ring(this.marked.results, dot / 2 + 2.5 * ratio, this.ink.line, 1.2 * ratio);
     this.ring(this.marked.query, dot / 2 + 5 * ratio, this.ink.second, 3 * ratio);
     this.ring([this.marked.playing, this.hovered].filter(Boolean), dot / 2 + 3 * ratio, this.ink.accent, 3 * ratio);
     if (this.box) this.paintBox(ratio);

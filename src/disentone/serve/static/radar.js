@@ -2,9 +2,9 @@
 
 import { find, make, number, svg, written } from "./elements.js";
 
-const size = 260;
-const radius = 86;
-const centre = [size / 2, size / 2 - 8];
+const width = 330;
+const radius = 88;
+const centre = [width / 2, radius + 24];
 
 /** Where a cosine lies on an axis: -1 in the middle, 1 at the rim. */
 function place(index, count, cosine) {
@@ -23,7 +23,8 @@ function radar(cosines) {
   const names = Object.keys(cosines);
   const values = Object.values(cosines);
   const all = (cosine) => names.map(() => cosine);
-  const chart = svg("svg", { viewBox: `0 0 ${size} ${size - 16}`, role: "img" });
+  const lowest = Math.max(...names.map((_, index) => place(index, names.length, 1)[1]));
+  const chart = svg("svg", { viewBox: `0 0 ${width} ${Math.ceil(lowest) + 24}`, role: "img" });
   chart.setAttribute("aria-label", `Cosines of query and result: ${spoken(cosines)}`);
   chart.append(polygon(all(0), "ring"), polygon(all(1), "asked"), polygon(values, "found"));
   names.forEach((name, index) => {
@@ -33,7 +34,7 @@ function radar(cosines) {
     chart.append(svg("circle", { cx, cy, r: 3.5, class: `fill k${index % 12}` }));
     const side = x - centre[0];
     const anchor = side > 8 ? "start" : side < -8 ? "end" : "middle";
-    const [tx, ty] = [x + Math.sign(Math.round(side)) * 5, y + (y < centre[1] ? -6 : 14)];
+    const [tx, ty] = [x + Math.sign(Math.round(side)) * 5, y + (y < centre[1] - 4 ? -7 : 15)];
     const label = svg("text", { x: tx, y: ty, "text-anchor": anchor });
     label.append(`${name} ${number(values[index])}`);
     chart.append(label);

@@ -23,7 +23,10 @@ export class Results {
   show(hits, weights) {
     const total = Object.values(weights).reduce((sum, weight) => sum + Math.abs(weight), 0) || 1;
     const focused = document.activeElement;
-    this.listed = hits.map((hit, index) => this.fill(this.row(hit), hit, index + 1, total));
+    const signed = hits.some((hit) => Object.values(hit.contributions).some((share) => share < -0.005 * total));
+    const full = Math.max(...Object.values(weights).map(Math.abs)) || 1; // what a whole bar is
+    this.list.classList.toggle("signed", signed);
+    this.listed = hits.map((hit, index) => this.fill(this.row(hit), hit, index + 1, { total, full, signed }));
     this.listed.forEach((row, index) => {
       const there = this.list.children[index];
       if (there !== row.element) this.list.insertBefore(row.element, there ?? null);
@@ -62,7 +65,7 @@ export class Results {
     return row;
   }
 
-  fill(row, hit, rank, total) {
+  fill(row, hit, rank, { total, full, signed }) {
     row.hit = hit;
     row.rank = rank;
     row.element.dataset.id = hit.id;
@@ -74,7 +77,8 @@ export class Results {
     }
     shares.forEach(([, share], index) => {
       const [bar, text] = row.parts.split.children[index].lastElementChild.childNodes;
-      const width = Math.min(1, Math.abs(share / total));
+      const width = Math.min(1, Math.abs(share / full));
+      bar.setAttribute("viewBox", signed ? "-1 0 2 1" : "0 0 1 1");
       bar.firstElementChild.setAttribute("x", share < 0 ? -width : 0);
       bar.firstElementChild.setAttribute("width", width);
       text.textContent = number(share / total);
@@ -168,7 +172,7 @@ export class Results {
 }
 
 function shareOf(facet, index) {
-  const bar = svg("svg", { viewBox: "-1 0 2 1", preserveAspectRatio: "none", "aria-hidden": true });
+  const bar = svg("svg", { preserveAspectRatio: "none", "aria-hidden": true });
   bar.append(svg("rect", { y: 0, height: 1, class: `fill k${index % 12}` }));
   return make("div", {}, make("dt", {}, facet), make("dd", {}, bar, ""));
 }
