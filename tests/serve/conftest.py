@@ -4,7 +4,6 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import soundfile
-from small import FRONTEND, NETWORK
 from starlette.testclient import TestClient
 from tones_served import Server
 
@@ -15,6 +14,7 @@ from disentone.models import MultiView
 from disentone.search import Index
 from disentone.serve.app import create_app
 from disentone.serve.served import Limits, Served
+from small import FRONTEND, NETWORK
 
 FACETS = Facets({"timbre": 3, "pitch": 3, "rest": 2})
 PITCHES = range(60, 72)

@@ -74,8 +74,8 @@ def _answer_errors(app: FastAPI) -> None:
 
     @app.exception_handler(DisentoneError)
     def wrong_input(request: Request, error: DisentoneError) -> JSONResponse:
-        status = {Missing: 404, TooLarge: 413}.get(type(error), 400)
-        return refusal(status, str(error))
+        status, sentence = {Missing: 404, TooLarge: 413}.get(type(error), 400), str(error)
+        return refusal(status, sentence if sentence.endswith((".", "?")) else f"{sentence}.")
 
     @app.exception_handler(TimeoutError)
     def too_slow(request: Request, error: TimeoutError) -> JSONResponse:

@@ -186,7 +186,7 @@ class Served:
         found = self._queries.get(key)
         if found is None:
             found = self._open(query)
-            self._queries.put(key, found, found.scores.nbytes + 4096)
+            self._queries.put(key, found, 4 * len(self.index) * len(self.index.facets))
         return found
 
     def _open(self, query: schemas.Query) -> OpenQuery:

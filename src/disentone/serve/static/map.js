@@ -20,6 +20,7 @@ export class SoundMap {
     const coloured = factors.filter((factor) => factor.kind !== "text");
     find("map-facet").append(...facets.map((facet) => new Option(facet)));
     find("map-factor").append(...coloured.map((factor) => new Option(factor.name)), new Option("nothing", ""));
+    find("map-factor").value = (coloured.find((factor) => distinct(factor)) ?? coloured[0])?.name ?? "";
     find("map-facet").addEventListener("change", () => this.facet(find("map-facet").value));
     find("map-factor").addEventListener("change", () => this.colour());
     document.documentElement.addEventListener("themechange", () => this.colour());
@@ -38,10 +39,12 @@ export class SoundMap {
   async facet(name) {
     if (!this.places.has(name)) {
       find("map-box").setAttribute("aria-busy", "true");
+      find("map-wait").hidden = false; // the first time, it has to be laid out
       try {
         this.places.set(name, await api.layout(name));
       } finally {
         find("map-box").removeAttribute("aria-busy");
+        find("map-wait").hidden = true;
       }
     }
     if (find("map-facet").value !== name) return;
@@ -284,16 +287,19 @@ export class SoundMap {
   }
 }
 
+/** Whether each class has a colour of its own. */
+const distinct = (factor) => factor.kind === "classes" && factor.classes.length <= MANY;
+
 /** Name of the colour of a factor's value. */
 function scale(factor) {
-  if (factor.kind === "classes" && factor.classes.length <= MANY) return (value) => `k${value}`;
+  if (distinct(factor)) return (value) => `k${value}`;
   const [low, high] = factor.kind === "classes" ? [0, factor.classes.length - 1] : [factor.low, factor.high];
   return (value) => `v${Math.min(STEPS - 1, Math.floor((STEPS * (value - low)) / (high - low || 1)))}`;
 }
 
 function legend(factor) {
   if (!factor) return [];
-  if (factor.kind === "classes" && factor.classes.length <= MANY) {
+  if (distinct(factor)) {
     return factor.classes.map((name, index) => make("span", { class: "key" }, make("span", { class: `dot k${index}` }), name));
   }
   const ends = factor.kind === "classes"

@@ -82,7 +82,10 @@ export class Query {
       wave?.destroy();
       this.tags.delete(part);
     }
-    for (const part of parts) if (!this.tags.has(part)) this.tags.set(part, this.tag(part));
+    for (const part of parts.filter((one) => !this.tags.has(one))) {
+      this.tags.set(part, this.tag(part));
+      this.draw(part, this.tags.get(part));
+    }
     find("parts").replaceChildren(...parts.map((part) => {
       const { element, kind } = this.tags.get(part);
       element.classList.toggle("large", parts.length === 1);
@@ -100,7 +103,6 @@ export class Query {
     element.querySelector(".play").setAttribute("aria-label", `Play ${part.name}`);
     remove.setAttribute("aria-label", `Remove ${part.name}`);
     remove.addEventListener("click", () => this.remove(part));
-    this.draw(part, tag);
     return tag;
   }
 
@@ -110,7 +112,7 @@ export class Query {
       const outline = part.peaks ? part : await api.peaks(part.item);
       if (this.tags.get(part) !== tag) return;
       const regions = this.about.uploads ? [Regions.create()] : [];
-      tag.wave = sound.waveform(box, api.audioOf(part), outline, { height: 40, plugins: regions });
+      tag.wave = sound.waveform(box, api.audioOf(part), outline, { height: 40, barWidth: 3, plugins: regions });
       sound.button(play, part.name, tag.wave);
       play.addEventListener("click", () => {
         if (tag.wave.isPlaying()) tag.wave.pause();

@@ -61,8 +61,8 @@ export function compare(asked, hit, rank) {
   find("compare").hidden = !hit;
   if (!hit) return;
   const drawn = Object.keys(hit.cosines).length > 2 ? radar(hit.cosines) : bars(hit.cosines);
-  const note = make("p", { class: "hint" }, "Likeness by facet: the rim is the query itself, ",
-    "the ring inside is chance.");
+  const note = make("p", { class: "hint" }, "Cosine in each facet: 1 at the rim, where the query itself is; ",
+    "0 at the dashed ring; −1 in the middle.");
   find("radar").replaceChildren(drawn, ...(drawn instanceof SVGElement ? [note] : []));
   const rows = Object.entries(hit.factors).map(([name, value]) => {
     const known = asked?.factors?.[name];

@@ -21,12 +21,12 @@ document.documentElement.addEventListener("themechange", () => {
 });
 
 /** Draw a waveform into an element; nothing of the sound itself is loaded before it plays. */
-export function waveform(container, url, { peaks, seconds }, { height = 36, plugins = [] } = {}) {
+export function waveform(container, url, { peaks, seconds }, { height = 36, barWidth = 2, plugins = [] } = {}) {
   const media = new Audio();
   media.preload = "none";
   const wave = WaveSurfer.create({
     container, height, media, plugins, url, duration: seconds, peaks: [peaks], normalize: true,
-    barWidth: 2, barGap: 1, barRadius: 1, cspNonce: nonce, ...colours(),
+    barWidth, barGap: barWidth / 2, barRadius: 1, cspNonce: nonce, ...colours(),
   });
   drawn.add(wave);
   wave.on("destroy", () => {
