@@ -157,13 +157,15 @@ def test_a_file_is_a_query_and_a_part_of_it(page, tones):
     page.wait_for_selector(".result")
     assert page.evaluate(NAMES)[0] == "saw/66"
     assert page.locator(".result .number").first.inner_text() == "1.00"
-    box = page.locator(".part .wave").bounding_box()
     page.wait_for_selector(".part .wave div")
+    box = page.locator(".part .wave").bounding_box()
     page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 20)
     page.mouse.down()
-    page.mouse.move(box["x"] + 0.9 * box["width"], box["y"] + 20, steps=5)
-    page.mouse.up()
-    page.wait_for_function("() => document.querySelector('.result .number').textContent !== '1.00'")
+    with page.expect_request("**/api/v1/search") as asked:
+        page.mouse.move(box["x"] + 0.75 * box["width"], box["y"] + 20, steps=5)
+        page.mouse.up()
+    part = asked.value.post_data_json["query"]["examples"][0]
+    assert (part["start"], part["end"]) == pytest.approx((0.5, 0.75), abs=0.05)
 
 
 def test_what_is_no_sound_is_told_in_a_sentence(visit, tmp_path):

@@ -5,6 +5,7 @@ import { find, make, number, stamp, svg, written } from "./elements.js";
 import * as sound from "./sound.js";
 
 const KEPT = 150; // rows that are kept beside those listed
+const REST = 120; // milliseconds without a change
 
 export class Results {
   /** `acts` has from(hit), add(hit), away(hit) and current(hit, rank). */
@@ -15,7 +16,8 @@ export class Results {
     this.current = null;
     this.list = find("list");
     this.seen = new IntersectionObserver((entries) => {
-      for (const entry of entries) if (entry.isIntersecting) this.draw(entry.target.row);
+      for (const entry of entries) entry.target.row.visible = entry.isIntersecting;
+      this.rest();
     }, { rootMargin: "300px" });
   }
 
@@ -34,6 +36,7 @@ export class Results {
     while (this.list.children.length > hits.length) this.list.lastElementChild.remove();
     if (focused?.isConnected && focused !== document.activeElement) focused.focus({ preventScroll: true });
     this.tidy();
+    this.rest();
     const still = this.listed.includes(this.current) ? this.current : this.listed[0] ?? null;
     this.choose(still);
   }
@@ -85,6 +88,18 @@ export class Results {
       row.parts.split.children[index].classList.toggle("none", share === 0);
     });
     return row;
+  }
+
+  /** Draw waveforms when the list has come to rest: while a slider moves, the search comes first. */
+  rest() {
+    clearTimeout(this.resting);
+    this.resting = setTimeout(async () => {
+      const now = this.resting;
+      for (const row of this.listed) {
+        if (now !== this.resting) return;
+        if (row.visible) await this.draw(row);
+      }
+    }, REST);
   }
 
   async draw(row) {
