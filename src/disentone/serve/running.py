@@ -25,6 +25,7 @@ from disentone.serve.served import Limits, Served
 __all__ = ["run"]
 
 SHORTEST_TOKEN = 12  # characters
+_WAITING = 2048  # connections that the system keeps until they are accepted
 
 _log = logging.getLogger(__name__)
 
@@ -102,6 +103,7 @@ def _listen(host: str, port: int) -> socket.socket:
     door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         door.bind((host, port))
+        door.listen(_WAITING)  # from here on clients wait, and are not refused
     except (OSError, OverflowError) as error:
         door.close()
         if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
