@@ -147,6 +147,7 @@ def test_peaks_are_the_outline(client, tones):
 def test_maps_have_a_place_for_every_item(client, index):
     points = client.get(f"{API}/map/points").json()
     assert points["ids"] == index.items(columns=["id"])["id"].to_pylist()
+    assert points["names"][0] == points["ids"][0].rpartition(".")[0]
     assert set(points["factors"]) == {"instrument", "pitch", "key"}
     assert points["factors"]["pitch"] == index.items(columns=["pitch"])["pitch"].to_pylist()
     layout = client.get(f"{API}/map", params={"facet": "timbre"}).json()

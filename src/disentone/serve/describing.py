@@ -14,7 +14,7 @@ from disentone import audio
 from disentone.search import Hit
 from disentone.serve import schemas
 
-__all__ = ["factor_of", "found_of", "item_of", "numbers_of", "part_of"]
+__all__ = ["factor_of", "found_of", "item_of", "name_of", "numbers_of", "part_of"]
 
 _PLACE = ("id", "path", "recording", "start", "end")
 _CLASSES = 200  # of a factor that are listed
@@ -30,7 +30,7 @@ def item_of(row: Mapping[str, Any]) -> schemas.Item:
     """An item as the API gives it."""
     return schemas.Item(
         id=row["id"],
-        name=_name_of(row["id"]),
+        name=name_of(row["id"]),
         recording=row["recording"],
         seconds=_seconds_of(*part_of(row)),
         factors={k: _known(v) for k, v in row.items() if k not in _PLACE},
@@ -47,7 +47,7 @@ def found_of(hit: Hit) -> schemas.Found:
     start, end = _known(hit.start), _known(hit.end)
     return schemas.Found(
         id=hit.id,
-        name=_name_of(hit.id),
+        name=name_of(hit.id),
         recording=hit.recording,
         seconds=_seconds_of(start, end),
         factors={name: _known(value) for name, value in hit.factors.items()},
@@ -57,7 +57,7 @@ def found_of(hit: Hit) -> schemas.Found:
     )
 
 
-def _name_of(item: str) -> str:
+def name_of(item: str) -> str:
     """The end of an id, for people: two parts of a path, without its suffix."""
     path = PurePosixPath(item)
     path = path.with_suffix("") if path.suffix.lower() in audio.SUFFIXES else path

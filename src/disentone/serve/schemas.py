@@ -159,6 +159,7 @@ class Points(_Model):
     """The items that maps show, and their factors."""
 
     ids: list[str]
+    names: list[str] = Field(description="short, for people")
     factors: dict[str, list[float | None]] = Field(
         description="class number or number of each item, by factor; null where unknown"
     )

@@ -17,7 +17,7 @@ from disentone.errors import DataError
 from disentone.indexing import embed_query
 from disentone.search import Index, OpenQuery
 from disentone.serve import schemas, sounds
-from disentone.serve.describing import factor_of, item_of, numbers_of, part_of
+from disentone.serve.describing import factor_of, item_of, name_of, numbers_of, part_of
 from disentone.serve.problems import Missing
 from disentone.serve.recent import Recent
 from disentone.serve.uploads import Uploads
@@ -155,8 +155,10 @@ class Served:
         factors = self._once("factors", self._factors)
         shown = [factor for factor in factors if factor.kind != "text"]
         table = self.index.items(columns=["id", *(f.name for f in shown)]).take(self._shown())
+        ids = table["id"].to_pylist()
         return schemas.Points(
-            ids=table["id"].to_pylist(),
+            ids=ids,
+            names=[name_of(item) for item in ids],
             factors={factor.name: numbers_of(factor, table[factor.name]) for factor in shown},
         )
 

@@ -91,9 +91,8 @@ class Uploads:
             async for chunk in stream:
                 size += len(chunk)
                 if size > self.max_bytes:
-                    raise TooLarge(
-                        f"'{name}' is larger than {self.max_bytes / 2**20:.3g} MB: send a part of it."
-                    )
+                    most = f"{self.max_bytes / 2**20:.3g} MB"
+                    raise TooLarge(f"'{name}' is larger than {most}: send a part of it.")
                 file.write(chunk)
 
     def _keep(self, key: str, raw: Path, name: str) -> Sent:

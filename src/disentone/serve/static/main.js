@@ -72,7 +72,7 @@ async function begin() {
   });
   const map = new SoundMap(facets, about.factors, {
     play: (id) => listenTo(id),
-    query: (ids) => query.group(ids),
+    query: (items) => query.group(items),
   });
 
   const listenTo = (id) => {

@@ -8,7 +8,7 @@ const STEPS = 12; // colours of a scale
 const MANY = 12; // classes with a colour of their own
 
 export class SoundMap {
-  /** `acts` has play(id) and query(ids). */
+  /** `acts` has play(id) and query(items). */
   constructor(facets, factors, acts) {
     this.acts = acts;
     this.canvas = find("map");
@@ -125,7 +125,7 @@ export class SoundMap {
     }
     pen.globalAlpha = 1;
     this.ring(this.marked.results, dot / 2 + 2.5 * ratio, this.ink.line, 1.2 * ratio);
-    this.ring(this.marked.query, dot / 2 + 5 * ratio, this.ink.second, 3 * ratio);
+    this.ring(this.marked.query, dot / 2 + 5 * ratio, this.ink.second, (this.marked.query.length > 3 ? 1.5 : 3) * ratio);
     this.ring([this.marked.playing, this.hovered].filter(Boolean), dot / 2 + 3 * ratio, this.ink.accent, 3 * ratio);
     if (this.box) this.paintBox(ratio);
   }
@@ -264,7 +264,7 @@ export class SoundMap {
     return this.points.ids.filter((_, index) => {
       const [x, y] = [this.toX(index), this.toY(index)];
       return x >= left && x <= right && y >= top && y <= bottom;
-    });
+    }).map((id) => ({ id, name: this.nameOf(id) }));
   }
 
   hover(x, y) {
@@ -276,10 +276,12 @@ export class SoundMap {
     tip.hidden = !id;
     if (id) {
       const factor = this.factors.get(find("map-factor").value);
-      tip.textContent = factor ? `${id} · ${this.valueOf(factor, id)}` : id;
+      tip.textContent = [this.nameOf(id), factor && this.valueOf(factor, id)].filter(Boolean).join(" · ");
     }
     this.draw();
   }
+
+  nameOf(id) { return this.points.names[this.number.get(id)]; }
 
   valueOf(factor, id) {
     const value = this.points.factors[factor.name][this.number.get(id)];

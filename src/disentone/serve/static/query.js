@@ -6,6 +6,7 @@ import * as sound from "./sound.js";
 import Regions from "./vendor/wavesurfer-regions.esm.js";
 
 const MOST = 32; // examples of a query: as many of a larger group are taken
+const MANY = 6; // examples that are shown with a waveform
 const LONGEST = 60_000; // milliseconds of a recording
 
 export class Query {
@@ -46,10 +47,10 @@ export class Query {
   from(item) { this.set([partOf(item)]); }
 
   /** Make a group of items the query: so many of them, evenly taken. */
-  group(ids) {
-    const count = Math.min(MOST, ids.length);
-    const taken = Array.from({ length: count }, (_, n) => ids[Math.floor(((n + 0.5) * ids.length) / count)]);
-    this.set(taken.map((id) => partOf({ id, name: id })));
+  group(items) {
+    const count = Math.min(MOST, items.length);
+    const place = (n) => Math.floor(((n + 0.5) * items.length) / count);
+    this.set(Array.from({ length: count }, (_, n) => partOf(items[place(n)])));
   }
 
   add(item, side) {
@@ -77,6 +78,7 @@ export class Query {
     find("asked").hidden = !this.asked;
     find("query-title").textContent = this.asked ? "Sounds like" : "What are you looking for?";
     const parts = [...this.like, ...this.away];
+    find("parts").classList.toggle("many", parts.length > MANY);
     for (const [part, { wave }] of this.tags) {
       if (parts.includes(part)) continue;
       wave?.destroy();
@@ -100,6 +102,7 @@ export class Query {
     const tag = { element, kind: make("span", { class: "kind" }), wave: null };
     const remove = element.querySelector(".remove");
     element.querySelector(".name").append(tag.kind, part.name);
+    element.querySelector(".name").title = part.name;
     element.querySelector(".play").setAttribute("aria-label", `Play ${part.name}`);
     remove.setAttribute("aria-label", `Remove ${part.name}`);
     remove.addEventListener("click", () => this.remove(part));
@@ -108,6 +111,10 @@ export class Query {
 
   async draw(part, tag) {
     const [box, play] = ["wave", "play"].map((name) => tag.element.querySelector(`.${name}`));
+    if (this.like.length + this.away.length > MANY) {
+      sound.bareButton(play, part.name, api.audioOf(part));
+      return;
+    }
     try {
       const outline = part.peaks ? part : await api.peaks(part.item);
       if (this.tags.get(part) !== tag) return;
@@ -148,9 +155,7 @@ export class Query {
     find("examples").append(...items.map((item) => {
       const element = stamp("example");
       const [play, from] = ["play", "from"].map((name) => element.querySelector(`.${name}`));
-      const heard = sound.bare(api.audioOf({ item: item.id }));
-      sound.button(play, item.name, heard.media);
-      play.addEventListener("click", () => heard.playPause());
+      sound.bareButton(play, item.name, api.audioOf({ item: item.id }));
       from.textContent = item.name;
       from.addEventListener("click", () => this.from(item));
       return element;

@@ -44,7 +44,9 @@ export function waveform(container, url, { peaks, seconds }, { height = 36, barW
 
 /** A sound without a waveform, with the same few methods. */
 export function bare(url) {
-  const media = new Audio(url);
+  const media = new Audio();
+  media.preload = "none";
+  media.src = url;
   const sound = {
     media,
     isPlaying: () => !media.paused && !media.ended,
@@ -70,6 +72,13 @@ export function button(element, name, events) {
   for (const [event, on] of [["play", true], ["pause", false], ["finish", false], ["ended", false]]) {
     (events.on ?? events.addEventListener).call(events, event, () => show(on));
   }
+}
+
+/** A play button of a sound without a waveform. */
+export function bareButton(element, name, url) {
+  const heard = bare(url);
+  button(element, name, heard.media);
+  element.addEventListener("click", () => heard.playPause());
 }
 
 export const stop = () => playing?.pause();
