@@ -5,6 +5,7 @@ A file that makes a decoder crash, eat memory or run for ever ends that process,
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from contextlib import suppress
@@ -20,6 +21,7 @@ __all__ = ["decode"]
 _MEMORY = 2**31  # bytes of address space; ten minutes of 48 kHz stereo take a tenth of it
 _PATIENCE = 60  # seconds
 _REFUSED = 2  # exit status
+_ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # each reserves memory
 
 
 def decode(file: Path, to: Path, *, name: str, sample_rate: int, seconds: float) -> None:
@@ -45,7 +47,9 @@ def decode(file: Path, to: Path, *, name: str, sample_rate: int, seconds: float)
     """
     command = [sys.executable, "-m", __name__, str(file), str(to), str(sample_rate), str(seconds)]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_PATIENCE)
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=_PATIENCE, env=os.environ | _ONE_THREAD
+        )
     except subprocess.TimeoutExpired as error:
         to.unlink(missing_ok=True)
         raise AudioError(f"'{name}' takes too long to decode: convert it to wav.") from error
