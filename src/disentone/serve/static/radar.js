@@ -46,8 +46,10 @@ const spoken = (cosines) =>
   Object.entries(cosines).map(([name, value]) => `${name} ${number(value)}`).join(", ");
 
 function bars(cosines) {
+  const signed = Object.values(cosines).some((value) => value < -0.005);
+  const viewBox = signed ? "-100 0 200 8" : "0 0 100 8";
   const rows = Object.entries(cosines).map(([name, value], index) => {
-    const bar = svg("svg", { viewBox: "-100 0 200 8", preserveAspectRatio: "none", "aria-hidden": true });
+    const bar = svg("svg", { viewBox, preserveAspectRatio: "none", "aria-hidden": true });
     bar.append(
       svg("rect", { x: Math.min(0, 100 * value), y: 0, width: Math.abs(100 * value), height: 8, class: `fill k${index % 12}` }),
       svg("line", { x1: 0, x2: 0, y1: 0, y2: 8, class: "axis" }),
