@@ -81,7 +81,9 @@ class Served:
         self.folder = folder
         self.uploads = None if model is None else self._uploads(model)
         self._queries: Recent[OpenQuery] = Recent(self.limits.query_bytes)
-        self._files: Recent[Path] = Recent(self.limits.file_bytes, Path.unlink)
+        self._files: Recent[Path] = Recent(
+            self.limits.file_bytes, lambda file: file.unlink(missing_ok=True)
+        )
         self._kept: Recent[Any] = Recent(2000)
         self._embedding, self._converting = Lock(), Lock()
 
