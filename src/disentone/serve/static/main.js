@@ -61,7 +61,7 @@ async function begin() {
     query.problem("");
     again();
   });
-  const results = new Results({
+  const results = new Results(facets, {
     from: (hit) => { query.from(hit); scrollTo({ top: 0, behavior: "smooth" }); },
     add: (hit) => query.add(hit, "like"),
     away: (hit) => query.add(hit, "away"),

@@ -13,6 +13,7 @@ export class SoundMap {
     this.acts = acts;
     this.canvas = find("map");
     this.context = this.canvas.getContext("2d");
+    this.ground = document.createElement("canvas"); // the points, drawn when they move
     this.view = { x: 0.5, y: 0.5, zoom: 1 };
     this.places = new Map(); // facet -> layout
     this.marked = { query: [], results: [], playing: null };
@@ -83,7 +84,7 @@ export class SoundMap {
 
   mark(marked) {
     Object.assign(this.marked, marked);
-    this.draw();
+    this.draw(false);
   }
 
   // --- drawing ---
@@ -99,34 +100,50 @@ export class SoundMap {
   toX(index) { return (this.x[index] - this.view.x) * this.side + this.canvas.width / 2; }
   toY(index) { return (this.y[index] - this.view.y) * this.side + this.canvas.height / 2; }
 
-  draw() {
+  /** Draw in the next frame: the points only where they moved, the marks on them always. */
+  draw(moved = true) {
+    this.moved ||= moved;
     if (this.waiting || !this.groups) return;
     this.waiting = true;
-    requestAnimationFrame(() => { this.waiting = false; this.paint(); });
+    requestAnimationFrame(() => {
+      this.waiting = false;
+      if (this.moved) this.paintPoints();
+      this.moved = false;
+      this.paint();
+    });
   }
 
-  paint() {
-    const { context: pen, canvas } = this;
-    const ratio = devicePixelRatio || 1;
-    const many = this.x.length > 4000 ? 2.2 : this.x.length > 800 ? 3.2 : 4.4;
-    const dot = many * ratio * Math.min(2, this.view.zoom ** 0.4);
-    pen.clearRect(0, 0, canvas.width, canvas.height);
+  get dot() {
+    const size = this.x.length > 4000 ? 2.2 : this.x.length > 800 ? 3.2 : 4.4;
+    return size * (devicePixelRatio || 1) * Math.min(2, this.view.zoom ** 0.4);
+  }
+
+  paintPoints() {
+    const { ground, dot } = this;
+    [ground.width, ground.height] = [this.canvas.width, this.canvas.height]; // clears it, too
+    const pen = ground.getContext("2d");
     pen.globalAlpha = 0.85;
     for (const [colour, members] of this.groups) {
       pen.fillStyle = colour;
       pen.beginPath();
       for (const index of members) {
         const [x, y] = [this.toX(index), this.toY(index)];
-        if (x < -dot || y < -dot || x > canvas.width + dot || y > canvas.height + dot) continue;
+        if (x < -dot || y < -dot || x > ground.width + dot || y > ground.height + dot) continue;
         if (dot < 4) pen.rect(x - dot / 2, y - dot / 2, dot, dot);
         else { pen.moveTo(x + dot / 2, y); pen.arc(x, y, dot / 2, 0, 7); }
       }
       pen.fill();
     }
-    pen.globalAlpha = 1;
-    this.ring(this.marked.results, dot / 2 + 2.5 * ratio, this.ink.line, 1.2 * ratio);
-    this.ring(this.marked.query, dot / 2 + 5 * ratio, this.ink.second, (this.marked.query.length > 3 ? 1.5 : 3) * ratio);
-    this.ring([this.marked.playing, this.hovered].filter(Boolean), dot / 2 + 3 * ratio, this.ink.accent, 3 * ratio);
+  }
+
+  paint() {
+    const ratio = devicePixelRatio || 1;
+    const { dot, ink, marked } = this;
+    this.context.clearRect(0, 0, this.canvas.width, this.canvas.height);
+    if (this.ground.width && this.ground.height) this.context.drawImage(this.ground, 0, 0);
+    this.ring(marked.results, dot / 2 + 2.5 * ratio, ink.line, 1.2 * ratio);
+    this.ring(marked.query, dot / 2 + 5 * ratio, ink.second, (marked.query.length > 3 ? 1.5 : 3) * ratio);
+    this.ring([marked.playing, this.hovered].filter(Boolean), dot / 2 + 3 * ratio, ink.accent, 3 * ratio);
     if (this.box) this.paintBox(ratio);
   }
 
@@ -221,9 +238,9 @@ export class SoundMap {
       this.drag.moved ||= Math.hypot(x - from[0], y - from[1]) > 5;
       this.drag.last = [x, y];
       if (!this.drag.moved) return undefined;
-      if (selects) this.box = [...from, x, y];
-      else this.pan(x - last[0], y - last[1]);
-      return this.draw();
+      if (!selects) return this.pan(x - last[0], y - last[1]);
+      this.box = [...from, x, y];
+      return this.draw(false);
     });
     canvas.addEventListener("pointerup", (event) => this.drop(at(event)));
     canvas.addEventListener("pointercancel", () => { this.drag = this.box = null; this.draw(); });
@@ -246,7 +263,7 @@ export class SoundMap {
       const inside = this.inside(box);
       if (inside.length) this.acts.query(inside);
     }
-    this.draw();
+    this.draw(false);
   }
 
   nearest(x, y, reach) {
@@ -278,7 +295,7 @@ export class SoundMap {
       const factor = this.factors.get(find("map-factor").value);
       tip.textContent = [this.nameOf(id), factor && this.valueOf(factor, id)].filter(Boolean).join(" · ");
     }
-    this.draw();
+    this.draw(false);
   }
 
   nameOf(id) { return this.points.names[this.number.get(id)]; }
