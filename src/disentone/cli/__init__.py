@@ -12,6 +12,7 @@ from disentone.cli import (  # noqa: F401  # each adds its verbs
     collection,
     learning,
     searching,
+    serving,
     triplets,
 )
 from disentone.cli.app import app
