@@ -143,3 +143,12 @@ def test_twenty_of_twenty_are_no_certainty():
     low, high = clustered_interval(np.ones((20, 1)), np.arange(20))
     assert 0.7 < low[0] < 0.95
     assert high[0] == 1
+
+
+def test_shares_have_the_plain_interval_of_their_clusters(rng):
+    """Of normal means: 1.96 standard errors, where every item is its own cluster."""
+    values = rng.beta(2, 8, (400, 1))
+    low, high = clustered_interval(values, np.arange(400), right_or_wrong=False, replicates=4000)
+    half = 1.96 * values.std() / 20
+    assert low[0] == pytest.approx(values.mean() - half, abs=half / 10)
+    assert high[0] == pytest.approx(values.mean() + half, abs=half / 10)

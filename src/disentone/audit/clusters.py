@@ -12,14 +12,19 @@ _IMAGINED = np.array([0.0, 0.0, 1.0, 1.0])
 
 
 def clustered_interval(
-    values: np.ndarray, clusters: np.ndarray, *, seed: int = 0, replicates: int = REPLICATES
+    values: np.ndarray,
+    clusters: np.ndarray,
+    *,
+    right_or_wrong: bool = True,
+    seed: int = 0,
+    replicates: int = REPLICATES,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Give the 95 % bootstrap interval of column means, drawing whole clusters anew.
 
-    Items of a cluster are not independent: a bootstrap over items would be too sure. Two items at
-    either bound are imagined beside them, each a cluster of its own (A. Agresti, B. A. Coull,
-    "Approximate is better than 'exact'", 1998), so that 20 right answers of 20 are not taken for
-    certainty.
+    Items of a cluster are not independent: a bootstrap over items would be too sure. Beside items
+    that are right or wrong two of each are imagined, each a cluster of its own (A. Agresti,
+    B. A. Coull, "Approximate is better than 'exact'", 1998), so that 20 right answers of 20 are
+    not taken for certainty.
 
     Parameters
     ----------
@@ -27,6 +32,8 @@ def clustered_interval(
         In [0, 1].
     clusters : ndarray, shape (items,)
         Which items belong together.
+    right_or_wrong : bool
+        Whether items are 0 or 1, and not shares in between.
     seed : int
     replicates : int
 
@@ -44,11 +51,12 @@ def clustered_interval(
         nothing = np.full(values.shape[1], np.nan)
         return nothing, nothing
     names, place = np.unique(np.asarray(clusters), return_inverse=True)
-    count = len(names) + len(_IMAGINED)
+    imagined = _IMAGINED if right_or_wrong else _IMAGINED[:0]
+    count = len(names) + len(imagined)
     sums = np.zeros((count, values.shape[1]))
     np.add.at(sums, place, values)
-    sums[len(names) :] = _IMAGINED[:, None]
-    sizes = np.append(np.bincount(place), np.ones(len(_IMAGINED)))
+    sums[len(names) :] = imagined[:, None]
+    sizes = np.append(np.bincount(place), np.ones(len(imagined)))
     rng = np.random.default_rng(seed)
     means = []
     step = max(1, _BLOCK // count)

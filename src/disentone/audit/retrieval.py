@@ -58,8 +58,9 @@ def retrieval_scores(
     -------
     list of dict
         Flat records: ``measure`` ("retrieval"), ``facet``, ``factor``, ``metric`` ("map", the
-        mean average precision, or "precision@5"), ``value``, ``low``, ``high`` (95 %), ``chance``
-        (the expected value of a random order), ``n`` (queries that have something to find).
+        mean average precision, or "precision@5"), ``value``, ``low``, ``high`` (95 %, groups drawn
+        anew; a perfect ranking stays perfect, so its interval is too narrow), ``chance`` (the
+        expected value of a random order), ``n`` (queries that have something to find).
 
     Raises
     ------
@@ -150,7 +151,7 @@ def _records(
     asked = ~np.isnan(values[:, 0])
     metrics = ["map", *(f"precision@{rank}" for rank in at)]
     of = values[asked, : len(metrics)]
-    low, high = clustered_interval(of, groups[asked], seed=seed)
+    low, high = clustered_interval(of, groups[asked], right_or_wrong=False, seed=seed)
     numbers = np.full((2, len(metrics)), np.nan)
     if asked.any():
         numbers = values[asked].mean(axis=0).reshape(2, -1)

@@ -64,8 +64,8 @@ def triplet_figures(records: Sequence[Record]) -> list[Figure]:
         for run, own in ((run, [r for r in own if r["factor"] == ALL]) for run, own in of.items())
     }
     mine = {
-        run: {r["facet"]: r["value"] for r in own if r["facet"] == r["factor"] != ALL}
-        for run, own in of.items()
+        run: {name: pairs[name][0]["value"] for name in alone[run] if name in pairs}
+        for run, pairs in ((run, diagonal(own)) for run, own in of.items())
     }
     captions = {
         "Each facet alone, on all triplets.": alone,
