@@ -1,6 +1,7 @@
 import io
 import json
 import shutil
+import xml.etree.ElementTree as ET
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from scipy import stats
 from disentone.audit import Card
 from disentone.errors import ArtifactError, DataError, RecipeError
 from disentone.recipes import load_recipe
+from disentone.report import Figure
+from disentone.report.radar import radar
 from disentone.report.tradeoff import Panel, Point, pareto, tradeoff
 from disentone.reproduce import PAPERS, balance, csn, latent, marl, reproduce
 from disentone.reproduce import cells as module
@@ -19,6 +22,7 @@ from disentone.watcher import Watcher
 QUICK = ("training.epochs=1", "audit.seeds=1", "audit.permutations=20", "data.frequencies=50")
 SETTINGS = ("audit.classes.frequency=3",)
 PUBLISHED = {"shared → timbre": 0.9741}
+CHART = {"ours": {"a": 0.1, "b": 0.2, "c": 0.3}}
 KEYS = {"table", "row", "column", "value", "low", "high", "paper"}
 
 
@@ -35,7 +39,15 @@ def cells(seeds):
 def small():
     """Let the paper be reproduced in seconds."""
     with pytest.MonkeyPatch.context() as patch:
-        study = replace(marl.study(None), source="A paper & its authors.", cells=cells, quick=QUICK)
+        study = replace(
+            marl.study(None),
+            source="A paper & its authors.",
+            cells=cells,
+            quick=QUICK,
+            figures=lambda rows: [
+                Figure("Fig. 1: rows.", radar(CHART, title="Rows", unit="share"))
+            ],
+        )
         patch.setitem(PAPERS, "marl", lambda data: study)
         yield
 
@@ -140,6 +152,13 @@ def test_the_report_shows_source_tables_and_that_it_was_quick(done):
     for words in ("Table 1: accuracy", "Ablation: weights", "gamma 1", "shared → timbre"):
         assert words in page
         assert words in text
+
+
+def test_a_chart_stands_in_the_page_and_is_a_file_of_its_own(done):
+    folder, report, _ = done
+    chart = (folder / "figures" / "fig._1.svg").read_text()
+    assert ET.fromstring(chart).get("aria-label").startswith("Rows (share). ours: a 0.10")
+    assert chart in report.read_text()
 
 
 def test_what_is_done_is_not_done_again(done, untrained):

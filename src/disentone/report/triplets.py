@@ -104,7 +104,8 @@ def triplet_sentences(records: Sequence[Record]) -> list[str]:
     for run, own in _by_run([r for r in records if r["measure"] == "triplet"]).items():
         pairs = diagonal(own)
         worse = [
-            f"{name} ({other['facet']} {number(other['value'])} against {number(mine['value'])})"
+            f"{name} ({other['facet']} {number(other['value'], 3)}, "
+            f"itself {number(mine['value'], 3)})"
             for name, (mine, other) in pairs.items()
             if other["value"] >= mine["value"]
         ]
