@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -11,12 +11,46 @@ from disentone.errors import DataError
 from disentone.factors import Factor
 from disentone.musical import key_codes, same_key, same_tempo
 
-__all__ = ["TEMPO_WITHIN", "Agreement", "Rule", "agreement"]
+__all__ = ["ROUNDING", "TEMPO_WITHIN", "Agreement", "Also", "Rule", "agree", "agreement"]
 
 Rule = Literal["same", "tempo", "key"]
 """The same value or a near one; a near tempo at any octave; the same or the parallel key."""
 
+Also = Literal["parallel", "relative", "none"]
+"""Keys that count as the same (:func:`~disentone.musical.same_key`)."""
+
 TEMPO_WITHIN = 5.0  # beats per minute, as in CSN, Section 3.3
+ROUNDING = float(np.finfo(np.float32).eps)
+"""Of labels, which may be tensors of single precision, relative to their size."""
+
+
+def agree(
+    first: Any,
+    second: Any,
+    *,
+    rule: Rule = "same",
+    within: float | None = None,
+    also: Also = "parallel",
+) -> Any:
+    """Whether known codes or numbers, arrays or tensors alike, agree.
+
+    Parameters
+    ----------
+    first, second : ndarray or Tensor
+        Of shapes that broadcast.
+    rule : {"same", "tempo", "key"}
+    within : float, optional
+        Tolerance of numbers; 0 by default, and 5 beats per minute of tempi.
+    also : {"parallel", "relative", "none"}
+        Keys that count as the same.
+    """
+    if rule == "key":
+        return same_key(first, second, also=also)
+    if rule == "tempo":
+        return same_tempo(first, second, within=TEMPO_WITHIN if within is None else within)
+    if not within:
+        return first == second
+    return abs(first - second) <= within + ROUNDING * (abs(first) + abs(second))
 
 
 @dataclass(frozen=True)
@@ -43,15 +77,11 @@ class Agreement:
     def __call__(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
         """Whether clips agree: indices of shapes that broadcast to bool; False where unknown."""
         one, other = self.values[first], self.values[second]
-        if self.how == "tempo":
-            return np.asarray(same_tempo(one, other, within=self.within))
-        if self.how == "key":
-            return np.asarray(same_key(one, other))
         if self.how == "labels":
             return np.asarray((one & other).any(axis=-1))
-        if self.how == "near":
-            return np.abs(one - other) <= self.within * (1 + 1e-9)  # False where one is NaN
-        return (one == other) & self.known[first] & self.known[second]
+        rule = self.how if self.how in ("tempo", "key") else "same"
+        same = agree(one, other, rule=rule, within=self.within)
+        return same & self.both_known(first, second)
 
     def both_known(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
         """Whether the factor is known of both clips of every pair."""

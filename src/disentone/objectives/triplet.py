@@ -14,11 +14,12 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor, nn
 
+from disentone.agreement import Also, Rule, agree
 from disentone.errors import DataError, RecipeError
 from disentone.facets import Facets
 from disentone.factors import Factor, FactorKind
 from disentone.models.multiview import Outputs
-from disentone.musical import key_codes, key_groups, same_key, same_tempo
+from disentone.musical import key_codes, key_groups
 from disentone.objectives.distributed import gather
 from disentone.objectives.mining import semi_hard, triplet_loss, violation
 from disentone.objectives.similarity import cosines
@@ -26,12 +27,6 @@ from disentone.objectives.term import Term
 from disentone.views.balance import Alike
 
 __all__ = ["Dimension", "Triplet", "masks"]
-
-Rule = Literal["same", "tempo", "key"]
-Also = Literal["parallel", "relative", "none"]
-
-ROUNDING = float(np.finfo(np.float32).eps)
-"""Of labels, which are tensors of single precision, relative to their size."""
 
 
 def masks(
@@ -75,19 +70,6 @@ def masks(
     itself = torch.eye(len(values), dtype=torch.bool, device=values.device)
     valid = known[:, None] & known[None] & ~itself
     return same & valid, ~same & valid
-
-
-def agree(
-    first: Any, second: Any, *, rule: Rule = "same", within: float | None = None, also: Also
-) -> Any:
-    """Whether known codes or numbers, arrays or tensors, agree by a rule of :func:`masks`."""
-    if rule == "key":
-        return same_key(first, second, also=also)
-    if rule == "tempo":
-        return same_tempo(first, second, within=5.0 if within is None else within)
-    if not within:
-        return first == second
-    return abs(first - second) <= within + ROUNDING * (abs(first) + abs(second))
 
 
 def view_masks(

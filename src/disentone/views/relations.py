@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from disentone.agreement import Agreement, Rule, agreement
+from disentone.agreement import ROUNDING, Agreement, Rule, agreement
 from disentone.clips import ClipTable
 from disentone.errors import DataError
 from disentone.factors import Factor
@@ -42,7 +42,7 @@ class Near(NamedTuple):
 
         Tempi have one for each octave; the tolerance counts at the faster tempo.
         """
-        within = np.full(len(self.values), self.agree.within * (1 + 1e-9))
+        within = self.agree.within + 3 * ROUNDING * np.abs(self.values)
         if self.agree.how != "tempo":
             return [(self.values, within)]
         values = np.where(self.agree.known, self.values, np.nan)
