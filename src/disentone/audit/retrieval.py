@@ -42,7 +42,7 @@ def retrieval_scores(
     embedding : ndarray, shape (clips, dim)
         Finite.
     facets : Facets
-        Each ranks alone, and so do all together (``"all"``).
+        All together rank (``"all"``), and each alone where there are several.
     factors : mapping of str to Factor
         Each says which clips agree, as :func:`disentone.agreement.agreement` has it.
     rules : mapping of str to {"same", "tempo", "key"}, optional
@@ -80,7 +80,8 @@ def retrieval_scores(
         name: agreement(factor.take(order), rule=(rules or {}).get(name, "same"))
         for name, factor in factors.items()
     }
-    parts = {ALL: embedding, **{name: facets.take(embedding, name) for name in facets}}
+    alone = facets if len(facets) > 1 else ()
+    parts = {ALL: embedding, **{name: facets.take(embedding, name) for name in alone}}
     records = []
     for facet, part in parts.items():
         found = _ranked(part, tests, groups, at)
