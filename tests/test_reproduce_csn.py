@@ -140,6 +140,7 @@ def test_a_folder_with_tags_and_dimsim_is_the_papers_protocol(tmp_path):
     recipe = found[4].load(0)
     assert (recipe.data.dataset, recipe.data.derive["key"]) == ("msd-lastfm", "estimate")
     assert (recipe.training.learning_rate, recipe.model.encoder.width) == (1e-5, 1)
+    assert (recipe.training.schedule, recipe.frontend.cyclic) == ("plateau", None)
 
 
 def test_the_title_says_what_it_is_not(music):
