@@ -316,3 +316,9 @@ def test_numbers_may_be_written_with_an_exponent():
     """YAML 1.1 reads 1e-4 as text."""
     recipe = load_recipe("debug", settings=["training.learning_rate=1e-4"])
     assert recipe.training.learning_rate == 1e-4
+
+
+def test_a_facet_may_agree_by_a_rule_of_music():
+    facet = FacetConfig(**parse_facets(["key:16 same=key rule=key"])["key"])
+    assert (facet.dim, facet.relation.rule, facet.owned) == (16, "key", ("key",))
+    assert str(facet.relation) == "same key by the rule of key"
