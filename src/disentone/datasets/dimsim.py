@@ -34,11 +34,12 @@ _LAYOUT = "a CSV with the column anchor_id, such as clean-dim-sim.csv, and the s
 def load_dimsim(folder: Path, config: CollectionConfig) -> Collection:
     """Load the songs of Dim-sim: 4,000 triplets of songs of the Million Song Dataset.
 
-    The folder is a copy of https://zenodo.org/records/3889149 with the CSV in it, and the audio,
-    which everyone has to get elsewhere: files that are named by MSD track, such as
+    The folder has the authors' CSV, such as ``clean-dim-sim.csv``, in it, and the audio, which
+    everyone has to get elsewhere: files that are named by MSD track, such as
     ``audio/TRAAAAW128F429D538.mp3``, in any folders. Clips are whole songs, as CSN embeds them;
-    all are in the test split, as they come from that of the MSD. No factors: the triplets are
-    read by :func:`read_dimsim`. Licence of the annotations: CC BY 4.0.
+    all are in the test split, as they come from that of the MSD. Factors: none; the triplets are
+    read by :func:`read_dimsim`. Licence: as the authors
+    publish the CSV; the songs have their owners.
 
     Raises
     ------
@@ -56,12 +57,18 @@ def load_dimsim(folder: Path, config: CollectionConfig) -> Collection:
 def load_dimsim_excerpts(folder: Path, config: CollectionConfig) -> Collection:
     """Load the excerpts of 3 s that people were played, in place of whole songs.
 
-    As :func:`load_dimsim`, with a clip for each song and start.
+    As :func:`load_dimsim`, with a clip for each song and start. Factors: none. Split: test.
+    Licence: see there.
 
     Raises
     ------
     DataError
         If there is no such CSV, or no audio of it.
+
+    References
+    ----------
+    J. Lee, N. J. Bryan, J. Salamon, Z. Jin and J. Nam, "Disentangled multidimensional metric
+    learning for music similarity", ICASSP, 2020.
     """
     return _load(folder, config, excerpts=True)
 

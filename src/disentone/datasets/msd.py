@@ -56,8 +56,8 @@ def load_msd(folder: Path, config: CollectionConfig) -> Collection:
     each multi-label and unknown where a track has no tag of that group (:data:`TAGS`); tempo and
     key can be estimated, ``data.derive.tempo=estimate``. Split: that of ``train.txt``,
     ``valid.txt`` and ``test.txt``, a track a line, where they are there; else at random, and
-    nothing is known of artists, which splits may then share. Tags may be used for research, not
-    commercially (Last.fm's terms).
+    nothing is known of artists, which splits may then share. Licence: Last.fm's tags are for
+    research and not for commercial use.
 
     Raises
     ------
