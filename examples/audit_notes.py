@@ -11,9 +11,6 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import nbformat
-from nbclient import NotebookClient
-
 HERE = Path(__file__).parent
 
 INTRO = """# Audit anyone's embeddings
@@ -154,6 +151,9 @@ CELLS = (
 
 def main(data: str) -> None:
     """Write the notebook and run it in the folder of the data, so that it holds no other path."""
+    import nbformat
+    from nbclient import NotebookClient
+
     make = {"markdown": nbformat.v4.new_markdown_cell, "code": nbformat.v4.new_code_cell}
     cells = [make[kind](text) for kind, text in CELLS]
     for index, cell in enumerate(cells):
