@@ -11,9 +11,6 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import nbformat
-from nbclient import NotebookClient
-
 HERE = Path(__file__).parent
 
 INTRO = """# Audit anyone's embeddings
@@ -73,9 +70,7 @@ options = {
     "variants": ["syntone"],
 }
 labels = notes / "clips.csv"
-page = audit_arrays(
-    folder / "codes.npz", labels, out=folder / "pca", watcher=Printed(), **options
-)
+page = audit_arrays(folder / "codes.npz", labels, out=folder / "pca", watcher=Printed(), **options)
 card = Card.load(page.parent / "audit.json")
 print()
 print(card.verdict())"""
@@ -91,15 +86,13 @@ ABOUT_MEASURES = """Measures of disentanglement, each with its 95 % interval and
 score when they are shuffled. The last line is the number that the code published with SynTone would
 print: its note says why it differs."""
 
-MEASURES = """rows = [
-    r for r in card.records if r["facet"] == r["factor"] == "all" and r["measure"] != "probe"
-]
+MEASURES = """\
+rows = [r for r in card.records if r["facet"] == r["factor"] == "all" and r["measure"] != "probe"]
 shown = pd.DataFrame(rows).set_index("measure")[["variant", "value", "low", "high", "chance", "n"]]
 display(shown.fillna({"variant": ""}).round(2))
 print(next(r["note"] for r in rows if r.get("variant") == "syntone"))"""
 
-ABOUT_DIMENSIONS = """Where the information sits, in nats, less what a shuffled factor gives: pitch
-and instrument share the first components."""
+ABOUT_DIMENSIONS = """Where the information sits, in nats, less what a shuffled factor gives."""
 
 DIMENSIONS = """import matplotlib.pyplot as plt
 
@@ -158,6 +151,9 @@ CELLS = (
 
 def main(data: str) -> None:
     """Write the notebook and run it in the folder of the data, so that it holds no other path."""
+    import nbformat
+    from nbclient import NotebookClient
+
     make = {"markdown": nbformat.v4.new_markdown_cell, "code": nbformat.v4.new_code_cell}
     cells = [make[kind](text) for kind, text in CELLS]
     for index, cell in enumerate(cells):
@@ -172,6 +168,8 @@ def main(data: str) -> None:
     client.execute()
     for cell in book.cells:
         cell.metadata.clear()  # when each was run
+        if cell.cell_type == "code":  # warnings name the folders of this machine
+            cell.outputs = [o for o in cell.outputs if o.get("name") != "stderr"]
     out = HERE / "audit_notes.ipynb"
     nbformat.write(book, out)
     print(out.name)

@@ -155,7 +155,7 @@ def test_two_audits_and_their_comparison(folder, monkeypatch):
     assert (told.code, last) == (0, "both/compare.html")
     assert any("a → room" in line for line in lines)
     written = json.loads((folder / "both" / "compare.json").read_text())
-    assert written["cards"] == ["audits/codes", "x/audit.json"]
+    assert written["cards"] == ["codes", "x"]
     kinds = {r["measure"]: r["kind"] for r in written["records"]}
     assert (kinds["probe"], kinds["mig"]) == ("paired", "independent")
 

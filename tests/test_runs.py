@@ -373,6 +373,19 @@ def test_auditing_again_gives_the_same_numbers_elsewhere(finished, tmp_path):
     assert snapshot(finished) == before
 
 
+def test_measures_are_named_and_other_runs_agree_with_this_one(finished, tmp_path):
+    with pytest.raises(RecipeError, match="no measure 'migg'; did you mean 'mig'"):
+        runs.audit_run(finished, measures=["migg"])
+    out = tmp_path / "again"
+    asked = {"measures": ["udr", "mig"], "variants": ["syntone"], "seeds": 1}
+    runs.audit_run(finished, out=out, beside=[finished], **asked)
+    card = Card.load(out / "audit.json")
+    udr = card.record("udr", "all", "all")
+    assert udr["value"] > udr["chance"], "a run finds its own dimensions again"
+    assert {"syntone", None} == {r.get("variant") for r in card.records if r["measure"] == "mig"}
+    assert card.outcomes is not None
+
+
 def test_audit_on_audio_never_heard(copied, tones):
     before = snapshot(copied)
     report = runs.audit_run(copied, data=tones)

@@ -112,6 +112,13 @@ def test_verdict(card):
     )
 
 
+def test_verdict_says_what_a_facet_does_not_tell_and_names_some_of_many():
+    told = [record("probe", "a", f"f{i}", "accuracy", 0.9) for i in range(7)]
+    untold = record("probe", "a", "room", "accuracy", 0.3, low=0.2)
+    verdict = Card(Facets({"a": 1}), {}, (*told, untold)).verdict()
+    assert verdict.endswith("f3 at 0.90 (chance 0.25) and 3 more and does not surely tell room.")
+
+
 def test_verdict_names_those_of_many_facets_that_leak_most():
     facets = Facets(dict.fromkeys("abcde", 1))
     leaks = zip("abcde", [0.1, 0.5, 0.2, 0.0, 0.3])

@@ -147,6 +147,7 @@ def test_what_cannot_be_measured_is_said():
     assert not [r for r in card.records if r["measure"] in ("irs", "smoothness", "modularity")]
     assert any("robustness: Robustness needs at least two" in note for note in card.notes)
     assert any("no ordinal or continuous factor" in note for note in card.notes)
+    assert any("modularity and DLIG need at least two" in note for note in card.notes)
 
 
 def test_names_of_measures_and_variants():

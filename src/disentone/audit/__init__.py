@@ -3,6 +3,7 @@
 from disentone.audit.auditing import audit
 from disentone.audit.binning import equal_width_codes, equal_width_edges, quantile_codes
 from disentone.audit.card import Card
+from disentone.audit.comparing import compare
 from disentone.audit.directional import dsc_delta
 from disentone.audit.information import (
     Information,
@@ -10,6 +11,8 @@ from disentone.audit.information import (
     entropy,
     mutual_information,
 )
+from disentone.audit.measuring import MEASURES, VARIANTS
+from disentone.audit.outcomes import Outcomes
 from disentone.audit.probes import Probe, fit_probe
 from disentone.audit.retrieval import retrieval_scores
 from disentone.audit.scores import (
@@ -24,14 +27,18 @@ from disentone.audit.targets import Target, make_target
 from disentone.audit.triplets import facet_subsets, triplet_scores
 
 __all__ = [
+    "MEASURES",
+    "VARIANTS",
     "Card",
     "Estimate",
     "Information",
+    "Outcomes",
     "Probe",
     "Scores",
     "Target",
     "audit",
     "class_scores",
+    "compare",
     "dimension_information",
     "dsc_delta",
     "entropy",

@@ -22,6 +22,7 @@ ALL = "all"  # the whole embedding, beside its facets
 SCHEMA = 2
 READABLE = (1, 2)  # of 1 the measures, notes and outcomes are missing
 SENTENCES = 3
+MENTIONED = 4  # factors in a sentence
 
 
 @dataclass(frozen=True)
@@ -207,23 +208,39 @@ class Card:
 
     def _sentence(self, facet: str) -> str:
         leaks = self._main("leak", facet)
+        own = {f: probe for f, probe in self._main("probe", facet).items() if f not in leaks}
+        sure = {f: probe for f, probe in own.items() if _above_chance(probe)}
         told = [
             f"{factor} at {_number(probe['value']):.2f} (chance {_number(probe['chance']):.2f})"
-            for factor, probe in self._main("probe", facet).items()
-            if factor not in leaks
+            for factor, probe in sure.items()
         ]
+        untold = [factor for factor in own if factor not in sure]
         leaked = [
             f"{factor} at {leak['value']:.2f} above chance"
             for factor, leak in leaks.items()
             if _number(leak["low"]) > 0
         ]
-        parts = [f"tells {_listed(told)}"] if told else []
+        parts = [f"tells {_listed(_some(told))}"] if told else []
+        if untold:
+            parts.append(f"does not surely tell {_listed(_some(untold))}")
         if leaked:
             parts.append(f"leaks {_listed(leaked)}")
         elif leaks:
             parts.append("shows no leak above chance")
         subject = "The whole embedding" if facet == ALL else f"The {facet} facet"
         return f"{subject} {' and '.join(parts)}." if parts else ""
+
+
+def _above_chance(record: Mapping[str, Any]) -> bool:
+    low, chance = _number(record.get("low")), _number(record.get("chance"))
+    return not low <= chance  # where there is no interval, nobody can say that it is not
+
+
+def _some(parts: list[str]) -> list[str]:
+    """At most four of many."""
+    if len(parts) <= MENTIONED + 1:
+        return parts
+    return [*parts[:MENTIONED], f"{len(parts) - MENTIONED} more"]
 
 
 def outcomes_beside(path: str | Path) -> Path:

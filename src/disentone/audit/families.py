@@ -112,6 +112,8 @@ def _gaps(study: Study) -> Found:
     several = len(columns(study.factors, clips=len(study.codes))) > 1
     names = [n for n in {**plain, **above} if n in study.names]
     names = [n for n in names if several or n not in ("modularity", "dlig")]
+    if not names:
+        raise DataError("modularity and DLIG need at least two factors.")
 
     def each(*, codes: np.ndarray, factors: m.Factors) -> dict[str, Measured]:
         matrix = None

@@ -159,7 +159,7 @@ def compare(
         raise DataError("To compare, give two cards or more.")
     files = [path / "audit.json" if path.is_dir() else path for path in cards]
     first, *others = loaded = [Card.load(file) for file in files]
-    names = [str(path) for path in cards]
+    names = _names(files)
     found = [differences_of(first, other, seed=seed or 0) for other in others]
     if not quiet:
         typer.echo(differences_text(names, found))
@@ -170,3 +170,9 @@ def compare(
         write_json(out / "compare.json", {"schema": 1, "cards": names, "records": flat})
         verdicts = [card.verdict() for card in loaded]
         typer.echo(write_comparison(names, verdicts, found, out / "compare.html"))
+
+
+def _names(files: list[Path]) -> list[str]:
+    """Give each card the name of its folder, or its whole path where that is not enough."""
+    short = [file.resolve().parent.name for file in files]
+    return short if len(set(short)) == len(short) else [str(file) for file in files]

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from disentone.audit import measures as m
 from grids import named, on_grid
@@ -94,3 +96,31 @@ def test_labels_and_names_of_classes_do_not_matter(measure):
     texts = {name: np.array(["x", "z", "y"])[values] for name, values in factors.items()}
     before = measure(codes=codes, factors=factors).value
     assert measure(codes=codes, factors=texts).value == pytest.approx(before, abs=0.02)
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_neither_order_nor_scale_of_dimensions_matters(seed):
+    rng = np.random.default_rng(seed)
+    codes, factors = example()
+    order = rng.permutation(codes.shape[1])
+    moved = codes[:, order] * rng.uniform(0.01, 100, size=codes.shape[1])
+    for measure in PLAIN:
+        before = measure(codes=codes, factors=factors).value
+        after = measure(codes=moved, factors=factors).value
+        assert after == pytest.approx(before, abs=1e-9), measure.__name__
+
+
+@settings(max_examples=5, deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_order_and_scale_do_not_matter_to_what_needs_no_factor_or_a_line(seed):
+    rng = np.random.default_rng(seed)
+    codes, factors = example()
+    order = rng.permutation(codes.shape[1])
+    moved = codes[:, order] * rng.uniform(0.01, 100, size=codes.shape[1])
+    for measure in (m.gaussian_total_correlation, m.wasserstein_dependency):
+        assert measure(codes=moved).value == pytest.approx(measure(codes=codes).value, abs=1e-9)
+    given = [m.explicitness(codes=c, factors=factors).value for c in (codes, moved)]
+    assert given[1] == pytest.approx(given[0], abs=1e-3)
+    udr = [m.udr(runs=[c, codes]).value for c in (codes, moved)]
+    assert udr[1] == pytest.approx(udr[0])
