@@ -256,6 +256,8 @@ def test_facets_in_one_line_each():
         (["a:0 same=b"], "facets.a.dim"),
         (["a:2 differ=b"], "'differ' needs 'same'"),
         (["a:2 within=1"], "'within' needs 'same'"),
+        (["a:2 rule=key"], "'rule' needs 'same'"),
+        (["a:2 same=key rule=keys"], "rule"),
         (["a:2 same=clip"], "need 'augment'"),
         (["a:2 augment=pich_shift"], "did you mean 'pitch_shift'"),
         (["a:2 augment=gain(3)"], "must look like gain"),

@@ -12,7 +12,7 @@ from disentone.audit import Card
 from disentone.errors import ArtifactError, DataError, RecipeError
 from disentone.recipes import load_recipe
 from disentone.report.tradeoff import Panel, Point, pareto, tradeoff
-from disentone.reproduce import PAPERS, balance, latent, marl, reproduce
+from disentone.reproduce import PAPERS, balance, csn, latent, marl, reproduce
 from disentone.reproduce import cells as module
 from disentone.watcher import Watcher
 
@@ -276,10 +276,12 @@ def studies(tmp_path):
     """Every paper's study, with data that exists."""
     table = tmp_path / "clips.csv"
     table.write_text("path,instrument,pitch\n")
+    (tmp_path / "triplets.csv").write_text("anchor,positive,negative,dimension\n")
     return {
         "marl": marl.study(None),
         "latent": latent.study(str(tmp_path)),
         "balance": balance.study(str(table)),
+        "csn": csn.study(str(tmp_path)),
     }
 
 

@@ -143,7 +143,7 @@ def test_metrics_have_a_line_for_every_epoch(finished):
 
 def test_the_audit_is_flat_records(finished, recipe):
     card = json.loads((finished / "audit.json").read_text())
-    assert (card["schema"], card["run"]) == (1, "finished")
+    assert (card["schema"], card["run"]) == (2, "finished")
     assert card["facets"] == {"private": 3, "shared": 2}
     assert card["factors"]["timbre"]["kind"] == "categorical"
     assert set(card["factors"]) == {"timbre", "frequency"}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,7 +29,7 @@ from disentone.skipped import write_skipped
 from disentone.training import fit, join_processes
 from disentone.watcher import Watcher
 
-__all__ = ["audit_run", "free_folder", "is_finished", "train"]
+__all__ = ["audit_run", "free_folder", "is_finished", "train", "untrained_network"]
 
 
 def train(
@@ -93,8 +95,10 @@ def audit_run(
     *,
     data: str | Path | None = None,
     out: str | Path | None = None,
+    beside: Sequence[str | Path] = (),
     seed: int | None = None,
     watcher: Watcher | None = None,
+    **changes: Any,
 ) -> Path:
     """Audit a finished run again, on its own data or on audio that it has never heard.
 
@@ -110,9 +114,13 @@ def audit_run(
     out : path, optional
         Where ``audit.json`` and ``report.html`` go; the run folder, or ``RUN/audit-NAME`` for
         other data.
+    beside : sequence of path
+        Other runs with the same front-end, for UDR: they embed the same clips.
     seed : int, optional
         Of probes and permutations; the run's own by default.
     watcher : Watcher, optional
+    **changes
+        Keys of the recipe's audit: ``measures``, ``variants``, ``seeds``.
 
     Returns
     -------
@@ -121,7 +129,8 @@ def audit_run(
     """
     run = Path(run)
     model = load(run)
-    recipe = load_recipe(run / "config.yaml")
+    settings = [f"audit.{name}={json.dumps(value)}" for name, value in changes.items()]
+    recipe = load_recipe(run / "config.yaml", settings=settings)
     if seed is not None:
         recipe = recipe.model_copy(update={"seed": seed})
     if data is not None:
@@ -141,7 +150,8 @@ def audit_run(
             (watcher or Watcher()).note(f"Factor '{name}' is not known here and is left out.")
     if prepared.skipped:
         write_skipped(out / "skipped.csv", prepared.skipped)
-    card = audit_model(model, prepared, recipe, run=run.name, watcher=watcher)
+    others = {Path(path).name: load(path) for path in beside}
+    card = audit_model(model, prepared, recipe, run=run.name, beside=others, watcher=watcher)
     card.save(out / "audit.json")
     from disentone.report.run import report_run  # drawing libraries are slow to import
 
@@ -186,7 +196,13 @@ def claim(out: Path, recipe: Recipe, *, resume: bool) -> None:
 
 
 def audit_model(
-    model: Model, data: Data, recipe: Recipe, *, run: str, watcher: Watcher | None = None
+    model: Model,
+    data: Data,
+    recipe: Recipe,
+    *,
+    run: str,
+    beside: Mapping[str, Model] | None = None,
+    watcher: Watcher | None = None,
 ) -> Card:
     """Audit a model on a recipe's data: probes learn on its train split and score on its test.
 
@@ -204,6 +220,9 @@ def audit_model(
     names = config.factors or _tellable(table)
     factors = {name: table.factors[name] for name in names if name in table.factors}
     baselines = _baselines(model, data.features, rows, recipe) if config.baselines else {}
+    for name, other in (beside or {}).items():
+        if other.frontend.config != model.frontend.config:
+            raise ArtifactError(f"{name} has another front-end than {run}: they cannot agree.")
     return audit(
         of_rows(model.embed_features, data.features, rows),
         facets=model.facets,
@@ -215,6 +234,14 @@ def audit_model(
         seeds=config.seeds,
         permutations=config.permutations,
         train_limit=config.train_limit,
+        measures=config.measures,
+        variants=config.variants,
+        groups=table.recordings,
+        ids=table.ids,
+        beside={
+            name: of_rows(other.embed_features, data.features, rows)
+            for name, other in (beside or {}).items()
+        },
         seed=recipe.seed,
         run=run,
         progress=(watcher or Watcher()).stage("Auditing"),
@@ -229,7 +256,9 @@ def _baselines(
     Where facets pool their frames in other ways than by the mean, the features are pooled in all
     of these ways as well: a network must be worth more than its pooling.
     """
-    untrained = Model(_network(recipe, model.frontend), model.frontend, model.mean, model.std)
+    untrained = Model(
+        untrained_network(recipe, model.frontend), model.frontend, model.mean, model.std
+    )
     ways = {"mean", *recipe.model.pool.values()}
     pools = {"mean": np.mean, "max": np.max, "std": np.std}
     pooled = {
@@ -245,7 +274,7 @@ def _baselines(
     return found
 
 
-def _network(recipe: Recipe, frontend: AnyFrontEnd) -> MultiView:
+def untrained_network(recipe: Recipe, frontend: AnyFrontEnd) -> MultiView:
     """Give a recipe's network, untrained: the same for the same seed."""
     torch.manual_seed(recipe.seed)
     return build_network(recipe.model, recipe.layout(), frontend)
@@ -301,7 +330,7 @@ def _train(
     recipe: Recipe, data: Data, out: Path, *, resume: bool, device: str, watcher: Watcher
 ) -> Model:
     frontend, facets = build_frontend(recipe.frontend), recipe.layout()
-    network = _network(recipe, frontend)
+    network = untrained_network(recipe, frontend)
     train_clips = data.table.take(data.table.where("train"))
     objective = Objective(recipe.objective, facets, train_clips.factors)
     train_rows = data.table.where("train")

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import math
 
@@ -5,6 +6,7 @@ import numpy as np
 import pytest
 
 from disentone.audit import Card
+from disentone.audit.outcomes import Outcomes
 from disentone.errors import ArtifactError, DataError
 from disentone.facets import Facets
 
@@ -39,8 +41,36 @@ def test_round_trip(card, tmp_path):
     assert Card.load(tmp_path / "audit.json") == card
     assert [file.name for file in tmp_path.iterdir()] == ["audit.json"]
     data = json.loads((tmp_path / "audit.json").read_text())
-    assert list(data) == ["schema", "run", "facets", "factors", "records"]
+    assert list(data) == ["schema", "run", "facets", "factors", "notes", "records"]
     assert data["facets"] == {"private": 2, "shared": 1}
+
+
+def test_a_card_of_schema_1_is_still_read(card):
+    data = card.to_json() | {"schema": 1}
+    del data["notes"]
+    old = Card.from_json(data)
+    assert (old.schema, old.records, old.notes) == (1, card.records, ())
+
+
+def test_outcomes_lie_beside_the_card_and_go_with_it(card, tmp_path):
+    scores = {("shared", "timbre", "accuracy"): np.array([1.0, np.nan, 1 / 3])}
+    outcomes = Outcomes(np.array(["a.wav", "b.wav", "c.wav"]), np.array([0, 0, 1]), scores)
+    path = tmp_path / "audit.json"
+    dataclasses.replace(card, outcomes=outcomes).save(path)
+    found = Card.load(path).outcomes
+    assert (found.clips.tolist(), found.groups.tolist()) == (["a.wav", "b.wav", "c.wav"], [0, 0, 1])
+    np.testing.assert_allclose(
+        found.scores["shared", "timbre", "accuracy"], [1, np.nan, 1 / 3], rtol=1e-6
+    )
+    card.save(path)  # has none: those of the earlier card are no longer true
+    assert [file.name for file in tmp_path.iterdir()] == ["audit.json"]
+
+
+def test_damaged_outcomes_are_named(card, tmp_path):
+    card.save(tmp_path / "audit.json")
+    (tmp_path / "audit-outcomes.npz").write_text("words")
+    with pytest.raises(ArtifactError, match=r"outcomes\.npz is damaged"):
+        Card.load(tmp_path / "audit.json")
 
 
 def test_numbers_that_json_has_not_become_null(tmp_path):
@@ -93,7 +123,7 @@ def test_verdict_names_those_of_many_facets_that_leak_most():
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ('{"schema": 2, "records": []}', "schema 2.*reads schema 1"),
+        ('{"schema": 3, "records": []}', "schema 3.*reads 1 and 2"),
         ('{"schema": 1, "facets": {"a": 1}}', "damaged"),
         ('{"schema": 1, "run": "", "facets": {}, "factors": {}, "records": []}', "damaged"),
         ("[]", "not an audit card"),

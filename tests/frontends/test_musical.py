@@ -14,7 +14,7 @@ from disentone.frontends.chroma import PITCH_CLASSES, cens, chroma_filters
 from disentone.frontends.logmel import power_spectrogram
 from disentone.frontends.musical import Inputs, Musical, MusicalConfig
 from disentone.frontends.store import compute_features
-from disentone.frontends.tempogram import onset_strength, tempogram
+from disentone.frontends.tempogram import folding, onset_strength, tempogram
 from disentone.recipes import load_recipe, parse_recipe
 
 RATE, SAMPLES = 22050, 66150
@@ -156,6 +156,20 @@ def test_tempogram_of_any_onsets_is_librosas(rng, lags):
     np.testing.assert_allclose(ours, theirs.transpose(0, 2, 1), rtol=1e-3, atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("lags", "rate", "bins"), [(384, 86.13, 64), (60, 86.13, 12), (200, 43.1, 7)]
+)
+def test_folded_lags_are_those_of_numpys_interpolation(rng, lags, rate, bins):
+    curve = rng.random(lags)
+    expected = []
+    for k in range(bins):
+        tempi = 30 * 2.0 ** (np.arange(4) + k / bins)
+        wanted = [60 * rate / tempo for tempo in tempi if 60 * rate / tempo <= lags - 1]
+        found = np.interp(wanted, np.arange(lags), curve)
+        expected.append(found.mean() if len(wanted) else 0.0)
+    np.testing.assert_allclose(curve @ folding(lags, rate=rate, bins=bins), expected, atol=1e-6)
+
+
 # --- known without librosa -----------------------------------------------------------------------
 
 
@@ -167,6 +181,21 @@ def test_a_tempogram_peaks_at_the_lag_of_the_beat(period):
         wave[:, 600 + shift :: period * frontend.hop] = 1
     middle = frontend(wave)[0, frontend.frames // 2]
     assert middle[20:80].argmax() + 20 == period
+
+
+@pytest.mark.parametrize("bpm", [75.0, 97.0, 150.0])
+def test_a_cyclic_tempogram_peaks_at_the_tempo_whatever_its_octave(bpm):
+    frontend = Musical(MusicalConfig(inputs=Inputs(mel=False, cens=False), cyclic=48))
+    assert frontend.parts == {"tempogram": slice(0, 48)}
+    for beat in (bpm, 2 * bpm):
+        clicks = np.arange(0, SAMPLES, 60 * RATE / beat).astype(int)
+        wave = torch.zeros(1, SAMPLES)
+        for shift in range(200):
+            wave[:, np.minimum(clicks + shift, SAMPLES - 1)] = 1
+        middle = frontend(wave)[0, frontend.frames // 2]
+        place = 48 * np.log2(bpm / 30) % 48
+        apart = abs(int(middle.argmax()) - place)
+        assert min(apart, 48 - apart) <= 1
 
 
 @pytest.mark.parametrize("steps", range(12))

@@ -285,19 +285,23 @@ def test_a_facet_without_a_valid_triplet_does_not_count_in_the_mean(codes):
     assert [float(logs[f"{name}_shared"]) for name in ("triplet", "active", "correct")] == [0] * 3
 
 
-def test_in_validation_the_value_is_over_all_valid_triplets(codes):
+def test_in_validation_the_value_is_the_share_of_all_valid_triplets_out_of_order(codes):
     genre = torch.arange(16).remainder(3).view(8, 2).float()
     term = Triplet(dimensions={"private": "genre"})
     total, logs = run(term, codes, {"genre": genre}, training=False)
     rows = codes[..., :3].flatten(0, 1)
     d, g = (1 - cosines(rows, rows)).tolist(), genre.flatten().tolist()
-    hinges = [
-        max(0.0, d[a][p] - d[a][n] + 0.1)
+    beyond = [
+        d[a][p] - d[a][n]
         for a, p, n in product(range(16), repeat=3)
         if a != p and g[a] == g[p] != g[n]
     ]
-    assert float(total) == pytest.approx(sum(hinges) / len(hinges), rel=1e-5)
-    assert float(logs["triplet_private"]) == float(total)
+    assert float(total) == pytest.approx(np.mean([step >= 0 for step in beyond]), rel=1e-5)
+    hinges = [max(0.0, step + 0.1) for step in beyond]
+    assert float(logs["triplet_private"]) == pytest.approx(np.mean(hinges), rel=1e-5)
+    smaller = run(term, codes + torch.tensor([9.0, 0, 0, 0, 0]), {"genre": genre}, training=False)
+    assert float(smaller[1]["triplet_private"]) < np.mean(hinges), "all codes near each other"
+    assert float(smaller[0]) > 0.3, "which puts nothing in order"
 
 
 def test_a_facet_in_order_counts_in_the_mean_with_zero():
@@ -327,8 +331,10 @@ def test_no_valid_triplet_is_zero_with_a_gradient(labels, kind, training):
     factors = {"genre": Factor.categorical("genre", list("abcdef"))}
     term = Triplet(dimensions={"private": "genre"})
     total, _ = run(term, codes, {"genre": values[labels].float()[:, None]}, factors, training)
-    total.backward()
     assert float(total.detach()) == 0
+    if not training:
+        return
+    total.backward()
     assert codes.grad is not None
     assert codes.grad.abs().max() == 0
 

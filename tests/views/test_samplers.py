@@ -261,3 +261,81 @@ def test_recordings_of_one_clip_each_are_to_be_cut():
     assert len(set(clips.origins)) == 4
     with pytest.raises(DataError, match=r"segments, --set data.segment=1"):
         ViewSampler(clips, {"s": Relation("recording")}, leave_out=True)
+
+
+RULES = [
+    Relation("bpm", rule="tempo"),
+    Relation("bpm", "room", rule="tempo"),
+    Relation("bpm", within=1, rule="tempo"),
+    Relation(["bpm", "room"], rule="tempo"),
+    Relation("key", rule="key"),
+    Relation("key", "key", rule="key"),
+    Relation(["key", "bpm"], within=20, rule="key"),
+    Relation(["key", "recording"], rule="key"),
+]
+
+
+def musical_table(seed=0):
+    """Clips with a tempo over four octaves and a key in several spellings, some unknown."""
+    rng = np.random.default_rng(seed)
+    bpm = rng.choice([31, 40, 61, 62.5, 80, 119, 120, 126, 158, 250, np.nan], COUNT)
+    key = rng.choice(["C major", "c-moll", "Db:maj", "C# min", "A minor", ""], COUNT)
+    factors = {
+        "room": Factor.categorical("room", list(rng.choice(["hall", "booth"], COUNT))),
+        "bpm": Factor.continuous("bpm", bpm),
+        "key": Factor.categorical("key", list(key)),
+    }
+    ids = [f"clip{i}" for i in range(COUNT)]
+    recordings = rng.integers(0, 5, COUNT).astype(str)
+    return ClipTable(ids, factors, ["train"] * COUNT, sounds=None, recordings=recordings)
+
+
+def agree_musically(clips, relation, name, i, j):
+    """Whether two clips agree by the rules of music, written out; None if unknown."""
+    if name == "recording" or relation.sames[0] != name:
+        return agree(clips, name, i, j, relation.within)
+    factor = clips.factor(name)
+    if not (factor.known[i] and factor.known[j]):
+        return None
+    if relation.rule == "tempo":
+        slow, fast = sorted(factor.values[[i, j]])
+        reach = 5 if relation.within is None else relation.within
+        return any(abs(slow * 2**k - fast) <= reach for k in range(8))
+    tonics = {"C major": 0, "c-moll": 0, "Db:maj": 1, "C# min": 1, "A minor": 9}
+    return tonics[factor.labels()[i]] == tonics[factor.labels()[j]]
+
+
+@pytest.mark.parametrize("relation", RULES, ids=str)
+def test_rules_of_music_draw_what_a_loop_over_all_pairs_allows(relation):
+    clips = musical_table()
+    allowed = np.zeros((COUNT, COUNT), dtype=bool)
+    for i in range(COUNT):
+        for j in range(COUNT):
+            same = [agree_musically(clips, relation, n, i, j) is True for n in relation.sames]
+            other = [agree(clips, name, i, j) is False for name in relation.differs]
+            allowed[i, j] = i != j and all(same) and all(other)
+    assert allowed.any()
+    sampler = ViewSampler(clips, {"s": relation}, leave_out=True)
+    assert sampler.left_out.get("s", 0) == int((~allowed.any(axis=1)).sum())
+    counts = np.zeros(allowed.shape)
+    for epoch in range(400):
+        anchor, partner = sampler.epoch(epoch).T
+        counts[anchor, partner] += 1
+    np.testing.assert_array_equal(counts > 0, allowed)
+    expected = np.broadcast_to(400 / np.maximum(allowed.sum(axis=1), 1)[:, None], allowed.shape)
+    deviation = np.abs(counts - expected)[allowed] / np.sqrt(expected[allowed])
+    assert deviation.max() < 5  # no partner more often than another, in Poisson deviations
+
+
+@pytest.mark.parametrize(
+    ("relation", "message"),
+    [
+        (Relation("room", rule="tempo"), "rule 'tempo' is for numbers.*'room' is categorical"),
+        (Relation("bpm", rule="key"), "rule 'key' is for names of keys.*'bpm' is continuous"),
+        (Relation("room", rule="key"), "'room' is not of keys: 'booth' is not a major"),
+        (Relation(["recording", "key"], rule="key"), "needs its factor first"),
+    ],
+)
+def test_rules_that_do_not_suit_their_factor_are_refused(relation, message):
+    with pytest.raises(DataError, match=message):
+        ViewSampler(musical_table(), {"s": relation})

@@ -11,6 +11,7 @@ from disentone.audit.information import (
     mutual_information,
 )
 from disentone.audit.probes import Probe, fit_probe
+from disentone.audit.retrieval import retrieval_scores
 from disentone.audit.scores import (
     Estimate,
     Scores,
@@ -20,6 +21,7 @@ from disentone.audit.scores import (
     within_scores,
 )
 from disentone.audit.targets import Target, make_target
+from disentone.audit.triplets import facet_subsets, triplet_scores
 
 __all__ = [
     "Card",
@@ -35,11 +37,14 @@ __all__ = [
     "entropy",
     "equal_width_codes",
     "equal_width_edges",
+    "facet_subsets",
     "fit_probe",
     "label_scores",
     "make_target",
     "mean_average_precision",
     "mutual_information",
     "quantile_codes",
+    "retrieval_scores",
+    "triplet_scores",
     "within_scores",
 ]

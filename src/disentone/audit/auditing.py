@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from disentone.audit.binning import quantile_codes
 from disentone.audit.card import ALL, Card
+from disentone.audit.facet_information import Told, block_records, told
+from disentone.audit.families import measured
 from disentone.audit.information import Information, dimension_information, entropy
+from disentone.audit.measuring import chosen_measures, chosen_variants, studies, study_records
+from disentone.audit.outcomes import Outcomes
+from disentone.audit.plan import Plan, make_plan
 from disentone.audit.probes import fit_probe
 from disentone.audit.records import (
-    Outputs,
     Record,
     dimension_records,
     directional_records,
@@ -21,25 +24,14 @@ from disentone.audit.records import (
     probe_scores,
 )
 from disentone.audit.scores import Scores
-from disentone.audit.targets import Target, make_target
-from disentone.errors import DataError, closest
+from disentone.audit.targets import Target
+from disentone.errors import DataError
 from disentone.facets import Facets
 from disentone.factors import Factor
 
 __all__ = ["audit"]
 
-
-@dataclass(frozen=True)
-class _Plan:
-    """What is audited, checked."""
-
-    blocks: Mapping[str, np.ndarray]  # facet, ALL or baseline -> (clips, dims)
-    targets: Mapping[str, Target]
-    train: np.ndarray  # (clips,) bool
-    test: np.ndarray  # (clips,) bool
-    owns: Mapping[str, Sequence[str]]
-    seeds: range
-    limit: int | None
+HEARD = 200  # permutations of the test of a facet and a factor
 
 
 def audit(
@@ -55,6 +47,12 @@ def audit(
     permutations: int = 200,
     bins: int = 20,
     train_limit: int | None = None,
+    measures: Sequence[str] = ("default",),
+    variants: Sequence[str] = (),
+    groups: np.ndarray | None = None,
+    whole: bool = False,
+    beside: Mapping[str, np.ndarray] | None = None,
+    ids: np.ndarray | None = None,
     jobs: int | None = None,
     seed: int = 0,
     run: str = "",
@@ -74,11 +72,13 @@ def audit(
       of the best of several others (see :func:`~disentone.audit.directional.dsc_delta`).
     - ``information``: nats about the factor; of a facet the probe's held-out lower bound
       H(factor) - cross-entropy, of a dimension the plug-in with quantile bins, chance being the
-      mean of a permutation null.
+      mean of a permutation null. ``p`` is of a permutation test.
+    - those of :mod:`disentone.audit.measures`, of the whole embedding (facet and factor
+      ``"all"``) and of every factor or dimension.
 
-    Intervals are 95 %: of probes over seeds and test clips together, of dimensions by bootstrap.
-    They take clips to be independent: where many clips are cut from one recording they are too
-    narrow.
+    Intervals are 95 %: of probes over seeds and test clips together, of dimensions by bootstrap,
+    of measures as their record says. With ``groups``, recordings and not clips are taken for
+    independent.
 
     Parameters
     ----------
@@ -103,6 +103,20 @@ def audit(
         Quantile bins of a dimension.
     train_limit : int, optional
         At most so many training clips for a probe, drawn anew for each seed.
+    measures : sequence of str
+        Names of measures, ``"default"``, ``"all"`` or ``"none"``: see
+        :data:`~disentone.audit.measuring.MEASURES`.
+    variants : sequence of str
+        Published variants to be told beside the measures, such as ``"syntone"``, or ``"all"``.
+    groups : ndarray, shape (clips,), optional
+        The recording that each clip was cut from.
+    whole : bool
+        Measure what is not fitted on all clips, and not on test clips alone: right where no model
+        was trained by this split.
+    beside : mapping of str to ndarray, shape (clips, dims), optional
+        Embeddings of the same clips by other runs, for UDR.
+    ids : ndarray of str, shape (clips,), optional
+        Names of the clips, by which cards are paired; row numbers by default.
     jobs : int, optional
         Processes; all cores by default. The numbers do not depend on it.
     seed : int
@@ -122,123 +136,78 @@ def audit(
         If shapes, names or splits do not fit, a value is not finite, there is no factor, or one
         has fewer than two classes in training or no known value in test.
     """
-    if seeds < 1 or permutations < 1 or (train_limit is not None and train_limit < 2):
+    if permutations < 1:
         raise DataError("An audit needs a seed, a permutation and two training clips at least.")
-    blocks = _blocks(embedding, facets, baselines or {})
-    split = np.asarray(split)
-    _check(len(blocks[ALL]), facets, factors, split, owns or {}, classes or {})
-    targets = {
-        name: make_target(factor, train=split == "train", classes=(classes or {}).get(name))
-        for name, factor in factors.items()
-    }
-    plan = _Plan(
-        blocks,
-        targets,
-        split == "train",
-        split == "test",
-        owns or {},
-        range(seed, seed + seeds),
-        train_limit,
+    names, published = chosen_measures(measures), chosen_variants(variants)
+    plan = make_plan(
+        embedding,
+        facets=facets,
+        factors=factors,
+        split=split,
+        owns=owns or {},
+        baselines=baselines or {},
+        classes=classes or {},
+        groups=groups,
+        whole=whole,
+        seeds=range(seed, seed + seeds),
+        limit=train_limit,
     )
-    for name, target in targets.items():
-        _check_target(name, target, plan)
-    done = _run(_tasks(plan, bins, permutations, seed), jobs, progress)
+    asked, notes = studies(plan, names=names, variants=published, beside=beside or {}, seed=seed)
+    probes, dims = _probe_tasks(plan), _information_tasks(plan, bins, permutations, seed)
+    families = [(measured, family, study) for family, study in asked]
+    done = _run([*families, *probes, *dims], jobs, progress)  # the longest first
+    found = [next(done) for _ in families]
     records: list[Record] = []
-    main: dict[tuple[str, str], Scores] = {}
-    for facet, factor in _pairs(plan):
+    heard: dict[tuple[str, str], Told] = {}
+    scores: dict[tuple[str, str], list[Scores]] = {}
+    for pair in plan.pairs():
         outputs = [next(done) for _ in plan.seeds]
-        scores = _scored(plan, factor, outputs)
-        main[facet, factor] = scores[0]
-        records += _probed(plan, facet, factor, outputs, scores)
+        train, test = plan.rows(pair[1])
+        target, mine = plan.targets[pair[1]], plan.groups_of(test)
+        scores[pair] = probe_scores(outputs, target=target, train=train, test=test, groups=mine)
+        heard[pair] = told(
+            outputs, labels=target.codes[test], groups=mine, permutations=HEARD, seed=seed
+        )
+        records += _probed(plan, *pair, outputs, scores[pair], heard[pair])
+    main = {pair: several[0] for pair, several in scores.items()}
     records += directional_records(main, facets=facets, owns=plan.owns)
-    for name in targets:
-        records += dimension_records(next(done), facets=facets, factor=name)
+    records += block_records(heard, plan=plan, names=names, seed=seed)
+    for (family, study), one in zip(asked, found):
+        if isinstance(one, str):
+            notes.append(f"Not measured, {one}")
+        else:
+            fitted = family in ("dci", "explicitness", "separation")
+            records += study_records(one, plan=plan, study=study, fitted=fitted)
+    for name in plan.targets:
+        records += dimension_records(
+            next(done), facets=facets, factor=name, bins=bins, split=plan.split
+        )
     about = {
         name: t.describe() | {"entropy": entropy(t.codes[plan.test & t.known])}
-        for name, t in targets.items()
+        for name, t in plan.targets.items()
     }
-    return Card(facets, about, tuple(records), run)
+    outcomes = _outcomes(plan, scores, ids)
+    return Card(facets, about, tuple(records), run, notes=tuple(notes), outcomes=outcomes)
 
 
-def _blocks(
-    embedding: np.ndarray, facets: Facets, baselines: Mapping[str, np.ndarray]
-) -> dict[str, np.ndarray]:
-    """Everything that is probed, by name."""
-    if ALL in facets:
-        raise DataError(f"No facet may be called '{ALL}': the card keeps it for all of them.")
-    embedding = _table("The embedding", embedding)
-    blocks = {**facets.split(embedding), ALL: embedding}
-    for name, block in baselines.items():
-        if name in blocks:
-            raise DataError(f"No baseline may be called '{name}': that is a facet's name.")
-        blocks[name] = _table(f"Baseline '{name}'", block)
-        if len(block) != len(embedding):
-            raise DataError(f"Baseline '{name}' has {len(block)} rows for {len(embedding)} clips.")
-    return {name: np.ascontiguousarray(block) for name, block in blocks.items()}
-
-
-def _table(what: str, embedding: np.ndarray) -> np.ndarray:
-    embedding = np.asarray(embedding)
-    if embedding.ndim != 2 or not np.issubdtype(embedding.dtype, np.number):
-        raise DataError(f"{what} is not a table of clips x dims, but {embedding.shape}.")
-    bad = np.flatnonzero(~np.isfinite(embedding).all(axis=1))
-    if len(bad):
-        raise DataError(
-            f"{what} of {len(bad)} clips (first: row {bad[0]}) is not finite: leave them out."
-        )
-    return embedding
-
-
-def _check(
-    count: int,
-    facets: Facets,
-    factors: Mapping[str, Factor],
-    split: np.ndarray,
-    owns: Mapping[str, Sequence[str]],
-    classes: Mapping[str, int],
-) -> None:
-    if not factors:
-        raise DataError("There is no factor to audit the embedding for: give at least one.")
-    lengths = {"split": len(split)} | {name: len(f.values) for name, f in factors.items()}
-    for name, length in lengths.items():
-        if length != count:
-            raise DataError(f"'{name}' has {length} values for an embedding of {count} clips.")
-    for facet, owned in owns.items():
-        if facet not in facets:
-            raise DataError(f"There is no facet '{facet}'{closest(facet, facets)}")
-        if isinstance(owned, str):
-            raise DataError(f"What facet '{facet}' owns must be a list of factors: ['{owned}'].")
-    for name in [*classes, *(name for owned in owns.values() for name in owned)]:
-        if name not in factors:
-            raise DataError(f"There is no factor '{name}'{closest(name, factors)}")
-    wrong = sorted(set(split.tolist()) - {"train", "valid", "test"}, key=str)
-    if wrong:
-        raise DataError(f"Split '{wrong[0]}' is unknown: use train, valid or test.")
-
-
-def _check_target(name: str, target: Target, plan: _Plan) -> None:
-    if len(np.unique(target.codes[plan.train & target.known], axis=0)) < 2:
-        raise DataError(f"Factor '{name}' has one class only in the training clips: leave it out.")
-    if not (plan.test & target.known).any():
-        raise DataError(f"No test clip has a known value of factor '{name}': leave it out.")
-
-
-def _pairs(plan: _Plan) -> Iterator[tuple[str, str]]:
-    return ((facet, factor) for factor in plan.targets for facet in plan.blocks)
-
-
-def _tasks(plan: _Plan, bins: int, permutations: int, seed: int) -> list[tuple[Any, ...]]:
-    """Every probe, in the order of facets and factors, then the information of every factor."""
-    probes = [
+def _probe_tasks(plan: Plan) -> list[tuple[Any, ...]]:
+    """Every probe, in the order of facets and factors."""
+    return [
         (_probe, plan.blocks[facet], plan.targets[factor], plan.train, plan.test, plan.limit, s)
-        for facet, factor in _pairs(plan)
+        for facet, factor in plan.pairs()
         for s in plan.seeds
     ]
-    told = [
-        (_information, plan.blocks[ALL], target, plan.test, bins, permutations, seed)
+
+
+def _information_tasks(
+    plan: Plan, bins: int, permutations: int, seed: int
+) -> list[tuple[Any, ...]]:
+    """Information of every dimension, factor by factor."""
+    block, groups = plan.blocks[ALL], plan.groups
+    return [
+        (_information, block, target, plan.told, groups, bins, permutations, seed)
         for target in plan.targets.values()
     ]
-    return probes + told
 
 
 def _run(
@@ -270,34 +239,55 @@ def _probe(
     return probe.probabilities(block[test & target.known]), probe.classes
 
 
-def _scored(plan: _Plan, factor: str, outputs: Outputs) -> list[Scores]:
-    target = plan.targets[factor]
-    train, test = plan.train & target.known, plan.test & target.known
-    return probe_scores(outputs, target=target, train=train, test=test)
-
-
 def _probed(
-    plan: _Plan, facet: str, factor: str, outputs: Outputs, scores: list[Scores]
+    plan: Plan, facet: str, factor: str, outputs: Any, scores: list[Scores], heard: Told
 ) -> Iterator[Record]:
-    target = plan.targets[factor]
+    train, test = plan.rows(factor)
     return probe_records(
         outputs,
         scores,
         facet=facet,
         factor=factor,
-        target=target,
-        train=plan.train & target.known,
-        test=plan.test & target.known,
+        target=plan.targets[factor],
+        train=train,
+        test=test,
         limit=plan.limit,
         judged=facet in plan.owns and factor not in plan.owns[facet],
+        about=heard.about(),
     )
 
 
 def _information(
-    block: np.ndarray, target: Target, test: np.ndarray, bins: int, permutations: int, seed: int
+    block: np.ndarray,
+    target: Target,
+    clips: np.ndarray,
+    groups: np.ndarray | None,
+    bins: int,
+    permutations: int,
+    seed: int,
 ) -> Information:
-    rows = test & target.known
-    codes = quantile_codes(block[rows], bins=bins)
+    rows = clips & target.known
     return dimension_information(
-        codes=codes, labels=target.codes[rows], permutations=permutations, seed=seed
+        codes=quantile_codes(block[rows], bins=bins),
+        labels=target.codes[rows],
+        permutations=permutations,
+        groups=None if groups is None else groups[rows],
+        seed=seed,
     )
+
+
+def _outcomes(
+    plan: Plan, scores: Mapping[tuple[str, str], list[Scores]], ids: np.ndarray | None
+) -> Outcomes:
+    """Mean score over seeds of every test clip, where it is in [0, 1]."""
+    found = {}
+    for (facet, factor), several in scores.items():
+        for score in several:
+            if score.bounded:
+                clips = np.full(int(plan.test.sum()), np.nan)
+                clips[plan.targets[factor].known[plan.test]] = score.clips.mean(axis=0)
+                found[facet, factor, score.metric] = clips
+    rows = np.flatnonzero(plan.test)
+    names = rows if ids is None else np.asarray(ids)[rows]
+    groups = rows if plan.groups is None else plan.groups[rows]
+    return Outcomes(names.astype(str), groups, found)

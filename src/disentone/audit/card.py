@@ -5,20 +5,22 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from disentone.audit.outcomes import Outcomes
 from disentone.errors import ArtifactError, DataError, closest
 from disentone.facets import Facets
 from disentone.files import write_json
 
-__all__ = ["ALL", "SCHEMA", "Card"]
+__all__ = ["ALL", "SCHEMA", "Card", "outcomes_beside"]
 
 ALL = "all"  # the whole embedding, beside its facets
-SCHEMA = 1
+SCHEMA = 2
+READABLE = (1, 2)  # of 1 the measures, notes and outcomes are missing
 SENTENCES = 3
 
 
@@ -39,10 +41,16 @@ class Card:
         ``chance`` (what no information would give), ``n`` (clips scored) and ``split``. Numbers
         that do not exist are None. Probes also carry ``train`` (training clips) and ``seeds``;
         ``dsc_delta`` carries ``other`` (the facet compared with) and ``seeds``; dimensions carry
-        ``dimension``, ``p`` and ``null`` (95 % quantile of permutations).
+        ``dimension``, ``p`` and ``null`` (95 % quantile of permutations), as facets' information
+        does. Measures carry what decides them: ``predictor``, ``bins``, ``interval`` and, of
+        published variants, ``variant`` and a ``note`` on the difference.
     run : str
         What was audited.
     schema : int
+    notes : tuple of str
+        What could not be measured, and why.
+    outcomes : Outcomes, optional
+        How every test clip came out; kept beside the card, as ``NAME-outcomes.npz``.
     """
 
     facets: Facets
@@ -50,6 +58,8 @@ class Card:
     records: tuple[dict[str, Any], ...]
     run: str = ""
     schema: int = SCHEMA
+    notes: tuple[str, ...] = ()
+    outcomes: Outcomes | None = field(default=None, compare=False, repr=False)
 
     def to_json(self) -> dict[str, Any]:
         """Give plain JSON data; what is not a finite number becomes None."""
@@ -58,6 +68,7 @@ class Card:
             "run": self.run,
             "facets": self.facets.to_json(),
             "factors": {name: _plain(about) for name, about in self.factors.items()},
+            "notes": list(self.notes),
             "records": [_plain(record) for record in self.records],
         }
 
@@ -72,31 +83,39 @@ class Card:
         """
         if not isinstance(data, dict) or "schema" not in data:
             raise ArtifactError("This is not an audit card: it has no 'schema'.")
-        if data["schema"] != SCHEMA:
+        if data["schema"] not in READABLE:
             raise ArtifactError(
                 f"This audit card has schema {data['schema']!r}, but this version of disentone "
-                f"reads schema {SCHEMA}: audit again, or use the version that wrote it."
+                f"reads {_listed([str(known) for known in READABLE])}: audit again, or use the "
+                "version that wrote it."
             )
         try:
             facets = Facets.from_json(data["facets"])
             records = tuple(dict(record) for record in data["records"])
-            return cls(facets, dict(data["factors"]), records, str(data["run"]))
+            notes = tuple(str(note) for note in data.get("notes", ()))
+            factors, schema = dict(data["factors"]), data["schema"]
+            return cls(facets, factors, records, str(data["run"]), schema, notes)
         except (KeyError, TypeError, ValueError, AttributeError, DataError) as error:
             raise ArtifactError(f"This audit card is damaged: {error}.") from error
 
     def save(self, path: str | Path) -> None:
-        """Write ``audit.json`` atomically.
+        """Write ``audit.json``, and the outcomes beside it, each atomically.
 
         Raises
         ------
         ArtifactError
             If it cannot be written; an old file stays as it was.
         """
+        beside = outcomes_beside(path)
+        if self.outcomes is None:
+            beside.unlink(missing_ok=True)  # of an earlier card
+        else:
+            self.outcomes.save(beside)
         write_json(path, self.to_json())
 
     @classmethod
     def load(cls, path: str | Path) -> Card:
-        """Read a card that :meth:`save` wrote.
+        """Read a card that :meth:`save` wrote, with its outcomes where they are beside it.
 
         Raises
         ------
@@ -110,7 +129,9 @@ class Card:
         except ValueError as error:
             raise ArtifactError(f"{path} is not JSON: {error}.") from error
         try:
-            return cls.from_json(data)
+            beside = outcomes_beside(path)
+            outcomes = Outcomes.load(beside) if beside.is_file() else None
+            return replace(cls.from_json(data), outcomes=outcomes)
         except ArtifactError as error:
             raise ArtifactError(f"{path}: {error}") from error
 
@@ -203,6 +224,12 @@ class Card:
             parts.append("shows no leak above chance")
         subject = "The whole embedding" if facet == ALL else f"The {facet} facet"
         return f"{subject} {' and '.join(parts)}." if parts else ""
+
+
+def outcomes_beside(path: str | Path) -> Path:
+    """Give where the outcomes of a card's file are."""
+    path = Path(path)
+    return path.with_name(f"{path.stem}-outcomes.npz")
 
 
 def _plain(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from disentone.errors import DataError
 __all__ = ["dsc_delta", "rivals"]
 
 
-def dsc_delta(*, own: np.ndarray, other: np.ndarray) -> Estimate:
+def dsc_delta(*, own: np.ndarray, other: np.ndarray, groups: np.ndarray | None = None) -> Estimate:
     """Difference of two facets' scores for a factor that the first of them should tell.
 
     With clf(z) the score of a classifier on facet z (accuracy, or Jaccard index for several
@@ -36,6 +36,8 @@ def dsc_delta(*, own: np.ndarray, other: np.ndarray) -> Estimate:
     ----------
     own, other : ndarray, shape (seeds, clips)
         Scores in [0, 1] of the same test clips by probes of the same seeds.
+    groups : ndarray, shape (clips,), optional
+        The recording of every clip, where several clips are of one.
 
     Returns
     -------
@@ -54,7 +56,7 @@ def dsc_delta(*, own: np.ndarray, other: np.ndarray) -> Estimate:
     for scores in (own, other):
         if not ((scores >= 0) & (scores <= 1)).all():
             raise DataError("Scores must be in [0, 1]: use accuracy or the Jaccard index.")
-    return paired_difference(own, other)
+    return paired_difference(own, other, groups)
 
 
 def rivals(

@@ -19,9 +19,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from disentone.audit.redrawing import redrawn
+
 __all__ = ["Information", "dimension_information", "entropy", "mutual_information"]
 
 _CHUNK = 4_000_000  # resampled codes held at once: 32 MB
+MANY = 20_000  # clips from which on permutations are drawn as tables
 
 
 @dataclass(frozen=True)
@@ -92,7 +95,12 @@ def mutual_information(*, codes: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def dimension_information(
-    *, codes: np.ndarray, labels: np.ndarray, permutations: int = 200, seed: int = 0
+    *,
+    codes: np.ndarray,
+    labels: np.ndarray,
+    permutations: int = 200,
+    groups: np.ndarray | None = None,
+    seed: int = 0,
 ) -> Information:
     """Information of every dimension about a factor, against chance and with an interval.
 
@@ -108,6 +116,9 @@ def dimension_information(
         result is the mean over them, and they are permuted and resampled together.
     permutations : int
         Permutations, and bootstrap replicates; at least 100 for a 95 % quantile worth its name.
+    groups : ndarray, shape (clips,), optional
+        The recording of every clip: the bootstrap draws those of one together. The permutations
+        take clips to be independent all the same.
     seed : int
 
     Returns
@@ -117,19 +128,14 @@ def dimension_information(
     columns = _columns(labels)
     count, dims = codes.shape
     value = mutual_information(codes=codes, labels=columns).mean(axis=1)
-    null = np.empty((permutations, dims))
-    boot = np.empty((permutations, dims))
     rng = np.random.default_rng(seed)
-    for rows in _chunks(permutations, count):
-        shape = (rows.stop - rows.start, count)
-        order = rng.permuted(np.broadcast_to(np.arange(count), shape), axis=1)
-        drawn = rng.integers(count, size=shape)
-        shuffled = [label[order] for label in columns.T]
-        redrawn = [label[drawn] for label in columns.T]
-        for dim, code in enumerate(codes.T):
-            null[rows, dim] = np.mean([_pair(code, label) for label in shuffled], axis=0)
-            again = code[drawn]
-            boot[rows, dim] = np.mean([_pair(again, label) for label in redrawn], axis=0)
+    single = columns.shape[1] == 1 and count > MANY
+    draw = _null_of_tables if single else _null_of_clips
+    null = draw(codes, columns, permutations, rng)
+    weights = redrawn(count, groups=groups, replicates=permutations, seed=seed)
+    boot = np.empty((permutations, dims))
+    for dim, code in enumerate(codes.T):
+        boot[:, dim] = np.mean([_weighted(code, label, weights) for label in columns.T], axis=0)
     low, high = value + np.quantile(boot - boot.mean(axis=0), [0.025, 0.975], axis=0)
     return Information(
         value=value,
@@ -142,6 +148,51 @@ def dimension_information(
     )
 
 
+def _null_of_clips(
+    codes: np.ndarray, columns: np.ndarray, permutations: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Information after permutations of the clips, (permutations, dims)."""
+    count, dims = codes.shape
+    null = np.empty((permutations, dims))
+    for rows in _chunks(permutations, count):
+        shape = (rows.stop - rows.start, count)
+        order = rng.permuted(np.broadcast_to(np.arange(count), shape), axis=1)
+        shuffled = [label[order] for label in columns.T]
+        for dim, code in enumerate(codes.T):
+            null[rows, dim] = np.mean([_pair(code, label) for label in shuffled], axis=0)
+    return null
+
+
+def _null_of_tables(
+    codes: np.ndarray, columns: np.ndarray, permutations: int, rng: np.random.Generator
+) -> np.ndarray:
+    """The same of one label, drawn as tables with the margins that permutations leave alone.
+
+    The law is the same and the cost does not grow with the clips; dimensions are drawn apart.
+    """
+    from scipy.stats import random_table
+
+    classes = np.bincount(columns[:, 0])
+    null = np.empty((permutations, codes.shape[1]))
+    for dim, code in enumerate(codes.T):
+        law = random_table(np.bincount(code), classes)
+        tables = law.rvs(permutations, method="patefield", random_state=rng)
+        null[:, dim] = _information(tables)
+    return null
+
+
+def _weighted(codes: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Information of weighted clips, for every row of weights: (rows,)."""
+    from scipy.sparse import csr_array
+
+    bins, classes = int(codes.max()) + 1, int(labels.max()) + 1
+    clips = np.arange(len(codes))
+    cells = csr_array(
+        (np.ones(len(codes)), (codes * classes + labels, clips)), shape=(bins * classes, len(codes))
+    )
+    return _information((cells @ weights.T).T.reshape(-1, bins, classes))
+
+
 def _pair(codes: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Information of paired codes, shapes (clips,) or (samples, clips), as (samples,)."""
     codes, labels = np.atleast_2d(codes), np.atleast_2d(labels)
@@ -149,9 +200,13 @@ def _pair(codes: np.ndarray, labels: np.ndarray) -> np.ndarray:
     bins, classes = int(codes.max()) + 1, int(labels.max()) + 1
     cells = (np.arange(samples)[:, None] * bins + codes) * classes + labels
     counts = np.bincount(cells.ravel(), minlength=samples * bins * classes)
-    joint = counts.reshape(samples, bins, classes)
+    return _information(counts.reshape(samples, bins, classes))
+
+
+def _information(joint: np.ndarray) -> np.ndarray:
+    """Plug-in information of tables (samples, bins, classes), as (samples,)."""
     apart = _entropy(joint.sum(axis=2)) + _entropy(joint.sum(axis=1))
-    return np.maximum(apart - _entropy(joint.reshape(samples, -1)), 0.0)
+    return np.maximum(apart - _entropy(joint.reshape(len(joint), -1)), 0.0)
 
 
 def _entropy(counts: np.ndarray) -> np.ndarray:

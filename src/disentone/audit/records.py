@@ -28,6 +28,7 @@ __all__ = [
     "directional_records",
     "probe_records",
     "probe_scores",
+    "record_of",
 ]
 
 Record = dict[str, Any]
@@ -35,7 +36,12 @@ Outputs = list[tuple[np.ndarray, np.ndarray]]  # of each seed: probabilities, th
 
 
 def probe_scores(
-    outputs: Outputs, *, target: Target, train: np.ndarray, test: np.ndarray
+    outputs: Outputs,
+    *,
+    target: Target,
+    train: np.ndarray,
+    test: np.ndarray,
+    groups: np.ndarray | None = None,
 ) -> list[Scores]:
     """Score probes clip by clip; the factor's main metric comes first.
 
@@ -46,12 +52,16 @@ def probe_scores(
     target : Target
     train, test : ndarray of bool, shape (clips,)
         Clips of the split whose class is known.
+    groups : ndarray or None, shape (test clips,)
+        Their recordings.
     """
     probabilities, classes = [p for p, _ in outputs], [c for _, c in outputs]
     labels, before = target.codes[test], target.codes[train]
     if target.codes.ndim == 2:
-        return label_scores(probabilities=probabilities, labels=labels, train=before)
-    scores = class_scores(probabilities=probabilities, classes=classes, labels=labels, train=before)
+        return label_scores(probabilities=probabilities, labels=labels, train=before, groups=groups)
+    scores = class_scores(
+        probabilities=probabilities, classes=classes, labels=labels, train=before, groups=groups
+    )
     if target.factor.tolerance is not None and len(target.centres):
         within = within_scores(
             probabilities=probabilities,
@@ -60,6 +70,7 @@ def probe_scores(
             values=target.factor.values[test],
             train=target.factor.values[train],
             tolerance=target.factor.tolerance,
+            groups=groups,
         )
         scores.append(within)
     return scores
@@ -76,6 +87,7 @@ def probe_records(
     test: np.ndarray,
     limit: int | None,
     judged: bool,
+    about: Record,
 ) -> Iterator[Record]:
     """Yield the probe, information and, where the facet is judged by it, leak of one factor.
 
@@ -93,19 +105,24 @@ def probe_records(
         Training clips of a probe at most.
     judged : bool
         Whether the facet owns something, but not this factor.
+    about : dict
+        Goes with the information: p, and the null's 95 % quantile.
     """
     fitted = int(train.sum()) if limit is None else min(limit, int(train.sum()))
-    extra = {"train": fitted, "seeds": len(outputs)}
+    extra = {"train": fitted, "seeds": len(outputs), "predictor": "two-layer probe"}
     for score in scores:
         measure = "information" if score.metric == "nats" else "probe"
-        yield _record(measure, facet, factor, score.metric, score.estimate()) | extra
+        record = record_of(measure, facet, factor, score.metric, score.estimate()) | extra
+        yield record | about if measure == "information" else record
     if target.codes.ndim == 2:
         precision = mean_average_precision(
-            probabilities=[p for p, _ in outputs], labels=target.codes[test]
+            probabilities=[p for p, _ in outputs],
+            labels=target.codes[test],
+            groups=scores[0].groups,
         )
-        yield _record("probe", facet, factor, "map", precision) | extra
+        yield record_of("probe", facet, factor, "map", precision) | extra
     if judged:
-        yield _record("leak", facet, factor, scores[0].metric, scores[0].leak()) | extra
+        yield record_of("leak", facet, factor, scores[0].metric, scores[0].leak()) | extra
 
 
 def directional_records(
@@ -125,12 +142,15 @@ def directional_records(
     """
     clips = {pair: score.clips for pair, score in scores.items()}
     for facet, factor, other in rivals(clips, facets=list(facets), owns=owns):
-        found = dsc_delta(own=clips[facet, factor], other=clips[other, factor])
-        record = _record("dsc_delta", facet, factor, scores[facet, factor].metric, found)
+        own, groups = clips[facet, factor], scores[facet, factor].groups
+        found = dsc_delta(own=own, other=clips[other, factor], groups=groups)
+        record = record_of("dsc_delta", facet, factor, scores[facet, factor].metric, found)
         yield record | {"other": other, "seeds": len(clips[facet, factor])}
 
 
-def dimension_records(found: Information, *, facets: Facets, factor: str) -> Iterator[Record]:
+def dimension_records(
+    found: Information, *, facets: Facets, factor: str, bins: int, split: str
+) -> Iterator[Record]:
     """Yield the information of every dimension about one factor."""
     names = [(facet, index) for facet, size in facets.items() for index in range(size)]
     for column, (facet, index) in enumerate(names):
@@ -141,14 +161,17 @@ def dimension_records(found: Information, *, facets: Facets, factor: str) -> Ite
             found.null_mean[column],
             found.clips,
         )
-        yield _record("information", f"{facet}[{index}]", factor, "nats", estimate) | {
+        yield record_of("information", f"{facet}[{index}]", factor, "nats", estimate) | {
             "dimension": index,
+            "bins": bins,
+            "split": split,
             "p": float(found.p[column]),
             "null": float(found.null_high[column]),
         }
 
 
-def _record(measure: str, facet: str, factor: str, metric: str, found: Estimate) -> Record:
+def record_of(measure: str, facet: str, factor: str, metric: str, found: Estimate) -> Record:
+    """Give one number as a record."""
     names = {"measure": measure, "facet": facet, "factor": factor, "metric": metric}
     numbers = {
         name: (float(value) if np.isfinite(value) else None)

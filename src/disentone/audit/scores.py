@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from disentone.audit.redrawing import redrawn, units_of
+
 __all__ = [
     "Estimate",
     "Scores",
@@ -50,23 +52,26 @@ class Scores:
         Score of the best constant answer.
     bounded : bool
         Whether a clip scores in [0, 1].
+    groups : ndarray, shape (clips,), optional
+        The recording of every clip: the interval takes recordings, not clips, for independent.
     """
 
     metric: str
     clips: np.ndarray
     baseline: np.ndarray
     bounded: bool = True
+    groups: np.ndarray | None = None
 
     def estimate(self) -> Estimate:
         """Give the mean over clips and seeds, beside the baseline's."""
         bounds = (0.0, 1.0) if self.bounded else None
         chance = float(self.baseline.mean()) if self.baseline.size else np.nan
-        return _estimate(self.clips, bounds, chance)
+        return _estimate(self.clips, bounds, chance, self.groups)
 
     def leak(self) -> Estimate:
         """Give the mean of score minus baseline, compared clip by clip; its chance is 0."""
         bounds = (-1.0, 1.0) if self.bounded else None
-        return _estimate(self.clips - self.baseline, bounds, 0.0)
+        return _estimate(self.clips - self.baseline, bounds, 0.0, self.groups)
 
 
 def class_scores(
@@ -75,6 +80,7 @@ def class_scores(
     classes: Sequence[np.ndarray],
     labels: np.ndarray,
     train: np.ndarray,
+    groups: np.ndarray | None = None,
 ) -> list[Scores]:
     """Accuracy and information of predicted classes.
 
@@ -93,6 +99,8 @@ def class_scores(
         Test classes.
     train : ndarray of int, shape (train clips,)
         Training classes, for the baseline.
+    groups : ndarray, shape (clips,), optional
+        The recording of every clip.
 
     Returns
     -------
@@ -101,8 +109,8 @@ def class_scores(
     told = _told(probabilities, classes)
     usual = np.bincount(train).argmax()
     return [
-        Scores("accuracy", (told == labels) * 1.0, (labels == usual) * 1.0),
-        _class_nats(probabilities, classes, labels),
+        Scores("accuracy", (told == labels) * 1.0, (labels == usual) * 1.0, groups=groups),
+        _class_nats(probabilities, classes, labels, groups),
     ]
 
 
@@ -114,6 +122,7 @@ def within_scores(
     values: np.ndarray,
     train: np.ndarray,
     tolerance: float,
+    groups: np.ndarray | None = None,
 ) -> Scores:
     """Score clips whose most probable class stands for a value within the tolerance.
 
@@ -127,16 +136,22 @@ def within_scores(
         The factor itself, of test and training clips.
     tolerance : float
         In the factor's unit; a difference of exactly the tolerance is within it.
+    groups : ndarray, shape (clips,), optional
+        The recording of every clip.
     """
     reach = tolerance * (1 + 1e-9)
     constant = (np.abs(train[:, None] - centres) <= reach).mean(axis=0).argmax()
     within = np.abs(centres[_told(probabilities, classes)] - values) <= reach
     usual = np.abs(centres[constant] - values) <= reach
-    return Scores("within", within * 1.0, usual * 1.0)
+    return Scores("within", within * 1.0, usual * 1.0, groups=groups)
 
 
 def label_scores(
-    *, probabilities: Sequence[np.ndarray], labels: np.ndarray, train: np.ndarray
+    *,
+    probabilities: Sequence[np.ndarray],
+    labels: np.ndarray,
+    train: np.ndarray,
+    groups: np.ndarray | None = None,
 ) -> list[Scores]:
     """Jaccard index and information of predicted label sets.
 
@@ -151,6 +166,8 @@ def label_scores(
         Test labels.
     train : ndarray of 0 and 1, shape (train clips, labels)
         Training labels: the baseline is the best of "the k most frequent labels".
+    groups : ndarray, shape (clips,), optional
+        The recording of every clip.
 
     Returns
     -------
@@ -166,24 +183,34 @@ def label_scores(
     prior = np.where(labels == 1, share, 1 - share)
     of_label = [np.where(labels == 1, p, np.maximum(1 - p, 1e-12)) for p in probabilities]
     nats = (np.log(np.array(of_label)) - np.log(prior)).mean(axis=2)
+    overlap, guessed = np.array([_jaccard(t, labels) for t in told]), _jaccard(best, labels)
     return [
-        Scores("jaccard", np.array([_jaccard(t, labels) for t in told]), _jaccard(best, labels)),
-        Scores("nats", nats, np.zeros(len(labels)), bounded=False),
+        Scores("jaccard", overlap, guessed, groups=groups),
+        Scores("nats", nats, np.zeros(len(labels)), bounded=False, groups=groups),
     ]
 
 
-def paired_difference(own: np.ndarray, other: np.ndarray) -> Estimate:
+def paired_difference(
+    own: np.ndarray, other: np.ndarray, groups: np.ndarray | None = None
+) -> Estimate:
     """Mean of own - other with its interval, compared by seed and clip; its chance is 0.
 
     Parameters
     ----------
     own, other : ndarray, shape (seeds, clips)
         In [0, 1].
+    groups : ndarray, shape (clips,), optional
+        The recording of every clip.
     """
-    return _estimate(own - other, (-1.0, 1.0), 0.0)
+    return _estimate(own - other, (-1.0, 1.0), 0.0, groups)
 
 
-def mean_average_precision(*, probabilities: Sequence[np.ndarray], labels: np.ndarray) -> Estimate:
+def mean_average_precision(
+    *,
+    probabilities: Sequence[np.ndarray],
+    labels: np.ndarray,
+    groups: np.ndarray | None = None,
+) -> Estimate:
     """Mean over labels of average precision (macro mAP).
 
     Average precision is the sum over thresholds of precision times the step in recall, not
@@ -196,6 +223,8 @@ def mean_average_precision(*, probabilities: Sequence[np.ndarray], labels: np.nd
     probabilities : sequence of ndarray, shape (clips, labels), one for each seed
     labels : ndarray of 0 and 1, shape (clips, labels)
         Labels that no clip or every clip has are left out.
+    groups : ndarray, shape (clips,), optional
+        The recording of every clip: the bootstrap draws those of one together.
 
     Returns
     -------
@@ -207,7 +236,7 @@ def mean_average_precision(*, probabilities: Sequence[np.ndarray], labels: np.nd
     clips = len(labels)
     if not len(used):
         return Estimate(np.nan, np.nan, np.nan, np.nan, clips)
-    draws = np.random.default_rng(0).multinomial(clips, np.full(clips, 1 / clips), REPLICATES)
+    draws = redrawn(clips, groups=groups, replicates=REPLICATES)
     weights = np.concatenate([np.ones((1, clips)), draws])  # the first is the clips themselves
     each = np.array(
         [
@@ -260,7 +289,10 @@ def _told(probabilities: Sequence[np.ndarray], classes: Sequence[np.ndarray]) ->
 
 
 def _class_nats(
-    probabilities: Sequence[np.ndarray], classes: Sequence[np.ndarray], labels: np.ndarray
+    probabilities: Sequence[np.ndarray],
+    classes: Sequence[np.ndarray],
+    labels: np.ndarray,
+    groups: np.ndarray | None,
 ) -> Scores:
     seen = classes[0]
     for others in classes[1:]:
@@ -273,7 +305,8 @@ def _class_nats(
         np.log(p[kept][rows, np.searchsorted(own, labels)]) - np.log(share[labels])
         for p, own in zip(probabilities, classes)
     ]
-    return Scores("nats", np.array(nats), np.zeros(len(labels)), bounded=False)
+    groups = None if groups is None else groups[kept]
+    return Scores("nats", np.array(nats), np.zeros(len(labels)), bounded=False, groups=groups)
 
 
 def _jaccard(told: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -283,24 +316,39 @@ def _jaccard(told: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return np.where(union > 0, (told & true).sum(axis=-1) / np.maximum(union, 1), 1.0)
 
 
-def _estimate(scores: np.ndarray, bounds: tuple[float, float] | None, chance: float) -> Estimate:
+def _estimate(
+    scores: np.ndarray,
+    bounds: tuple[float, float] | None,
+    chance: float,
+    groups: np.ndarray | None,
+) -> Estimate:
     """Mean with an interval that covers both the probe's seeds and the choice of test clips.
 
     The half-widths of a t-interval over seeds and of a normal interval over clips are added in
-    quadrature. For bounded scores two clips are imagined at either bound (A. Agresti,
-    B. A. Coull, "Approximate is better than 'exact'", 1998), so that 20 right answers of 20 are
-    not taken for certainty.
+    quadrature. Of grouped clips it is the deviations summed by group that are independent (the
+    cluster-robust error, to which the bootstrap over groups converges). For bounded scores two
+    clips are imagined at either bound (A. Agresti, B. A. Coull, "Approximate is better than
+    'exact'", 1998), so that 20 right answers of 20 are not taken for certainty.
     """
     if scores.size == 0:
         return Estimate(np.nan, np.nan, np.nan, chance, 0)
     value = float(scores.mean())
-    clips = scores.mean(axis=0)
+    clips, unit = scores.mean(axis=0), units_of(groups, scores.shape[1])
     if bounds is not None:
         clips = np.concatenate([clips, np.repeat(bounds, 2)])
-    spread = float(clips.std(ddof=1)) if len(clips) > 1 else 0.0
-    half = float(np.hypot(_seed_half_width(scores.mean(axis=1)), 1.96 * spread / len(clips) ** 0.5))
+        unit = np.concatenate([unit, unit.max() + 1 + np.arange(4)])
+    half = float(np.hypot(_seed_half_width(scores.mean(axis=1)), 1.96 * _error(clips, unit)))
     low, high = bounds or (-np.inf, np.inf)
     return Estimate(value, max(low, value - half), min(high, value + half), chance, scores.shape[1])
+
+
+def _error(values: np.ndarray, unit: np.ndarray) -> float:
+    """Standard error of a mean of values (clips,) that depend on each other within units."""
+    sums = np.bincount(unit, weights=values - values.mean())
+    units = len(sums)
+    if units < 2:
+        return 0.0
+    return float(np.sqrt(units / (units - 1) * (sums**2).sum()) / len(values))
 
 
 def _seed_half_width(seeds: np.ndarray) -> float:

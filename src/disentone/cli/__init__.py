@@ -7,7 +7,14 @@ import errno
 import gc
 import sys
 
-from disentone.cli import auditing, collection, learning, searching  # each adds its verbs  # noqa: F401
+from disentone.cli import (  # noqa: F401  # each adds its verbs
+    auditing,
+    collection,
+    learning,
+    searching,
+    serving,
+    triplets,
+)
 from disentone.cli.app import app
 from disentone.cli.screen import console
 from disentone.errors import DisentoneError

@@ -1,9 +1,9 @@
-"""Verbs that judge: audit."""
+"""Verbs that judge: audit and compare."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -11,19 +11,162 @@ from disentone.cli.app import app
 from disentone.cli.screen import Quiet, Screen, Seed
 
 
-@app.command(epilog="Example: disentone audit runs/marl-notes --data recorded/clips.csv")
+@app.command(
+    epilog="Example: disentone audit runs/marl-notes --data recorded/clips.csv · "
+    "disentone audit codes.npy labels.csv --facets timbre=0:64,pitch=64:128 --kind note=ordinal "
+    "--own timbre=instrument --own pitch=note"
+)
 def audit(
-    run: Annotated[Path, typer.Argument(help="Run folder.")],
-    data: Annotated[
-        Path | None, typer.Option(help="Other audio to audit on; the run's own by default.")
+    what: Annotated[
+        Path, typer.Argument(metavar="RUN|EMBEDDINGS", help="Run folder, or .npy .npz .csv ...")
+    ],
+    factors: Annotated[
+        Path | None, typer.Argument(help="Of embeddings: table with a row for each item.")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder of the audit.")] = None,
+    facets: Annotated[str | None, typer.Option(help="Columns: timbre=0:64,pitch=64:128.")] = None,
+    own: Annotated[
+        list[str] | None, typer.Option(help="What a facet is meant to hold: timbre=instrument.")
+    ] = None,
+    kind: Annotated[
+        list[str] | None, typer.Option(help="Kind of a factor, not guessed: note=ordinal.")
+    ] = None,
+    factor: Annotated[
+        list[str] | None, typer.Option(help="A factor to audit for; all by default.")
+    ] = None,
+    split: Annotated[
+        str, typer.Option(help="given, random, stratified:FACTOR, or a factor to split by.")
+    ] = "given",
+    group: Annotated[
+        str | None, typer.Option(help="Column whose values splits do not share: the recording.")
+    ] = None,
+    key: Annotated[
+        str | None, typer.Option(help="Column that names the items on both sides; else by order.")
+    ] = None,
+    measures: Annotated[
+        str | None, typer.Option(help="default, all, none, or names: mig,dci_disentanglement.")
+    ] = None,
+    variant: Annotated[
+        list[str] | None, typer.Option(help="Published variant beside: syntone, paper ... or all.")
+    ] = None,
+    beside: Annotated[
+        list[Path] | None, typer.Option(help="Another run of the same items, for UDR; repeat.")
+    ] = None,
+    seeds: Annotated[
+        int | None, typer.Option(min=1, help="Probes of each facet and factor.")
+    ] = None,
+    subsample: Annotated[
+        int | None, typer.Option(help="Audit so many items; intervals widen as they must.")
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Of a run: other audio; its own by default.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder of the audit.")] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Processes; all cores.")] = None,
     seed: Seed = None,
     quiet: Quiet = False,
 ) -> None:
-    """Audit a trained model, on its own data or on audio that it has never heard."""
-    from disentone.runs import audit_run
+    """Audit a trained model, or anyone's embeddings: what each facet tells, and what it leaks.
 
+    Of a run, on its own data or on audio that it has never heard. Of embeddings, arrays or
+    tables, by the factors of a table; what is fitted is measured on held-out items.
+    """
+    given = {
+        "facets": facets,
+        "owns": _lists(own, "--own", "timbre=instrument"),
+        "kinds": _pairs(kind, "--kind", "note=ordinal"),
+        "names": factor,
+        "split": None if split == "given" else split,
+        "group": group,
+        "key": key,
+        "factors": factors,
+        "subsample": subsample,
+        "jobs": jobs,
+    }
+    both: dict[str, Any] = {
+        "measures": measures.split(",") if measures is not None else None,
+        "variants": variant,
+        "beside": beside,
+        "seeds": seeds,
+        "seed": seed,
+        "out": out,
+    }
+    both = {name: value for name, value in both.items() if value is not None}
+    said = {name: value for name, value in given.items() if value}
     with Screen(quiet=quiet) as screen:
-        report = audit_run(run, data=data, out=out, seed=seed, watcher=screen)
+        report = _audit(what, data, said, both, screen)
     typer.echo(report)
+
+
+def _audit(
+    what: Path, data: Path | None, said: dict[str, Any], both: dict[str, Any], screen: Screen
+) -> Path:
+    from disentone.errors import DataError
+
+    if what.is_dir() or (not what.suffix and not what.exists()):
+        from disentone.runs import audit_run
+
+        if said:
+            raise DataError(
+                f"{', '.join(sorted(said))}: these are for embeddings, but '{what}' is a run."
+            )
+        return audit_run(what, data=data, watcher=screen, **both)
+    from disentone.arrays import audit_arrays
+
+    if data is not None:
+        raise DataError(f"--data is for a run, but '{what}' are embeddings.")
+    return audit_arrays(what, watcher=screen, **said, **both)
+
+
+def _pairs(given: list[str] | None, option: str, example: str) -> dict[str, str]:
+    """Read NAME=VALUE, several of them separated by commas or given again."""
+    from disentone.errors import DataError
+
+    found = {}
+    for part in (part for text in given or () for part in text.split(",")):
+        name, equals, value = part.partition("=")
+        if not (equals and name.strip() and value.strip()):
+            raise DataError(f"{option} '{part}' must look like '{example}'.")
+        found[name.strip()] = value.strip()
+    return found
+
+
+def _lists(given: list[str] | None, option: str, example: str) -> dict[str, list[str]]:
+    """Read NAME=VALUE+VALUE."""
+    pairs = _pairs(given, option, example)
+    return {name: [part.strip() for part in text.split("+")] for name, text in pairs.items()}
+
+
+@app.command(epilog="Example: disentone compare runs/one runs/two/audit.json -o comparison")
+def compare(
+    cards: Annotated[list[Path], typer.Argument(help="Two or more audit.json, or their folders.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder for compare.html and compare.json.")
+    ] = None,
+    seed: Seed = None,
+    quiet: Quiet = False,
+) -> None:
+    """Put audits side by side, each compared with the first.
+
+    Scores of probes are paired item by item where both audits are of the same test items.
+    """
+    from disentone.audit import Card
+    from disentone.audit.comparing import compare as differences_of
+    from disentone.errors import DataError
+    from disentone.files import write_json
+    from disentone.report.comparison import differences_text, write_comparison
+
+    if len(cards) < 2:
+        raise DataError("To compare, give two cards or more.")
+    files = [path / "audit.json" if path.is_dir() else path for path in cards]
+    first, *others = loaded = [Card.load(file) for file in files]
+    names = [str(path) for path in cards]
+    found = [differences_of(first, other, seed=seed or 0) for other in others]
+    if not quiet:
+        typer.echo(differences_text(names, found))
+    if out is not None:
+        flat = [
+            {"card": name} | record for name, records in zip(names[1:], found) for record in records
+        ]
+        write_json(out / "compare.json", {"schema": 1, "cards": names, "records": flat})
+        verdicts = [card.verdict() for card in loaded]
+        typer.echo(write_comparison(names, verdicts, found, out / "compare.html"))

@@ -40,6 +40,10 @@ def inspect(
     hop: Annotated[
         float | None, typer.Option(help="Seconds from a segment to the next; needs --segment.")
     ] = None,
+    derive: Annotated[
+        list[str] | None,
+        typer.Option(help="A further factor, as tempo=estimate or 'class=pitch % 12'; repeat."),
+    ] = None,
     json: Annotated[
         Path | None, typer.Option(help="Write all of it to this JSON file as well.")
     ] = None,
@@ -61,6 +65,7 @@ def inspect(
         "split": split,
         "segment": segment,
         "hop": hop,
+        "derive": _pairs(derive),
         "seed": seed,
     }
     given = {name: value for name, value in options.items() if value is not None}
@@ -77,6 +82,16 @@ def inspect(
     if json is not None:
         write_json(json, found.to_json())
         typer.echo(json)
+
+
+def _pairs(texts: list[str] | None) -> dict[str, str] | None:
+    """Read NAME=RULE, each."""
+    from disentone.errors import DataError
+
+    wrong = next((text for text in texts or () if "=" not in text), None)
+    if wrong is not None:
+        raise DataError(f"--derive '{wrong}' must look like tempo=estimate.")
+    return None if texts is None else dict(text.split("=", 1) for text in texts)
 
 
 @app.command(epilog="Example: disentone embed runs/facets sounds/ -o sounds.parquet")

@@ -51,8 +51,9 @@ def train(
     """Train a recipe; leave model, audit and report in a run folder.
 
     A --facet is NAME:SIZE and what makes clips agree in it: same=FACTOR (or same=recording, for
-    parts of one file), differ=FACTOR, within=TOLERANCE, augment=pitch_shift(-4,4)+gain. A facet
-    without any of these is private: it keeps what the others do not tell.
+    parts of one file), differ=FACTOR, within=TOLERANCE, rule=tempo (within 5 bpm at any octave) or
+    rule=key (the same or the parallel key), augment=pitch_shift(-4,4)+gain. A facet without any of
+    these is private: it keeps what the others do not tell.
     Under torchrun the same command trains in several processes.
     """
     folder = out or Path("runs") / Path(recipe).stem
@@ -71,7 +72,7 @@ def train(
 
 @app.command(epilog="Example: disentone reproduce marl --quick --out runs/table1")
 def reproduce(
-    paper: Annotated[str, typer.Argument(help="Which paper: marl, latent or balance.")],
+    paper: Annotated[str, typer.Argument(help="Which paper: marl, latent, balance or csn.")],
     data: Annotated[
         Path | None, typer.Option(help="The paper's data, where you have it; see docs/.")
     ] = None,

@@ -24,7 +24,8 @@ class CollectionConfig(BaseModel):
         default_factory=dict, description="how far apart values still agree"
     )
     derive: dict[str, str] = Field(
-        default_factory=dict, description="further factors, such as pitch_class: pitch % 12"
+        default_factory=dict,
+        description="further factors, such as pitch_class: pitch % 12, or tempo: estimate",
     )
     dataset: str | None = Field(
         default=None, description="one of the known datasets in `path`: esc50, nsynth ..."

@@ -7,8 +7,10 @@ from pathlib import Path
 
 from disentone.datasets.adapters import LIBRARIES, load_from_library
 from disentone.datasets.config import CollectionConfig
+from disentone.datasets.dimsim import load_dimsim, load_dimsim_excerpts
 from disentone.datasets.esc import load_esc10, load_esc50
 from disentone.datasets.fsdd import load_fsdd
+from disentone.datasets.msd import load_msd
 from disentone.datasets.nsynth import load_nsynth
 from disentone.datasets.sonyc import load_sonyc_v1, load_sonyc_v2
 from disentone.datasets.tables import Collection
@@ -18,9 +20,12 @@ from disentone.errors import DataError, closest
 __all__ = ["DATASETS", "load_dataset"]
 
 DATASETS: Mapping[str, Callable[[Path, CollectionConfig], Collection]] = {
+    "dim-sim": load_dimsim,
+    "dim-sim-excerpts": load_dimsim_excerpts,
     "esc10": load_esc10,
     "esc50": load_esc50,
     "fsdd": load_fsdd,
+    "msd-lastfm": load_msd,
     "nsynth": load_nsynth,
     "sonyc-ust-v1": load_sonyc_v1,
     "sonyc-ust-v2": load_sonyc_v2,

@@ -16,20 +16,30 @@ from disentone.audio import Skipped
 from disentone.clips import ClipTable
 from disentone.datasets.columns import derived_factor, factor_from_column
 from disentone.datasets.config import CollectionConfig
+from disentone.datasets.estimates import estimated_factor, is_estimate
 from disentone.datasets.files import FileSounds
 from disentone.datasets.segments import segment, treat_short
 from disentone.datasets.splits import make_splits
 from disentone.errors import DataError, closest
 from disentone.factors import Factor, FactorKind
 
-__all__ = ["TABLE_SUFFIXES", "Collection", "collect", "read_table", "table_columns"]
+__all__ = [
+    "PATHS",
+    "RECORDINGS",
+    "TABLE_SUFFIXES",
+    "Collection",
+    "collect",
+    "read_table",
+    "recordings_of",
+    "table_columns",
+]
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
 
 _DEFAULTS = CollectionConfig()
-_PATH = ("path", "file", "filename", "file_name", "filepath", "file_path", "audio", "audio_path",
+PATHS = ("path", "file", "filename", "file_name", "filepath", "file_path", "audio", "audio_path",
          "audio_file", "audio_filename", "wav")  # fmt: skip
-_RECORDING = ("source_id", "recording", "recording_id")
+RECORDINGS = ("source_id", "recording", "recording_id")
 
 
 @dataclass(frozen=True)
@@ -79,7 +89,7 @@ def read_table(path: str | Path, config: CollectionConfig = _DEFAULTS) -> Collec
     """
     path = Path(path)
     columns, skipped, numbers = table_columns(path)
-    name = next((n for n in columns if n.strip().lower() in _PATH), None)
+    name = next((n for n in columns if n.strip().lower() in PATHS), None)
     if name is None:
         raise DataError(f"Table '{path}' needs a column 'path', but has: {', '.join(columns)}.")
     texts = ["" if value is None else str(value).strip() for value in columns.pop(name)]
@@ -141,6 +151,7 @@ def collect(
     rows = np.array(keep, dtype=int)
     files = np.array([os.path.join(root, text) for text in paths], dtype=object)
     told: list[str] = []
+    whole = FileSounds(files, start, seconds)
     if config.segment is not None:
         cut = segment(
             files[rows].tolist(), start[rows], seconds[rows], length=config.segment, hop=config.hop
@@ -160,11 +171,16 @@ def collect(
         columns.pop(name, None)
     columns = {name: [values[row] for row in order] for name, values in columns.items()}
     given = _pop(columns, ("split",))
-    sources = _pop(columns, _RECORDING)
-    recordings = _recordings(sources, [os.path.normpath(paths[row]) for row in order])
+    sources = _pop(columns, RECORDINGS)
+    recordings = recordings_of(sources, [os.path.normpath(paths[row]) for row in order])
     factors, notes = _factors(columns, config.kinds, config.tolerances, len(set(recordings)))
     for name, rule in config.derive.items():
-        factors[name] = derived_factor(name, rule, factors)
+        if is_estimate(rule):  # of clips as a whole, whatever segments they are cut into
+            used, place = np.unique(rows, return_inverse=True)
+            factor, note = estimated_factor(name, rule, whole.take(used))
+            factors[name], notes = factor.take(place), [*notes, note]
+        else:
+            factors[name] = derived_factor(name, rule, factors)
     splits, more = make_splits(given, recordings, factors, how=config.split, seed=config.seed)
     sounds = FileSounds(files[rows], start, seconds, config.lufs)
     table = ClipTable(np.array(ids, object), factors, splits, sounds, recordings)
@@ -173,7 +189,13 @@ def collect(
 
 
 def table_columns(path: Path) -> tuple[dict[str, list[Any]], list[Skipped], list[int]]:
-    """Columns of a table, rows that do not parse, and the number of every other row."""
+    """Read a table: its columns, rows that do not parse, and the number of every other row.
+
+    Raises
+    ------
+    DataError
+        If it is no table, or cannot be read.
+    """
     if path.suffix.lower() not in TABLE_SUFFIXES:
         raise DataError(f"'{path}' is no table: use {', '.join(TABLE_SUFFIXES)}.")
     try:
@@ -289,9 +311,10 @@ def _pop(columns: dict[str, list[Any]], names: Sequence[str]) -> list[Any] | Non
     return columns.pop(found[0]) if found else None
 
 
-def _recordings(sources: Sequence[Any] | None, paths: Sequence[str]) -> np.ndarray:
-    """The recording of every clip: as the table says, else its file."""
-    names = list(paths) if sources is None else [str(s or p) for s, p in zip(sources, paths)]
+def recordings_of(sources: Sequence[Any] | None, paths: Sequence[str]) -> np.ndarray:
+    """Give the recording of every clip: as the table says, else its file."""
+    said = [None] * len(paths) if sources is None else sources
+    names = [p if s is None or s == "" else str(s) for s, p in zip(said, paths)]  # 0 is a name
     return np.array(names, dtype=object)
 
 

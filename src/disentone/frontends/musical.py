@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from disentone.frontends.chroma import PITCH_CLASSES, cens, chroma_filters
 from disentone.frontends.logmel import mel_filters, power_spectrogram
-from disentone.frontends.tempogram import onset_strength, tempogram
+from disentone.frontends.tempogram import folding, onset_strength, tempogram
 
 __all__ = ["Inputs", "Musical", "MusicalConfig"]
 
@@ -53,6 +53,12 @@ class MusicalConfig(BaseModel):
     hop: int = Field(default=256, ge=1, description="samples between frames")
     n_mels: int = Field(default=128, ge=2, description="bands, also of the onset strength")
     lags: int = Field(default=384, ge=2, description="of the tempogram; a lag is a frame long")
+    cyclic: int | None = Field(
+        default=None,
+        ge=2,
+        description="bins of one octave of tempo, into which the lags are folded; a tempo and its "
+        "double are the same then",
+    )
     tuning: float = Field(
         default=0.0, ge=-0.5, le=0.5, description="semitones of the music above A = 440 Hz"
     )
@@ -83,7 +89,8 @@ class Musical(nn.Module):
     input      columns  values
     ========== ======== ===========================================================================
     mel        n_mels   log10(1 + 10 S), S the mel power
-    tempogram  lags     autocorrelation of the onset strength, at most 1
+    tempogram  lags     autocorrelation of the onset strength, at most 1; ``cyclic`` columns where
+                        its lags are folded into an octave of tempo
     cens       12       smoothed steps of the shares of the pitch classes, from 0 to 1
     ========== ======== ===========================================================================
 
@@ -108,6 +115,7 @@ class Musical(nn.Module):
     mel_weights: Tensor
     chroma_weights: Tensor
     lag_window: Tensor
+    folding: Tensor
     smoothing: Tensor
 
     per_feature = True
@@ -126,6 +134,9 @@ class Musical(nn.Module):
             "mel_weights": torch.from_numpy(mel),
             "chroma_weights": torch.from_numpy(chroma),
             "lag_window": _hann(config.lags, periodic=True),
+            "folding": torch.from_numpy(
+                folding(config.lags, rate=rate / config.hop, bins=config.cyclic or 2)
+            ),
             "smoothing": edges[1:-1],
         }.items():
             self.register_buffer(name, values, persistent=False)
@@ -155,7 +166,7 @@ class Musical(nn.Module):
         """Columns of each input in the features, in their order."""
         widths = {
             "mel": self.config.n_mels,
-            "tempogram": self.config.lags,
+            "tempogram": self.config.cyclic or self.config.lags,
             "cens": len(PITCH_CLASSES),
         }
         parts, start = {}, 0
@@ -192,7 +203,9 @@ class Musical(nn.Module):
                 out[..., parts["mel"]] = torch.log1p(10 * mel) / math.log(10)
             if "tempogram" in parts:
                 onsets = onset_strength(mel, delay=self.config.n_fft // (2 * self.hop))
-                out[..., parts["tempogram"]] = tempogram(onsets, self.lag_window)
+                rhythm = tempogram(onsets, self.lag_window)
+                folded = rhythm if self.config.cyclic is None else rhythm @ self.folding
+                out[..., parts["tempogram"]] = folded
         if "cens" in parts:
             if len(self.chroma_window) != len(self.window):
                 power = power_spectrogram(wave, self.chroma_window, self.hop)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-__all__ = ["onset_strength", "tempogram"]
+__all__ = ["folding", "onset_strength", "tempogram"]
 
 _LEAST_POWER = 1e-10  # -100 dB
 _RANGE_DB = 80.0
+_SLOWEST = 30.0  # beats per minute; four octaves up from here are folded into one
+_OCTAVES = 4
 
 
 def onset_strength(mel: Tensor, *, delay: int = 0) -> Tensor:
@@ -66,3 +69,35 @@ def tempogram(onsets: Tensor, window: Tensor) -> Tensor:
     correlation = torch.fft.irfft(spectrum * spectrum.conj(), 2 * lags)[..., :lags]
     largest = correlation[..., :1]  # by Cauchy and Schwarz
     return correlation / torch.where(largest < torch.finfo(largest.dtype).tiny, 1, largest)
+
+
+def folding(lags: int, *, rate: float, bins: int) -> np.ndarray:
+    """Weights that fold the lags of a tempogram into one octave of tempo.
+
+    Tempi whose ratio is a power of two belong together: a bin is the mean over the tempi from 30
+    to 480 beats per minute that do, each interpolated between its two neighbouring lags. Tempi
+    slower than the longest lag do not count. After P. Grosche, M. Müller and F. Kurth, "Cyclic
+    tempogram - a mid-level tempo representation for music signals" (2010), Section 2.
+
+    Parameters
+    ----------
+    lags : int
+        Of the tempogram, a frame each.
+    rate : float
+        Frames a second.
+    bins : int
+        In an octave; bin k belongs to ``30 * 2 ** (k / bins)`` beats per minute.
+
+    Returns
+    -------
+    ndarray of float32, shape (lags, bins)
+        Columns sum to 1, or to 0 where no lag is long enough.
+    """
+    octave, bin_ = np.divmod(np.arange(_OCTAVES * bins), bins)
+    lag = 60 * rate / (_SLOWEST * 2.0 ** (octave + bin_ / bins))
+    heard = lag <= lags - 1
+    low, bin_, share = np.floor(lag[heard]).astype(int), bin_[heard], lag[heard] % 1
+    weights = np.zeros((lags, bins))
+    np.add.at(weights, (low, bin_), 1 - share)
+    np.add.at(weights, (np.minimum(low + 1, lags - 1), bin_), share)
+    return (weights / np.maximum(1, np.bincount(bin_, minlength=bins))).astype(np.float32)

@@ -26,8 +26,10 @@ STEM = 64
 BRANCH = (128, 128)
 """Channels of the two Inception blocks of a branch."""
 
-TRUNK = (256, 256, 512, 512)
-"""Channels of the four blocks after the branches; with the two before them there are six."""
+TRUNK = (128, 128, 256, 256)
+"""Channels of the four blocks after the branches; with the two before them there are six.
+
+They halve 16 frames to one."""
 
 SHARES = (64, 96, 128, 16, 32, 32)
 """Channels, of 256, of a module's convolutions: of size 1; 1 and 3; 1 and 5; 1 after the pooling.
@@ -47,9 +49,10 @@ class InceptionConfig(BaseModel):
     blocks; the branches' 16 x 16 maps are concatenated, and the other four blocks follow.
 
     The paper leaves the channels open. Here the first convolution has 64, as GoogLeNet's, and the
-    blocks have 128, 128, 256, 256, 512, 512: twice as many wherever the map has become a
-    sixteenth, so that no block costs much more than its neighbours. Within a module they are
-    shared out as in GoogLeNet's inception (3a).
+    blocks have 128, 128, 128, 128, 256, 256, shared out within a module as in GoogLeNet's
+    inception (3a). After the branches time alone is halved, down to a single frame: where in time
+    something sounds must not matter, but at which band, lag or pitch class must, and it would be
+    lost if the 16 bins were pooled as well.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -82,9 +85,9 @@ class InceptionEncoder(nn.Module):
         branches = {name: Branch(_bins(part), stem, branch) for name, part in parts.items()}
         self.branches = nn.ModuleDict(branches)
         before = sum(branch.channels for branch in branches.values())
-        self.trunk, channels = _blocks(before, trunk, stride=(2, 2))
+        self.trunk, channels = _blocks(before, trunk, stride=(1, 2))
         self.dropout = nn.Dropout(config.dropout)
-        self.dense = nn.Linear(channels, out)
+        self.dense = nn.Linear(MAP * channels, out)
         self.normalise = nn.LayerNorm(out) if config.layer_norm else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -93,7 +96,7 @@ class InceptionEncoder(nn.Module):
             branch(x[..., part].transpose(1, 2).unsqueeze(1))  # (batch, channels, 16, 16)
             for part, branch in zip(self.parts.values(), self.branches.values())
         ]
-        flat = self.trunk(torch.cat(maps, dim=1)).flatten(1)  # (batch, channels)
+        flat = self.trunk(torch.cat(maps, dim=1)).flatten(1)  # (batch, channels * 16 bins)
         with torch.autocast(x.device.type, enabled=False):  # as in FullPrecision
             return self.normalise(self.dense(self.dropout(flat.float())))
 

@@ -157,8 +157,9 @@ class Triplet(Term):
     whose label is unknown are in no triplet of that facet, and a facet of which the batch has no
     valid triplet does not count in the mean; without any, the value is 0.
 
-    In validation a facet's loss is over all valid triplets (:func:`violation`), so that the best
-    model can be told; it is not of the size of the training loss.
+    In validation the value is the share of all valid triplets that are out of order, so that the
+    best model can be told: a loss would fall as well where a facet shrinks to a point. What is
+    logged as the loss is over all valid triplets then (:func:`violation`).
 
     Logged for every facet: its loss (``triplet_NAME``), the share of pairs of anchor and positive
     that have a triplet (``active_NAME``) and the share of all valid triplets that are in order
@@ -227,11 +228,12 @@ class Triplet(Term):
                 distances, *valid, margin=self.margin, choose=self.choose, fallback=self.fallback
             )
             if out.model.training:
-                value = triplet_loss(distances, mined, margin=self.margin)
+                value = loss = triplet_loss(distances, mined, margin=self.margin)
             else:
-                value = violation(distances, mined, margin=self.margin)
+                loss = violation(distances, mined, margin=self.margin)
+                value = (1 - mined.correct) * (mined.pairs > 0)
             total, present = total + value, present + (mined.pairs > 0)
-            logs[f"triplet_{facet}"] = value.detach()
+            logs[f"triplet_{facet}"] = loss.detach()
             logs[f"active_{facet}"] = mined.active
             logs[f"correct_{facet}"] = mined.correct
             logs[f"without_{facet}"] = (mined.pairs == 0).float()

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from disentone.agreement import Rule
 from disentone.errors import RecipeError, closest
 from disentone.views import CLIP, RECORDING, Relation, Transform, parse_transform
 
@@ -29,6 +30,11 @@ class FacetConfig(BaseModel):
     differ: Names | None = Field(default=None, description="factors in which views differ")
     within: float | None = Field(
         default=None, ge=0, description="how far apart ordinal or continuous values still agree"
+    )
+    rule: Rule = Field(
+        default="same",
+        description="how views agree in the first factor of 'same': tempo within 5 bpm at any "
+        "octave, or the same or parallel key",
     )
     augment: tuple[str, ...] = Field(
         default=(), description="transforms of the views, such as pitch_shift(-4, 4)"
@@ -57,6 +63,8 @@ class FacetConfig(BaseModel):
         for name in ("differ", "within"):
             if getattr(self, name) is not None and not self.same:
                 raise ValueError(f"'{name}' needs 'same' beside it")
+        if self.rule != "same" and not self.same:
+            raise ValueError("'rule' needs 'same' beside it")
         if self.same and CLIP in self.relation.sames and not self.augment:
             raise ValueError("views of the same clip need 'augment' beside it")
         return self
@@ -64,7 +72,7 @@ class FacetConfig(BaseModel):
     @property
     def relation(self) -> Relation:
         """What makes clips views of each other in this facet, which must have 'same'."""
-        return Relation(self.same or (), self.differ, self.within)
+        return Relation(self.same or (), self.differ, self.within, self.rule)
 
     @property
     def chain(self) -> list[Transform]:
@@ -86,7 +94,8 @@ def parse_facets(texts: Sequence[str]) -> dict[str, dict[str, Any]]:
     ----------
     texts : sequence of str
         Such as ``"timbre:8 same=instrument differ=pitch"``, ``"pitch:4 same=pitch within=1"``,
-        ``"room same=recording"``, ``"voice augment=pitch_shift(-4,4)+gain"`` or ``"rest:8"``.
+        ``"key same=key rule=key"``, ``"room same=recording"``,
+        ``"voice augment=pitch_shift(-4,4)+gain"`` or ``"rest:8"``.
 
     Returns
     -------

@@ -7,8 +7,10 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from disentone.audit.measuring import chosen_measures, chosen_variants
 from disentone.datasets.config import CollectionConfig
 from disentone.datasets.syntone import SynTone
+from disentone.errors import DataError
 from disentone.facets import Facets
 from disentone.frontends.build import FrontEndConfig
 from disentone.frontends.logmel import LogMelConfig
@@ -43,6 +45,12 @@ class AuditConfig(BaseModel):
     baselines: bool = Field(
         default=False, description="probe the untrained network and the mean features as well"
     )
+    measures: tuple[str, ...] = Field(
+        default=("default",), description="of disentanglement, by name; default, all or none"
+    )
+    variants: tuple[str, ...] = Field(
+        default=(), description="published variants beside them: syntone, paper ... or all"
+    )
     within: Literal["train", "valid", "test"] | None = Field(
         default=None,
         description="learn and score probes on clips of this one split: for factors, such as the "
@@ -54,6 +62,15 @@ class AuditConfig(BaseModel):
     test_share: float = Field(
         default=0.375, gt=0, lt=1, description="share of the clips of 'within' to score probes on"
     )
+
+    @model_validator(mode="after")
+    def _measures_exist(self) -> AuditConfig:
+        try:
+            chosen_measures(self.measures)
+            chosen_variants(self.variants)
+        except DataError as error:
+            raise ValueError(str(error)) from error
+        return self
 
     @model_validator(mode="after")
     def _stratify_needs_within(self) -> AuditConfig:

@@ -11,7 +11,7 @@ import numpy as np
 
 from disentone.facets import Facets
 
-__all__ = ["WHOLE", "Held", "Score", "information", "published", "scores"]
+__all__ = ["WHOLE", "Held", "Score", "grouped", "information", "published", "real", "scores"]
 
 WHOLE = ("all", "both", "joint")  # names that papers and cards give to the whole embedding
 
@@ -74,8 +74,8 @@ def scores(
     ``own``: whatever a facet tells beside its own is a leak, if it has anything of its own.
     """
     papers = list(paper)
-    probes, leaks = _grouped(card, "probe"), _grouped(card, "leak")
-    deltas = _grouped(card, "dsc_delta")
+    probes, leaks = grouped(card, "probe"), grouped(card, "leak")
+    deltas = grouped(card, "dsc_delta")
     judged = {facet for facet, _ in leaks}
     found = []
     for (facet, factor), (record, *others) in probes.items():
@@ -114,8 +114,8 @@ def scores(
     return found
 
 
-def _grouped(card: Record, measure: str) -> dict[tuple[str, str], list[Record]]:
-    """Records of a measure by facet and factor; the main metric comes first."""
+def grouped(card: Record, measure: str) -> dict[tuple[str, str], list[Record]]:
+    """Give records of a measure by facet and factor; the main metric comes first."""
     found: dict[tuple[str, str], list[Record]] = {}
     for record in card.get("records", ()):
         if record.get("measure") == measure:
@@ -140,6 +140,6 @@ def information(card: Record, facets: Facets) -> dict[tuple[str, str], Held]:
     names = {f"{facet}[{index}]" for facet, size in facets.items() for index in range(size)}
     return {
         (name, factor): Held(*(real(record.get(key)) for key in ("value", "chance", "null")))
-        for (name, factor), (record, *_) in _grouped(card, "information").items()
+        for (name, factor), (record, *_) in grouped(card, "information").items()
         if name in names or name in facets
     }

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from markupsafe import Markup
 
 from disentone.facets import Facets
 from disentone.factors import Factor
@@ -55,18 +56,18 @@ class MelAxes:
 
 @dataclass(frozen=True)
 class Figure:
-    """A picture for a page: a PNG or SVG file, or its bytes.
+    """A picture for a page: a PNG or SVG file, its bytes, or an ``svg`` element that stands in it.
 
     Parameters
     ----------
     caption : str
-    image : Path or bytes
+    image : Path, bytes or Markup
     alt : str
         What it shows, for those who do not see it; the caption by default.
     """
 
     caption: str
-    image: Path | bytes
+    image: Path | bytes | Markup
     alt: str = ""
 
 
@@ -90,6 +91,10 @@ class ReportInputs:
         Verdict in sentences, a paragraph each; the card's own if empty.
     notes : sequence of str
         Further paragraphs, after the verdict.
+    counted : str
+        What the rows of the embedding are.
+    remarks : sequence of str
+        What was guessed and decided about the data.
     own : mapping of str to sequence of str
         The factors that each facet is meant to hold: ``{"shared": ["timbre"]}``. Only asked
         where the card has no records of the measure ``"leak"``.
@@ -121,6 +126,8 @@ class ReportInputs:
     embedding: np.ndarray
     summary: Sequence[str] = ()
     notes: Sequence[str] = ()
+    counted: str = "test clips"
+    remarks: Sequence[str] = ()
     own: Mapping[str, Sequence[str]] = field(default_factory=dict)
     config: str = ""
     history: Sequence[Mapping[str, float]] = ()

@@ -61,7 +61,14 @@ def section(inputs: ReportInputs) -> Section | None:
             for facet, flat in flats.items()
         ]
         rows.append((name, factor.unit, colours, maps))
-    body = render("maps.html", rows=rows, swatch=swatch, steps=STEPS, shown=len(chosen))
+    body = render(
+        "maps.html",
+        rows=rows,
+        swatch=swatch,
+        steps=STEPS,
+        shown=len(chosen),
+        counted=inputs.counted,
+    )
     return Section("maps", "Maps of the facets", body)
 
 

@@ -10,11 +10,21 @@ from pathlib import Path
 from markupsafe import Markup
 
 from disentone.files import write_bytes
-from disentone.report import curves, information, maps, mels, scores, sounds
+from disentone.report import (
+    bars,
+    curves,
+    information,
+    maps,
+    measures,
+    mels,
+    overview,
+    scores,
+    sounds,
+)
 from disentone.report.inputs import ReportInputs
 from disentone.report.template import Section, render
 
-__all__ = ["SECTIONS", "page", "write_report"]
+__all__ = ["CARD", "SECTIONS", "page", "write_report"]
 
 
 def _skipped(inputs: ReportInputs) -> Section | None:
@@ -30,9 +40,19 @@ def _config(inputs: ReportInputs) -> Section | None:
     return Section("config", "Configuration", render("config.html", config=inputs.config))
 
 
-SECTIONS: tuple[Callable[[ReportInputs], Section | None], ...] = (
+def _remarks(inputs: ReportInputs) -> Section | None:
+    if not inputs.remarks:
+        return None
+    return Section("data", "About the data", render("remarks.html", remarks=list(inputs.remarks)))
+
+
+Make = Callable[[ReportInputs], Section | None]
+
+SECTIONS: tuple[Make, ...] = (
+    overview.section,
     scores.section,
     information.section,
+    measures.section,
     sounds.section,
     maps.section,
     mels.reconstructions,
@@ -42,8 +62,19 @@ SECTIONS: tuple[Callable[[ReportInputs], Section | None], ...] = (
     _config,
 )
 
+CARD: tuple[Make, ...] = (  # of an audit of embeddings, where there is neither sound nor training
+    overview.section,
+    scores.section,
+    measures.section,
+    bars.section,
+    maps.section,
+    _remarks,
+)
 
-def write_report(inputs: ReportInputs, path: str | Path) -> Path:
+
+def write_report(
+    inputs: ReportInputs, path: str | Path, *, sections: Sequence[Make] = SECTIONS
+) -> Path:
     """Write a run's report as one self-contained HTML file.
 
     Parameters
@@ -51,15 +82,17 @@ def write_report(inputs: ReportInputs, path: str | Path) -> Path:
     inputs : ReportInputs
     path : str or Path
         Replaced in one step; a failure leaves what was there.
+    sections : sequence of callable
+        What the page shows, in order; ``CARD`` for embeddings without a run.
 
     Returns
     -------
     Path
         The file written.
     """
-    sections = [section for make in SECTIONS if (section := make(inputs)) is not None]
+    made = [section for make in sections if (section := make(inputs)) is not None]
     lead = [*(inputs.summary or _verdict(inputs)), *inputs.notes]
-    write_bytes(path, page(inputs.title, lead, sections, facts=_facts(inputs)).encode("utf-8"))
+    write_bytes(path, page(inputs.title, lead, made, facts=_facts(inputs)).encode("utf-8"))
     return Path(path)
 
 
@@ -116,7 +149,7 @@ def _fingerprint(text: Markup) -> str:
 
 def _facts(inputs: ReportInputs) -> list[tuple[str, str]]:
     facets = " + ".join(f"{name} {size}" for name, size in inputs.facets.items())
-    facts = [("test clips", f"{len(inputs.embedding):,}"), ("facets", facets)]
+    facts = [(inputs.counted, f"{len(inputs.embedding):,}"), ("facets", facets)]
     if inputs.history:
         facts.append(("epochs", f"{len(inputs.history)}"))
     if inputs.skipped:

@@ -8,12 +8,10 @@ from markupsafe import Markup
 
 from disentone.report.card import WHOLE, Score, scores
 from disentone.report.inputs import ReportInputs
-from disentone.report.svg import element, number
+from disentone.report.svg import interval_bar, number
 from disentone.report.template import Section, render
 
 __all__ = ["section"]
-
-WIDTH, HEIGHT, MIDDLE = 120.0, 14.0, 7.0
 
 
 def section(inputs: ReportInputs) -> Section | None:
@@ -41,24 +39,7 @@ def section(inputs: ReportInputs) -> Section | None:
 
 def bar(score: Score) -> Markup:
     """Draw a score on a line from 0 to 1: interval, chance and the paper's number."""
-
-    def at(value: float) -> float:
-        return 4 + min(max(value, 0.0), 1.0) * (WIDTH - 8)
-
-    parts = [element("path", class_="rail", d=f"M4 {MIDDLE}H{WIDTH - 4}")]
-    if not math.isnan(score.chance):
-        parts.append(element("path", class_="chance", d=f"M{at(score.chance):.1f} 2v10"))
-    if not math.isnan(score.low + score.high):
-        low, high = at(score.low), at(score.high)
-        parts.append(element("path", class_="interval", d=f"M{low:.1f} {MIDDLE}H{high:.1f}"))
-    if not math.isnan(score.value):
-        parts.append(element("circle", class_="dot", cx=at(score.value), cy=MIDDLE, r=3.5))
-    if not math.isnan(score.paper):
-        d = f"M{at(score.paper):.1f} 2.5l4.5 4.5-4.5 4.5-4.5-4.5z"
-        parts.append(element("path", class_="paper", d=d))
-    return element(
-        "svg", *parts, class_="bar", viewBox=f"0 0 {WIDTH:g} {HEIGHT:g}", aria_hidden="true"
-    )
+    return interval_bar(score.value, score.low, score.high, score.chance, score.paper)
 
 
 def _row_title(facet: str) -> str:

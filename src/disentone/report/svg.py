@@ -11,9 +11,19 @@ from functools import lru_cache
 import numpy as np
 from markupsafe import Markup, escape
 
-__all__ = ["concise", "data_uri", "element", "heat_png", "log_ticks", "number", "ticks"]
+__all__ = [
+    "concise",
+    "data_uri",
+    "element",
+    "heat_png",
+    "interval_bar",
+    "log_ticks",
+    "number",
+    "ticks",
+]
 
 DASH = "–"
+LINE = 120  # width of a bar from 0 to 1
 
 
 def element(name: str, *children: Markup | str | int, **attributes: object) -> Markup:
@@ -37,6 +47,28 @@ def _plain(value: object) -> object:
     if isinstance(value, float | np.floating):
         return f"{float(value):.2f}".rstrip("0").rstrip(".")
     return value
+
+
+def interval_bar(
+    value: float, low: float, high: float, chance: float, paper: float = math.nan
+) -> Markup:
+    """Draw a number on a line from 0 to 1, with its interval, chance and a published number."""
+
+    def at(number: float) -> float:
+        return 4 + min(max(number, 0.0), 1.0) * (LINE - 8)
+
+    parts = [element("path", class_="rail", d=f"M4 7H{LINE - 4}")]
+    if not math.isnan(chance):
+        parts.append(element("path", class_="chance", d=f"M{at(chance):.1f} 2v10"))
+    if not math.isnan(low + high):
+        d = f"M{at(low):.1f} 7H{at(high):.1f}"
+        parts.append(element("path", class_="interval", d=d))
+    if not math.isnan(value):
+        parts.append(element("circle", class_="dot", cx=at(value), cy=7, r=3.5))
+    if not math.isnan(paper):
+        d = f"M{at(paper):.1f} 2.5l4.5 4.5-4.5 4.5-4.5-4.5z"
+        parts.append(element("path", class_="paper", d=d))
+    return element("svg", *parts, class_="bar", viewBox=f"0 0 {LINE} 14", aria_hidden="true")
 
 
 def number(value: object, digits: int = 2, *, sign: bool = False) -> str:

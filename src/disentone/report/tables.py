@@ -8,14 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from markupsafe import Markup
+
 from disentone.files import write_bytes
 from disentone.report.card import real
 from disentone.report.inputs import Figure
 from disentone.report.page import page
-from disentone.report.svg import data_uri
+from disentone.report.svg import data_uri, element
 from disentone.report.template import Section, render
 
-__all__ = ["write_tables_report"]
+__all__ = ["tables_text", "write_tables_report"]
 
 KINDS = ((b"\x89PNG", "image/png"), (b"\xff\xd8", "image/jpeg"))
 
@@ -68,10 +70,38 @@ def write_tables_report(
         records = [record for record in tables if str(record["table"]) == name]
         sections.append(Section(f"table-{index}", name, _table(name, records)))
     if figures:
-        pictures = [(f.caption, f.alt or f.caption, _uri(f.image)) for f in figures]
+        pictures = [(f.caption, _picture(f)) for f in figures]
         sections.append(Section("figures", "Figures", render("figures.html", figures=pictures)))
     write_bytes(path, page(title, list(intro), sections).encode("utf-8"))
     return Path(path)
+
+
+def tables_text(records: Sequence[Mapping[str, Any]]) -> str:
+    """Write the same tables for a terminal.
+
+    Parameters
+    ----------
+    records : sequence of mapping
+        As :func:`write_tables_report` takes them, with a value each.
+    """
+    lines = []
+    for name in dict.fromkeys(record["table"] for record in records):
+        part = [record for record in records if record["table"] == name]
+        columns = list(dict.fromkeys(record["column"] for record in part))
+        rows = list(dict.fromkeys(record["row"] for record in part))
+        width = max(len(row) for row in [*rows, "  paper"]) + 2
+        widths = [max(len(column), 6) + 2 for column in columns]
+        lines += ["", name, " " * width + "".join(c.rjust(w) for c, w in zip(columns, widths))]
+        for row in rows:
+            mine = {r["column"]: r for r in part if r["row"] == row}
+            for title, key in ((row, "value"), ("  paper", "paper")):
+                values = [mine[c].get(key) if c in mine else None for c in columns]
+                if any(value is not None for value in values):
+                    cells = ["–" if v is None else f"{v:.3f}" for v in values]
+                    lines.append(
+                        title.ljust(width) + "".join(c.rjust(w) for c, w in zip(cells, widths))
+                    )
+    return "\n".join(lines[1:])
 
 
 def _table(name: str, records: Sequence[Mapping[str, Any]]) -> Any:
@@ -111,6 +141,12 @@ def _notes(cells: Mapping[tuple[str, str], Entry]) -> list[str]:
             f"{row}, {column}: ours is {abs(widest.difference):.3f} {way}.",
         )
     return notes
+
+
+def _picture(figure: Figure) -> Markup:
+    if isinstance(figure.image, Markup):
+        return figure.image
+    return element("img", src=_uri(figure.image), alt=figure.alt or figure.caption)
 
 
 def _uri(image: Path | bytes) -> str:

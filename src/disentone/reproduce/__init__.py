@@ -11,7 +11,7 @@ import numpy as np
 
 from disentone.errors import RecipeError, closest
 from disentone.files import write_bytes, write_json
-from disentone.reproduce import balance, latent, marl
+from disentone.reproduce import balance, csn, latent, marl
 from disentone.reproduce.cells import Row, Score, Study, run_cells, slug
 from disentone.watcher import Watcher
 
@@ -21,6 +21,7 @@ PAPERS: dict[str, Callable[[str | None], Study]] = {
     "marl": marl.study,
     "latent": latent.study,
     "balance": balance.study,
+    "csn": csn.study,
 }
 
 
@@ -39,7 +40,7 @@ def reproduce(
 
     Parameters
     ----------
-    paper : {"marl", "latent", "balance"}
+    paper : {"marl", "latent", "balance", "csn"}
     out : path
         Every cell is a run folder below it; ``tables.json``, ``report.html`` and ``figures/`` are
         the result.
@@ -76,20 +77,23 @@ def reproduce(
     rows = run_cells(
         study, out, quick=quick, seeds=seeds, jobs=jobs, device=device, watcher=watcher
     )
-    records = [record for row in rows for record in _records(row)]
+    records = [record for row in study.arranged(rows) for record in _records(row)]
     write_json(out / "tables.json", records)
-    from disentone.report import write_tables_report
+    from disentone.report import tables_text, write_tables_report
 
     figures = study.figures(rows)
     for figure in figures:
-        assert isinstance(figure.image, bytes)  # they are drawn in memory
-        write_bytes(out / "figures" / f"{slug(figure.caption.partition(':')[0])}.png", figure.image)
+        assert isinstance(figure.image, bytes | str)  # they are drawn in memory, some as SVG
+        drawn = figure.image if isinstance(figure.image, bytes) else figure.image.encode()
+        suffix = "png" if isinstance(figure.image, bytes) else "svg"
+        name = slug(figure.caption.partition(":")[0])
+        write_bytes(out / "figures" / f"{name}.{suffix}", drawn)
     title = f"disentone · reproduce {paper}{study.title}" + (
         " (quick: not the protocol)" if quick else ""
     )
     report = out / "report.html"
     write_tables_report(title, [study.source], records, figures, report)
-    return report, _text(records)
+    return report, tables_text(records)
 
 
 def _records(row: Row) -> list[dict[str, Any]]:
@@ -120,24 +124,3 @@ def _interval(scores: Sequence[Score]) -> tuple[float, float]:
     values = np.array([score.value for score in scores])
     half = stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
     return float(values.mean() - half), float(values.mean() + half)
-
-
-def _text(records: Sequence[dict[str, Any]]) -> str:
-    lines = []
-    for name in dict.fromkeys(record["table"] for record in records):
-        part = [record for record in records if record["table"] == name]
-        columns = list(dict.fromkeys(record["column"] for record in part))
-        rows = list(dict.fromkeys(record["row"] for record in part))
-        width = max(len(row) for row in [*rows, "  paper"]) + 2
-        widths = [max(len(column), 6) + 2 for column in columns]
-        lines += ["", name, " " * width + "".join(c.rjust(w) for c, w in zip(columns, widths))]
-        for row in rows:
-            mine = {r["column"]: r for r in part if r["row"] == row}
-            for title, key in ((row, "value"), ("  paper", "paper")):
-                values = [mine[c][key] if c in mine else None for c in columns]
-                if any(value is not None for value in values):
-                    cells = ["–" if v is None else f"{v:.3f}" for v in values]
-                    lines.append(
-                        title.ljust(width) + "".join(c.rjust(w) for c, w in zip(cells, widths))
-                    )
-    return "\n".join(lines[1:])

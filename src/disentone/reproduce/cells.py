@@ -105,6 +105,8 @@ class Study:
         Gives the columns of a run folder for a facet.
     figures : callable
         Gives the figures of all rows; none by default.
+    arranged : callable
+        Gives the rows to show, such as the best ones, of all that were run.
     quick : tuple of str
         Settings that let everything run in little time.
     """
@@ -115,6 +117,7 @@ class Study:
     figures: Callable[[Sequence[Row]], list[Figure]] = lambda rows: []
     quick: tuple[str, ...] = ()
     title: str = ""
+    arranged: Callable[[list[Row]], list[Row]] = list
 
 
 def at_path(path: Path) -> str:

@@ -34,13 +34,18 @@ class Candidates:
         self._differ = relation.differing(table)
         self._near, self._labels = near, labels[1:]  # the first labels are in the intervals
         clip, code = _entries(codes, labels)
-        value, tolerance = (near[0][0][clip], near[0][1]) if near else (np.zeros(len(clip)), 0.0)
-        known = ~np.isnan(value)
-        clip, code, value = clip[known], code[known], value[known]
+        value = near[0].values if near else np.zeros(len(table))
+        known = ~np.isnan(value[clip])
+        clip, code = clip[known], code[known]
         pool = allowed[clip]
-        order = np.lexsort((value[pool], code[pool]))
+        order = np.lexsort((value[clip[pool]], code[pool]))
         self._order = clip[pool][order]
-        low, high = _intervals(code[pool][order], value[pool][order], code, value, tolerance)
+        sorted_codes, sorted_values = code[pool][order], value[self._order]
+        spans = near[0].intervals() if near else [(value, np.zeros(len(table)))]
+        centre = np.concatenate([middle[clip] for middle, _ in spans])
+        width = np.concatenate([half[clip] for _, half in spans])
+        clip, code = np.tile(clip, len(spans)), np.tile(code, len(spans))
+        low, high = _intervals(sorted_codes, sorted_values, code, centre, width)
         by_clip = np.argsort(clip, kind="stable")
         self._low, self._size = low[by_clip], (high - low)[by_clip]
         self._first = np.searchsorted(clip[by_clip], np.arange(len(table) + 1))
@@ -83,8 +88,8 @@ class Candidates:
     def _fits(self, anchors: np.ndarray, candidate: np.ndarray, others: np.ndarray) -> np.ndarray:
         """Whether candidates (n,) go with their anchors and with other partners (n, others)."""
         fits = (candidate != anchors) & self._differ(anchors, candidate)
-        for values, tolerance in self._near:
-            fits &= np.abs(values[anchors] - values[candidate]) <= tolerance
+        for near in self._near:
+            fits &= near.agree(anchors, candidate)
         for labels in self._labels:
             fits &= (labels[anchors] & labels[candidate]).any(axis=1)
         for other in others.T:
@@ -121,21 +126,21 @@ def _intervals(
     codes: np.ndarray,
     values: np.ndarray,
     code: np.ndarray,
-    value: np.ndarray,
-    tolerance: float,
+    centre: np.ndarray,
+    width: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Where, in sorted codes and values, those with each code and a near value begin and end."""
-    low = np.searchsorted(codes, code, side="left")
-    high = np.searchsorted(codes, code, side="right")
-    if not tolerance:
-        return low, high
+    first = np.searchsorted(codes, code, side="left")
+    last = np.searchsorted(codes, code, side="right")
+    if not width.any():
+        return first, last
     # Each group's values are shifted beyond those of the group before, so that one search does.
     found, rank = np.unique(np.concatenate([codes, code]), return_inverse=True)
-    extent = float(np.ptp(np.concatenate([values, value, [0.0]]))) + 2 * tolerance + 1.0
+    extent = float(np.ptp(np.append(values, 0.0))) + 1.0
     shifted = values + extent * rank[: len(codes)]
-    wanted = value + extent * rank[len(codes) :]
-    reach = tolerance + 1e-12 * extent * len(found)  # what the shift may round off
-    return (
-        np.searchsorted(shifted, wanted - reach, side="left"),
-        np.searchsorted(shifted, wanted + reach, side="right"),
-    )
+    reach = width + 1e-12 * extent * len(found)  # what the shift may round off
+    start = extent * rank[len(codes) :]
+    low = np.searchsorted(shifted, centre - reach + start, side="left")
+    high = np.searchsorted(shifted, centre + reach + start, side="right")
+    low, high = np.clip(low, first, last), np.clip(high, first, last)  # of its own group alone
+    return low, np.maximum(low, high)

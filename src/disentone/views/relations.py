@@ -4,20 +4,51 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
+from disentone.agreement import Agreement, Rule, agreement
 from disentone.clips import ClipTable
 from disentone.errors import DataError
 from disentone.factors import Factor
 
-__all__ = ["CLIP", "RECORDING", "Relation"]
+__all__ = ["CLIP", "RECORDING", "Near", "Relation"]
 
 RECORDING = "recording"
 CLIP = "clip"
 
 Test = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """Whether clips of one index array go with those of another: two (n,) to bool (n,)."""
+
+_OCTAVES = 10  # of tempo, up and down
+
+
+class Near(NamedTuple):
+    """A factor in which clips agree up to a tolerance.
+
+    Parameters
+    ----------
+    values : ndarray of float, shape (clips,)
+        NaN where unknown.
+    agree : Agreement
+    """
+
+    values: np.ndarray
+    agree: Agreement
+
+    def intervals(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Centres (clips,) and half-widths (clips,) of intervals that hold all that may agree.
+
+        Tempi have one for each octave; the tolerance counts at the faster tempo.
+        """
+        within = np.full(len(self.values), self.agree.within * (1 + 1e-9))
+        if self.agree.how != "tempo":
+            return [(self.values, within)]
+        values = np.where(self.agree.known, self.values, np.nan)
+        octaves = 2.0 ** np.arange(-_OCTAVES, _OCTAVES + 1)
+        found = [(values * times, within * min(1.0, times)) for times in octaves]
+        return [(centre, width + 1e-5 * centre) for centre, width in found]
 
 
 @dataclass(frozen=True)
@@ -37,11 +68,16 @@ class Relation:
         Factors in which every two views differ; ``"recording"`` for clips of different recordings.
     within : float, optional
         Tolerance of the ordinal and continuous factors in `same`, instead of their own.
+    rule : {"same", "tempo", "key"}
+        How views agree in the first factor of `same`: ``"tempo"`` within 5 beats per minute (or
+        `within`) at any octave, ``"key"`` in the same or the parallel key
+        (:mod:`disentone.musical`).
     """
 
     same: str | Sequence[str]
     differ: str | Sequence[str] | None = None
     within: float | None = None
+    rule: Rule = "same"
 
     @property
     def sames(self) -> tuple[str, ...]:
@@ -56,6 +92,7 @@ class Relation:
     def __str__(self) -> str:
         """Say the relation in words."""
         text = f"same {' and '.join(self.sames)}"
+        text += f" by the rule of {self.rule}" if self.rule != "same" else ""
         text += f" within {self.within:g}" if self.within is not None else ""
         return text + (f", different {' and '.join(self.differs)}" if self.differs else "")
 
@@ -72,6 +109,9 @@ class Relation:
             if name in (RECORDING, CLIP):
                 values = table.recordings if name == RECORDING else table.origins
                 more = np.unique(values.astype(str), return_inverse=True)[1]
+            elif self._rule(name) == "key":
+                values = agreement(table.factor(name), rule="key").values
+                more = np.where(values >= 0, values // 2, -1)  # keys of one tonic are parallel
             elif self._is_exact(table.factor(name)):
                 more = _exact(table.factor(name))
             else:
@@ -83,16 +123,29 @@ class Relation:
             codes[known] = np.unique(pairs, axis=1, return_inverse=True)[1].ravel()
         return codes
 
-    def near(self, table: ClipTable) -> list[tuple[np.ndarray, float]]:
-        """Values (clips,), NaN if unknown, and tolerance of every factor agreed in up to one."""
+    def near(self, table: ClipTable) -> list[Near]:
+        """Factors agreed in up to a tolerance.
+
+        Raises
+        ------
+        DataError
+            If `within` or the rule suits no factor, or clips cannot agree in one and not in
+            another.
+        """
         factors = [table.factor(n) for n in self.sames if n not in (RECORDING, CLIP)]
-        found = [f for f in factors if not self._is_exact(f) and f.kind != "multilabel"]
         numbers = any(f.kind in ("ordinal", "continuous") for f in factors)
         if self.within is not None and not numbers:
             raise DataError(f"'within' is for ordinal and continuous factors: not for '{self}'.")
-        for factor in found:
-            _refuse_one_class(factor.name, _exact(factor), len(table))
-        return [(factor.values, self._tolerance(factor)) for factor in found]
+        if self.rule != "same" and self.sames[0] in (RECORDING, CLIP):
+            raise DataError(f"The rule '{self.rule}' needs its factor first, not '{self}'.")
+        found = []
+        for factor in factors:
+            rule = self._rule(factor.name)
+            test = agreement(factor, rule=rule, within=self.within)
+            if rule == "tempo" or test.how == "near":
+                _refuse_one_class(factor.name, _exact(factor), len(table))
+                found.append(Near(factor.values, test))
+        return found
 
     def labels(self, table: ClipTable) -> list[np.ndarray]:
         """Which labels each clip has, bool (clips, classes), for the multi-label factors."""
@@ -119,14 +172,14 @@ class Relation:
             [np.ones(len(first), dtype=bool), *(test(first, second) for test in tests)]
         )
 
-    def _tolerance(self, factor: Factor) -> float:
-        tolerance = factor.tolerance if self.within is None else self.within
-        return (tolerance or 0.0) * (1 + 1e-9)  # a difference of exactly the tolerance is within
+    def _rule(self, name: str) -> Rule:
+        """Rule by which views agree in a factor."""
+        return self.rule if name == self.sames[0] else "same"
 
     def _is_exact(self, factor: Factor) -> bool:
-        if factor.kind == "multilabel":
-            return False
-        return factor.kind == "categorical" or not self._tolerance(factor)
+        """Whether views agree in a factor when its values are equal."""
+        rule = self._rule(factor.name)
+        return rule == "same" and agreement(factor, within=self.within).how == "equal"
 
 
 def _names(names: str | Sequence[str] | None) -> tuple[str, ...]:
@@ -150,17 +203,12 @@ def _other_recording(table: ClipTable) -> Test:
 
 
 def _differing(factor: Factor) -> Test:
-    values = factor.values
-    if factor.kind == "multilabel":
-        known, has = factor.known, values == 1
-        return lambda i, j: known[i] & known[j] & ~(has[i] & has[j]).any(axis=1)
-    codes = _exact(factor)
-    if len(np.unique(codes[codes >= 0])) < 2:
-        raise DataError(f"Views cannot differ in '{factor.name}': it has one class only.")
-    if factor.kind == "categorical" or not factor.tolerance:
-        return lambda i, j: (codes[i] >= 0) & (codes[j] >= 0) & (codes[i] != codes[j])
-    reach = factor.tolerance * (1 + 1e-9)
-    return lambda i, j: np.abs(values[i] - values[j]) > reach  # False where one is NaN
+    if factor.kind != "multilabel":
+        codes = _exact(factor)
+        if len(np.unique(codes[codes >= 0])) < 2:
+            raise DataError(f"Views cannot differ in '{factor.name}': it has one class only.")
+    agree = agreement(factor)
+    return lambda i, j: agree.both_known(i, j) & ~agree(i, j)
 
 
 def _refuse_one_class(name: str, codes: np.ndarray, clips: int) -> None:

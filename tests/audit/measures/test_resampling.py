@@ -1,7 +1,16 @@
 import numpy as np
 import pytest
 
-from disentone.audit.measures import Measured, dci, estimated, mig, sap
+from disentone.audit.measures import (
+    Measured,
+    dci,
+    dcimig,
+    estimated,
+    information_matrix,
+    mig,
+    sap,
+)
+from disentone.audit.measures.resampling import estimates
 from disentone.errors import DataError
 from disentone.factors import Factor
 from grids import named, on_grid
@@ -77,3 +86,40 @@ def test_one_number_of_several():
 def test_replicates_are_needed():
     with pytest.raises(DataError, match="two half-samples"):
         estimated(mean, codes=np.eye(4), factors={}, replicates=1)
+
+
+def test_a_sample_of_fewer_clips_gives_the_interval_of_all(rng):
+    codes = rng.normal(size=(2000, 1))
+    found = estimated(mean, codes=codes, factors={}, replicates=800, most=100)
+    assert (found.high - found.low) / 2 == pytest.approx(1.96 * codes.std() / 2000**0.5, rel=0.1)
+
+
+def test_clips_of_a_recording_are_drawn_together(rng):
+    once = rng.normal(size=(300, 1))
+    unit = np.repeat(np.arange(300), 3)
+    found = estimated(mean, codes=once[unit], factors={}, groups=unit, replicates=800)
+    assert (found.high - found.low) / 2 == pytest.approx(1.96 * once.std() / 300**0.5, rel=0.12)
+
+
+def test_several_measures_and_their_parts_at_once(rng):
+    codes = np.c_[rng.integers(3, size=300), rng.normal(size=300)]
+    factors = {"a": codes[:, 0].astype(int), "b": rng.integers(2, size=300)}
+
+    def both(**given):
+        matrix = information_matrix(**given)
+        return {"mig": mig(matrix=matrix, **given), "gap": dcimig(matrix=matrix, **given)}
+
+    found = estimates(both, codes=codes, factors=factors, replicates=5, permutations=2)
+    assert set(found) == {(m, part) for m in ("mig", "gap") for part in ("", "a", "b")}
+    assert found["mig", ""].value == mig(codes=codes, factors=factors).value
+    assert found["gap", "a"].value == dcimig(codes=codes, factors=factors).each["a"]
+    assert found["mig", "a"].low <= found["mig", "a"].value
+    assert found["mig", "a"].chance < 0.2
+
+
+def test_there_is_no_interval_where_parts_cannot_be_measured():
+    codes = np.arange(40.0)[:, None]
+    rare = {"a": (np.arange(40) == 0).astype(int)}  # half of the parts lack the only one
+    found = estimated(mig, codes=codes, factors=rare, replicates=30, permutations=1)
+    assert np.isnan([found.low, found.high]).all()
+    assert np.isfinite(found.value)

@@ -12,7 +12,7 @@ L. Breiman, "Random forests", 2001 (importance by permutation).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -28,12 +28,13 @@ from disentone.audit.measures.inputs import (
     z_scored,
 )
 from disentone.audit.measures.measured import Measured
+from disentone.audit.redrawing import redrawn
 
 __all__ = ["DCI", "completeness_of", "dci", "disentanglement_of"]
 
 PREDICTORS = ("forest", "linear")
 REPEATS = 5  # permutations of a dimension
-ENOUGH = 5000  # held-out clips for which one permutation is as good
+ENOUGH = 2000  # held-out clips for which one permutation is as good, and more are not needed
 ERRORS = 3  # standard errors above 0 that an importance needs to count
 
 
@@ -65,6 +66,9 @@ def dci(
     predictor: str = "forest",
     variant: str = "corrected",
     limit: int | None = 5_000,
+    replicates: int = 0,
+    groups: np.ndarray | None = None,
+    jobs: int = 1,
     seed: int = 0,
 ) -> DCI:
     """Disentanglement, completeness and informativeness of a code.
@@ -95,11 +99,18 @@ def dci(
     variant : {"corrected", "impurity"}
         "corrected": the importance of a dimension is the rise of the held-out loss, in units of the
         best constant answer's, when its values are permuted over clips (5 times; once where
-        there are 5,000), set to 0 where it is not three standard errors above 0. "impurity": the
+        there are 2,000), set to 0 where it is not three standard errors above 0. "impurity": the
         forest's own importances, from the clips it was fitted on, as in most public code: they
         credit noise dimensions too.
     limit : int, optional
-        At most so many clips to fit on and as many to measure on, drawn by the seed.
+        At most so many clips to fit on, and as many but no more than 2,000 to measure on, drawn
+        by the seed; all where it is None.
+    replicates : int
+        Bootstrap samples of the held-out clips, for ``draws``; of "corrected" only.
+    groups : ndarray, shape (clips,), optional
+        The recording of every clip: held-out clips of one are drawn together.
+    jobs : int
+        Processes, each for a factor at a time; -1 for all cores.
     seed : int
 
     Returns
@@ -111,19 +122,19 @@ def dci(
     codes = table(codes)
     found = columns(factors, clips=len(codes))
     train, rest = held_out(clips=len(codes), test=test, limit=limit, seed=seed)
+    if limit and len(rest) > ENOUGH:
+        rest = np.sort(np.random.default_rng(seed).choice(rest, ENOUGH, replace=False))
     codes = z_scored(codes, fit=codes[train])
-    told = [_told(codes, c, train, rest, predictor, variant, seed) for c in found]
-    importance = np.array([weights for _, weights in told]).T
-    names = [column.name for column in found]
-    informed = {name: score for name, (score, _) in zip(names, told)}
+    told = _each(found, jobs, codes, train, rest, predictor, variant, seed)
     how = {"variant": variant, "predictor": predictor, "train": len(train), "test": len(rest)}
-    n = len(rest)
-    return DCI(
-        disentanglement_of(importance, n=n, how=how),
-        completeness_of(importance, names=names, n=n, how=how),
-        Measured(float(np.mean(list(informed.values()))), informed, n, how),
-        importance,
-    )
+    names, n = [column.name for column in found], len(rest)
+    ones = np.ones((1, n))
+    found_dci = _summary(told, rest, ones, variant, names, how)[0]
+    if not replicates or variant != "corrected":
+        return found_dci
+    kept = None if groups is None else np.asarray(groups)[rest]
+    weights = redrawn(n, groups=kept, replicates=replicates, seed=seed)
+    return _with_draws(found_dci, _summary(told, rest, weights, variant, names, how))
 
 
 def disentanglement_of(importance: np.ndarray, *, n: int, how: dict[str, Any]) -> Measured:
@@ -155,27 +166,98 @@ def _weighted(parts: np.ndarray, weights: np.ndarray) -> float:
     return float(parts @ weights / weights.sum()) if weights.sum() > 0 else 0.0
 
 
+@dataclass(frozen=True)
+class _Told:
+    """What is known of one factor: the clips measured, their losses, and what dimensions are worth.
+
+    ``rises`` is the rise of every clip's loss when a dimension is permuted, (clips, dims); for
+    "impurity" the forest's own importances, (1, dims).
+    """
+
+    rows: np.ndarray
+    losses: np.ndarray
+    rises: np.ndarray
+
+
+def _each(found: list[Column], jobs: int, *arguments: Any) -> list[_Told]:
+    """One factor after the other, or several at once."""
+    if jobs == 1:
+        return [_told(column, *arguments) for column in found]
+    from joblib import Parallel, delayed
+
+    told: Any = Parallel(n_jobs=jobs)(delayed(_told)(column, *arguments) for column in found)
+    return list(told)
+
+
+def _summary(
+    told: list[_Told],
+    rest: np.ndarray,
+    weights: np.ndarray,
+    variant: str,
+    names: list[str],
+    how: dict[str, Any],
+) -> list[DCI]:
+    """The measures, for every row of weights of the held-out clips (rows, clips)."""
+    importance, informed = [], []
+    for one in told:
+        mine = weights[:, np.searchsorted(rest, one.rows)]
+        share = mine / np.maximum(mine.sum(axis=1, keepdims=True), 1.0)
+        informed.append(np.maximum(0.0, 1 - share @ one.losses))
+        if variant == "impurity":
+            importance.append(np.repeat(one.rises, len(weights), axis=0))
+            continue
+        mean = share @ one.rises
+        spread = np.sqrt(np.maximum(share @ one.rises**2 - mean**2, 0.0))
+        importance.append(np.where(mean > ERRORS * spread / len(one.rows) ** 0.5, mean, 0.0))
+    n = len(rest)
+    summaries = []
+    for row in range(len(weights)):
+        matrix = np.array([values[row] for values in importance]).T
+        scores = {name: float(values[row]) for name, values in zip(names, informed)}
+        summaries.append(
+            DCI(
+                disentanglement_of(matrix, n=n, how=how),
+                completeness_of(matrix, names=names, n=n, how=how),
+                Measured(float(np.mean(list(scores.values()))), scores, n, how),
+                matrix,
+            )
+        )
+    return summaries
+
+
+def _with_draws(found: DCI, drawn: list[DCI]) -> DCI:
+    """The measures with what they are for clips drawn anew."""
+
+    def one(name: str) -> Measured:
+        again: list[Measured] = [getattr(dci, name) for dci in drawn]
+        mine: Measured = getattr(found, name)
+        draws = {part: np.array([a.each[part] for a in again]) for part in mine.each}
+        return replace(mine, draws=draws | {"": np.array([a.value for a in again])})
+
+    three = ("disentanglement", "completeness", "informativeness")
+    return replace(found, **{name: one(name) for name in three})
+
+
 def _told(
-    codes: np.ndarray,
     column: Column,
+    codes: np.ndarray,
     train: np.ndarray,
     rest: np.ndarray,
     predictor: str,
     variant: str,
     seed: int,
-) -> tuple[float, np.ndarray]:
-    """Held-out score above chance of one factor, and the importance of every dimension (dims,)."""
+) -> _Told:
+    """Losses of the held-out clips, and what the loss gains by every dimension."""
     train, rest = known_rows(column, train=train, rest=rest)
     model = _model(column, predictor, seed).fit(codes[train], column.values[train])
     loss = _losses(column, train, rest)
     losses = loss(model.predict(codes[rest]))
-    score = max(0.0, 1 - float(losses.mean()))
     if variant == "impurity":
-        return score, model.feature_importances_
+        return _Told(rest, losses, model.feature_importances_[None])
     rng = np.random.default_rng(seed)
-    return score, np.array(
-        [_importance(model, codes[rest], dim, losses, loss, rng) for dim in range(codes.shape[1])]
-    )
+    dims = range(codes.shape[1])
+    rises = [_rises(model, codes[rest], dim, losses, loss, rng) for dim in dims]
+    return _Told(rest, losses, np.array(rises).T)
 
 
 def _model(column: Column, predictor: str, seed: int) -> Any:
@@ -202,22 +284,21 @@ def _losses(
     return lambda told: (told != values) / max(constant, 1 / len(values))
 
 
-def _importance(
+def _rises(
     model: Any,
     codes: np.ndarray,
     dim: int,
     losses: np.ndarray,
     loss: Callable[[np.ndarray], np.ndarray],
     rng: np.random.Generator,
-) -> float:
-    """Mean rise of the loss when a dimension is permuted; 0 within chance."""
-    if (codes[:, dim] == codes[0, dim]).all():
-        return 0.0
-    moved = codes.copy()
+) -> np.ndarray:
+    """Rise of every clip's loss when a dimension is permuted, (clips,)."""
     rise = np.zeros(len(codes))
+    if (codes[:, dim] == codes[0, dim]).all():
+        return rise
+    moved = codes.copy()
     repeats = REPEATS if len(codes) < ENOUGH else 1
     for _ in range(repeats):
         moved[:, dim] = rng.permutation(codes[:, dim])
         rise += (loss(model.predict(moved)) - losses) / repeats
-    mean, error = float(rise.mean()), float(rise.std()) / len(rise) ** 0.5
-    return mean if mean > ERRORS * error else 0.0
+    return rise

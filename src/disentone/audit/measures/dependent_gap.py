@@ -34,6 +34,7 @@ def dmig(
     own: Mapping[str, int] | None = None,
     bins: int = BINS,
     factor_bins: int = BINS,
+    matrix: InformationMatrix | None = None,
 ) -> Measured:
     """Dependency-aware MIG: (I(a; own dimension) - I(a; runner-up)) / H(a | b), mean over factors.
 
@@ -51,14 +52,16 @@ def dmig(
         Dimension that each factor owns.
     bins, factor_bins : int
         Quantile bins of a dimension, and of a continuous factor.
+    matrix : InformationMatrix, optional
+        Of these codes and factors, where it is known already; its bins are then the ones.
 
     Returns
     -------
     Measured
         ``each``: by factor.
     """
-    found, owned = _owned(codes, factors, own, bins, factor_bins)
-    left = _conditional_entropies(factors, len(codes), factor_bins)
+    found, owned = _owned(codes, factors, own, bins, factor_bins, matrix)
+    left = _conditional_entropies(factors, len(codes), found.how["factor_bins"])
     parts = []
     for k, dim in enumerate(owned):
         others = _masked(found.value[:, k], [dim])
@@ -66,7 +69,7 @@ def dmig(
         owners = [j for j, d in enumerate(owned) if d == rival and j != k]
         divisor = min((left[k, j] for j in owners), default=found.entropies[k])
         parts.append(_ratio(found.value[dim, k] - max(others[rival], 0.0), divisor))
-    return _measured(parts, found, owned, bins, factor_bins)
+    return _measured(parts, found, owned)
 
 
 def xmig(
@@ -76,6 +79,7 @@ def xmig(
     own: Mapping[str, int] | None = None,
     bins: int = BINS,
     factor_bins: int = BINS,
+    matrix: InformationMatrix | None = None,
 ) -> Measured:
     """Dependency-blind MIG: (I(a; own dimension) - I(a; best unowned dimension)) / H(a), mean.
 
@@ -91,13 +95,15 @@ def xmig(
         Dimension that each factor owns.
     bins, factor_bins : int
         Quantile bins of a dimension, and of a continuous factor.
+    matrix : InformationMatrix, optional
+        Of these codes and factors, where it is known already; its bins are then the ones.
 
     Returns
     -------
     Measured
         ``each``: by factor.
     """
-    found, owned = _owned(codes, factors, own, bins, factor_bins)
+    found, owned = _owned(codes, factors, own, bins, factor_bins, matrix)
     parts = [
         _ratio(
             found.value[dim, k] - max(_masked(found.value[:, k], owned).max(), 0.0),
@@ -105,7 +111,7 @@ def xmig(
         )
         for k, dim in enumerate(owned)
     ]
-    return _measured(parts, found, owned, bins, factor_bins)
+    return _measured(parts, found, owned)
 
 
 def dlig(
@@ -115,6 +121,7 @@ def dlig(
     own: Mapping[str, int] | None = None,
     bins: int = BINS,
     factor_bins: int = BINS,
+    matrix: InformationMatrix | None = None,
 ) -> Measured:
     """Dependency-aware latent information gap: (I(a; z) - I(b; z)) / H(a | b), mean over factors.
 
@@ -132,22 +139,24 @@ def dlig(
         Dimension that each factor owns.
     bins, factor_bins : int
         Quantile bins of a dimension, and of a continuous factor.
+    matrix : InformationMatrix, optional
+        Of these codes and factors, where it is known already; its bins are then the ones.
 
     Returns
     -------
     Measured
         ``each``: by factor.
     """
-    found, owned = _owned(codes, factors, own, bins, factor_bins)
+    found, owned = _owned(codes, factors, own, bins, factor_bins, matrix)
     if len(owned) < 2:
         raise DataError("The gap between factors needs at least two of them.")
-    left = _conditional_entropies(factors, len(codes), factor_bins)
+    left = _conditional_entropies(factors, len(codes), found.how["factor_bins"])
     parts = []
     for k, dim in enumerate(owned):
         others = _masked(found.value[dim], [k])
         rival = int(others.argmax())
         parts.append(_ratio(found.value[dim, k] - others[rival], left[k, rival]))
-    return _measured(parts, found, owned, bins, factor_bins)
+    return _measured(parts, found, owned)
 
 
 def _owned(
@@ -156,9 +165,10 @@ def _owned(
     own: Mapping[str, int] | None,
     bins: int,
     factor_bins: int,
+    matrix: InformationMatrix | None,
 ) -> tuple[InformationMatrix, list[int]]:
     """The matrix, and the dimension that each factor owns."""
-    found = information_matrix(
+    found = matrix or information_matrix(
         codes=codes, factors=factors, bins=bins, factor_bins=factor_bins, permutations=0
     )
     own = own or {}
@@ -193,10 +203,8 @@ def _ratio(gap: float, divisor: float) -> float:
     return float(gap / divisor) if divisor > 1e-9 else float("nan")
 
 
-def _measured(
-    parts: list[float], found: InformationMatrix, owned: list[int], bins: int, factor_bins: int
-) -> Measured:
+def _measured(parts: list[float], found: InformationMatrix, owned: list[int]) -> Measured:
     known = [part for part in parts if not np.isnan(part)]
     value = float(np.mean(known)) if known else float("nan")
-    how = {"bins": bins, "factor_bins": factor_bins, "own": dict(zip(found.names, owned))}
+    how = {**found.how, "own": dict(zip(found.names, owned))}
     return Measured(value, dict(zip(found.names, parts)), found.n, how)

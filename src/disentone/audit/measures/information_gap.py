@@ -8,6 +8,8 @@ bins. Information is the plug-in estimate: on independent variables it is about
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from disentone.audit.measures.inputs import BINS, Factors, chosen
@@ -24,6 +26,7 @@ def mig(
     bins: int = BINS,
     factor_bins: int = BINS,
     variant: str = "corrected",
+    matrix: InformationMatrix | None = None,
 ) -> Measured:
     """Mutual information gap: mean over factors of (I_first - I_second) / H(factor).
 
@@ -46,6 +49,9 @@ def mig(
         published with "SynTone": the gap is between *factors*, divided by the entropy of the
         binned *dimension* (equal width) and averaged over dimensions, so that a perfect code scores
         below 1 wherever a dimension has more bins than its factor has classes.
+    matrix : InformationMatrix, optional
+        Of these codes and factors, for "corrected", where it is known already; its bins are then
+        the ones.
 
     Returns
     -------
@@ -53,7 +59,8 @@ def mig(
         ``each``: by factor (by dimension for "syntone").
     """
     chosen(variant, ("corrected", "equal-width", "syntone"))
-    found = information_matrix(
+    found = matrix if variant == "corrected" else None
+    found = found or information_matrix(
         codes=codes,
         factors=factors,
         bins=bins,
@@ -61,7 +68,7 @@ def mig(
         equal_width=variant != "corrected",
         permutations=0,
     )
-    how = {"variant": variant, "bins": bins, "factor_bins": factor_bins}
+    how = {"variant": variant, **found.how}
     if variant == "syntone":
         spoken = found.code_entropies.mean(axis=1)
         scale = np.where(spoken > 0, spoken, 1.0)
@@ -79,6 +86,7 @@ def mig_sup(
     factor_bins: int = BINS,
     variant: str = "corrected",
     seed: int = 0,
+    matrix: InformationMatrix | None = None,
 ) -> Measured:
     """Supplement of the mutual information gap: how far a dimension tells one factor alone.
 
@@ -101,6 +109,8 @@ def mig_sup(
         "corrected": over the active ones, those that tell some factor above a permutation null.
     seed : int
         Of the null.
+    matrix : InformationMatrix, optional
+        Of these codes and factors, where it is known already; its bins are then the ones.
 
     Returns
     -------
@@ -108,19 +118,24 @@ def mig_sup(
         ``each``: by dimension; ``how["active"]``: the active dimensions.
     """
     chosen(variant, ("corrected", "paper"))
-    found = information_matrix(
+    found = matrix or information_matrix(
         codes=codes, factors=factors, bins=bins, factor_bins=factor_bins, seed=seed
     )
     gaps = _gap((found.value / found.entropies).T)
     counted = gaps[found.active] if variant == "corrected" else gaps
     value = float(counted.mean()) if counted.size else 0.0
-    how = {"variant": variant, "bins": bins, "factor_bins": factor_bins}
+    how: dict[str, Any] = {"variant": variant, **found.how}
     how["active"] = np.flatnonzero(found.active).tolist()
     return Measured(value, _by_dimension(gaps), found.n, how)
 
 
 def dcimig(
-    *, codes: np.ndarray, factors: Factors, bins: int = BINS, factor_bins: int = BINS
+    *,
+    codes: np.ndarray,
+    factors: Factors,
+    bins: int = BINS,
+    factor_bins: int = BINS,
+    matrix: InformationMatrix | None = None,
 ) -> Measured:
     """Information of factors in dimensions of their own: sum of the best gaps / sum of entropies.
 
@@ -138,20 +153,22 @@ def dcimig(
     factors : mapping of str to Factor or ndarray
     bins, factor_bins : int
         Quantile bins of a dimension, and of a continuous factor.
+    matrix : InformationMatrix, optional
+        Of these codes and factors, where it is known already; its bins are then the ones.
 
     Returns
     -------
     Measured
         ``each``: best gap of every factor over its entropy.
     """
-    found = information_matrix(
+    found = matrix or information_matrix(
         codes=codes, factors=factors, bins=bins, factor_bins=factor_bins, permutations=0
     )
     owner, gaps = found.value.argmax(axis=1), _gap(found.value.T)
     best = np.array([gaps[owner == k].max(initial=0.0) for k in range(len(found.names))])
     value = float(best.sum() / found.entropies.sum())
     each = dict(zip(found.names, (best / found.entropies).tolist()))
-    return Measured(value, each, found.n, {"bins": bins, "factor_bins": factor_bins})
+    return Measured(value, each, found.n, found.how)
 
 
 def jemmig(
@@ -161,6 +178,7 @@ def jemmig(
     bins: int = BINS,
     factor_bins: int = BINS,
     variant: str = "normalised",
+    matrix: InformationMatrix | None = None,
 ) -> Measured:
     """Joint entropy minus the mutual information gap: a gap that also sees what else is in there.
 
@@ -181,6 +199,8 @@ def jemmig(
         Quantile bins of a dimension, and of a continuous factor.
     variant : {"normalised", "nats"}
         "nats": the mean of J itself, where less is better.
+    matrix : InformationMatrix, optional
+        Of these codes and factors, where it is known already; its bins are then the ones.
 
     Returns
     -------
@@ -188,12 +208,14 @@ def jemmig(
         ``each``: by factor.
     """
     chosen(variant, ("normalised", "nats"))
-    found = information_matrix(
+    found = matrix or information_matrix(
         codes=codes, factors=factors, bins=bins, factor_bins=factor_bins, permutations=0
     )
     joint = _joint_entropy_of_best(found) - _gap(found.value)
-    parts = joint if variant == "nats" else 1 - joint / (np.log(bins) + found.entropies)
-    how = {"variant": variant, "bins": bins, "factor_bins": factor_bins}
+    parts = (
+        joint if variant == "nats" else 1 - joint / (np.log(found.how["bins"]) + found.entropies)
+    )
+    how = {"variant": variant, **found.how}
     return Measured(float(parts.mean()), dict(zip(found.names, parts.tolist())), found.n, how)
 
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from disentone.audit.measures.inputs import Factors, chosen, columns, table, z_scored
 from disentone.audit.measures.measured import Measured
+from disentone.audit.redrawing import redrawn
 from disentone.errors import DataError
 
 __all__ = ["Pairs", "agreeing_pairs", "changed_pairs", "z_diff", "z_max_variance", "z_min_variance"]
@@ -32,6 +33,7 @@ def z_diff(
     factor: np.ndarray,
     batch: int = 16,
     variant: str = "corrected",
+    replicates: int = 0,
     seed: int = 0,
 ) -> Measured:
     """Z-diff score of beta-VAE: tell the shared factor from the mean absolute difference of codes.
@@ -55,6 +57,8 @@ def z_diff(
         Pairs of a batch.
     variant : {"corrected", "paper"}
         "paper": accuracy as it is.
+    replicates : int
+        Bootstrap samples of the measured batches, for ``draws``.
     seed : int
         Of the batches.
 
@@ -73,7 +77,7 @@ def z_diff(
         model = LogisticRegression(max_iter=1000, C=10.0).fit(z_scored(fit, fit=fit), labels)
         return model.predict(z_scored(new, fit=fit))
 
-    return _scored(differences, factor, answer, batch, variant, seed)
+    return _scored(differences, factor, answer, batch, variant, replicates, seed)
 
 
 def z_min_variance(
@@ -83,6 +87,7 @@ def z_min_variance(
     factor: np.ndarray,
     batch: int = 16,
     variant: str = "corrected",
+    replicates: int = 0,
     seed: int = 0,
 ) -> Measured:
     """Z-min variance score of FactorVAE: tell the shared factor from the dimension that rests most.
@@ -105,6 +110,8 @@ def z_min_variance(
         Pairs of a batch.
     variant : {"corrected", "paper"}
         "paper": accuracy as it is.
+    replicates : int
+        Bootstrap samples of the measured batches, for ``draws``.
     seed : int
         Of the batches.
 
@@ -113,7 +120,7 @@ def z_min_variance(
     Measured
         ``each``: by factor; ``n``: batches measured.
     """
-    return _by_variance(first, second, factor, batch, variant, seed, np.argmin)
+    return _by_variance(first, second, factor, batch, variant, replicates, seed, np.argmin)
 
 
 def z_max_variance(
@@ -123,6 +130,7 @@ def z_max_variance(
     factor: np.ndarray,
     batch: int = 16,
     variant: str = "corrected",
+    replicates: int = 0,
     seed: int = 0,
 ) -> Measured:
     """Z-max variance score: tell the one changed factor from the dimension that varies most.
@@ -145,6 +153,8 @@ def z_max_variance(
         Pairs of a batch.
     variant : {"corrected", "paper"}
         "paper": accuracy as it is.
+    replicates : int
+        Bootstrap samples of the measured batches, for ``draws``.
     seed : int
         Of the batches.
 
@@ -153,7 +163,7 @@ def z_max_variance(
     Measured
         ``each``: by factor; ``n``: batches measured.
     """
-    return _by_variance(first, second, factor, batch, variant, seed, np.argmax)
+    return _by_variance(first, second, factor, batch, variant, replicates, seed, np.argmax)
 
 
 def agreeing_pairs(
@@ -257,6 +267,7 @@ def _by_variance(
     factor: np.ndarray,
     batch: int,
     variant: str,
+    replicates: int,
     seed: int,
     extreme: Callable[..., np.ndarray],
 ) -> Measured:
@@ -272,7 +283,7 @@ def _by_variance(
         np.add.at(votes, (extreme(fit, axis=1), index), 1)
         return classes[votes.argmax(axis=1)][extreme(new, axis=1)]
 
-    return _scored(variances, factor, answer, batch, variant, seed)
+    return _scored(variances, factor, answer, batch, variant, replicates, seed)
 
 
 def _scored(
@@ -281,6 +292,7 @@ def _scored(
     answer: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray],
     batch: int,
     variant: str,
+    replicates: int,
     seed: int,
 ) -> Measured:
     chosen(variant, ("corrected", "paper"))
@@ -292,7 +304,20 @@ def _scored(
     each = {str(name): float(right[labels == name].mean()) for name in np.unique(labels)}
     how = {"variant": variant, "batch": batch, "train": len(before), "test": len(labels)}
     how["chance"] = 0.0 if variant == "corrected" else chance
-    return Measured(float(np.mean(list(each.values()))), each, len(labels), how)
+    draws = _draws(right, labels, replicates, seed) if replicates else {}
+    return Measured(float(np.mean(list(each.values()))), each, len(labels), how, draws)
+
+
+def _draws(
+    right: np.ndarray, labels: np.ndarray, replicates: int, seed: int
+) -> dict[str, np.ndarray]:
+    """Scores of batches drawn anew, factor by factor, and their mean."""
+    parts = {}
+    for index, name in enumerate(np.unique(labels)):
+        mine = right[labels == name]
+        weights = redrawn(len(mine), replicates=replicates, seed=seed + index)
+        parts[str(name)] = weights @ mine / len(mine)
+    return {"": np.mean(list(parts.values()), axis=0)} | parts
 
 
 def _batches(

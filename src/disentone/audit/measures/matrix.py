@@ -7,7 +7,9 @@ its null does.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -39,6 +41,8 @@ class InformationMatrix:
         Of the factors.
     n : int
         Clips of the factor with the most known values.
+    how : mapping of str to object
+        ``"bins"`` and ``"factor_bins"``.
     """
 
     value: np.ndarray
@@ -48,6 +52,7 @@ class InformationMatrix:
     code_entropies: np.ndarray
     names: tuple[str, ...]
     n: int
+    how: Mapping[str, Any]
 
     @property
     def excess(self) -> np.ndarray:
@@ -110,6 +115,7 @@ def information_matrix(
         np.array(spoken).T,
         tuple(column.name for column in found),
         max(counts),
+        {"bins": bins, "factor_bins": factor_bins},
     )
 
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 __all__ = ["Measured"]
 
 
@@ -23,12 +25,16 @@ class Measured:
         Clips (or pairs, batches, runs) that the value was measured on.
     how : mapping of str to object
         Variant, bins, predictor, split: whatever decides the number.
+    draws : mapping of str to ndarray, shape (replicates,)
+        The value (under ``""``) and the parts (under their names) for clips drawn anew, where
+        that was asked for: held-out clips, what was fitted staying as it is.
     """
 
     value: float
     each: Mapping[str, float]
     n: int
     how: Mapping[str, Any] = field(default_factory=dict)
+    draws: Mapping[str, np.ndarray] = field(default_factory=dict, compare=False)
 
     def __float__(self) -> float:
         """Give the value."""

@@ -20,8 +20,9 @@ from disentone.audit.measures.inputs import (
     table,
     z_scored,
 )
-from disentone.audit.measures.matrix import information_matrix
+from disentone.audit.measures.matrix import InformationMatrix, information_matrix
 from disentone.audit.measures.measured import Measured
+from disentone.audit.redrawing import redrawn
 from disentone.errors import DataError
 
 __all__ = ["explicitness", "modularity"]
@@ -35,6 +36,7 @@ def modularity(
     factor_bins: int = BINS,
     variant: str = "corrected",
     seed: int = 0,
+    matrix: InformationMatrix | None = None,
 ) -> Measured:
     """Modularity: mean over dimensions of 1 - sum of I^2 off the best / (I_best^2 (factors - 1)).
 
@@ -58,6 +60,8 @@ def modularity(
         a perfect code down.
     seed : int
         Of the null.
+    matrix : InformationMatrix, optional
+        Of these codes and factors, where it is known already; its bins are then the ones.
 
     Returns
     -------
@@ -65,7 +69,7 @@ def modularity(
         ``each``: by dimension that counts; ``how["active"]``: the active dimensions.
     """
     chosen(variant, ("corrected", "paper"))
-    found = information_matrix(
+    found = matrix or information_matrix(
         codes=codes, factors=factors, bins=bins, factor_bins=factor_bins, seed=seed
     )
     if len(found.names) < 2:
@@ -76,7 +80,7 @@ def modularity(
     best = told[counted].max(axis=1)
     rest = (told[counted] ** 2).sum(axis=1) - best**2
     parts = 1 - rest / (np.maximum(best, 1e-12) ** 2 * (len(found.names) - 1))
-    how = {"variant": variant, "bins": bins, "factor_bins": factor_bins}
+    how: dict[str, Any] = {"variant": variant, **found.how}
     how["active"] = np.flatnonzero(found.active).tolist()
     each = {str(dim): part for dim, part in zip(counted, parts.tolist())}
     return Measured(float(parts.mean()) if len(parts) else 0.0, each, found.n, how)
@@ -90,6 +94,8 @@ def explicitness(
     factor_bins: int = 5,
     variant: str = "corrected",
     limit: int | None = 10_000,
+    replicates: int = 0,
+    groups: np.ndarray | None = None,
     seed: int = 0,
 ) -> Measured:
     """Explicitness: how well a line through all dimensions parts every class from the rest.
@@ -116,6 +122,10 @@ def explicitness(
         "raw": the mean AUC, where chance is 1/2.
     limit : int, optional
         At most so many clips to fit on and as many to measure on, drawn by the seed.
+    replicates : int
+        Bootstrap samples of the held-out clips, for ``draws``.
+    groups : ndarray, shape (clips,), optional
+        The recording of every clip: held-out clips of one are drawn together.
     seed : int
 
     Returns
@@ -128,27 +138,58 @@ def explicitness(
     found = columns(factors, clips=len(codes))
     train, rest = held_out(clips=len(codes), test=test, limit=limit, seed=seed)
     codes = z_scored(codes, fit=codes[train])
-    each = {}
+    kept = None if groups is None else np.asarray(groups)[rest]
+    weights = np.ones((1, len(rest)))
+    if replicates:
+        drawn = redrawn(len(rest), groups=kept, replicates=replicates, seed=seed)
+        weights = np.concatenate([weights, drawn])  # the first are the clips themselves
+    areas = {}
     for column in found:
-        labels = column.classes(factor_bins)
-        area = _area(codes, labels, train[labels[train] >= 0], rest[labels[rest] >= 0])
-        each[column.name] = area if variant == "raw" else 2 * area - 1
-    values = [value for value in each.values() if not np.isnan(value)]
+        area = _areas(codes, column.classes(factor_bins), train, rest, weights)
+        areas[column.name] = area if variant == "raw" else 2 * area - 1
+    each = {name: float(area[0]) for name, area in areas.items()}
+    means = _mean_of_known(list(areas.values()))
     how: dict[str, Any] = {"variant": variant, "predictor": "logistic regression"}
     how |= {"factor_bins": factor_bins, "train": len(train), "test": len(rest)}
-    return Measured(float(np.mean(values)) if values else np.nan, each, len(rest), how)
+    draws = {name: area[1:] for name, area in ({"": means} | areas).items()} if replicates else {}
+    return Measured(float(means[0]), each, len(rest), how, draws)
 
 
-def _area(codes: np.ndarray, labels: np.ndarray, train: np.ndarray, rest: np.ndarray) -> float:
-    """Mean held-out AUC over classes, each against the rest; NaN where no class can be measured."""
+def _areas(
+    codes: np.ndarray, labels: np.ndarray, train: np.ndarray, rest: np.ndarray, weights: np.ndarray
+) -> np.ndarray:
+    """Mean held-out AUC over classes, each against the rest, for every row of weights (rows,).
+
+    NaN where no class can be measured.
+    """
     from sklearn.linear_model import LogisticRegression
-    from sklearn.metrics import roc_auc_score
 
+    train, known = train[labels[train] >= 0], labels[rest] >= 0
+    rest, weights = rest[known], weights[:, known]
     areas = []
     for label in np.intersect1d(labels[train], labels[rest]):
         own, new = labels[train] == label, labels[rest] == label
         if own.all() or new.all():
             continue
         model = LogisticRegression(max_iter=1000).fit(codes[train], own)
-        areas.append(roc_auc_score(new, model.decision_function(codes[rest])))
-    return float(np.mean(areas)) if areas else float("nan")
+        areas.append(_weighted_area(model.decision_function(codes[rest]), new, weights))
+    return _mean_of_known(areas) if areas else np.full(len(weights), np.nan)
+
+
+def _weighted_area(told: np.ndarray, true: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Area under the ROC curve, for every row of weights; equal answers count half."""
+    order = np.argsort(told, kind="stable")
+    starts = np.flatnonzero(np.append(True, np.diff(told[order]) != 0))
+    hits = np.add.reduceat((weights * true)[:, order], starts, axis=1)
+    misses = np.add.reduceat((weights * ~true)[:, order], starts, axis=1)
+    below = np.cumsum(misses, axis=1) - misses / 2
+    pairs = hits.sum(axis=1) * misses.sum(axis=1)
+    return np.where(pairs > 0, (hits * below).sum(axis=1) / np.maximum(pairs, 1.0), np.nan)
+
+
+def _mean_of_known(values: list[np.ndarray]) -> np.ndarray:
+    """Mean down the rows of what is not NaN; NaN where nothing is known."""
+    stacked = np.array(values)
+    known = ~np.isnan(stacked)
+    total = np.where(known, stacked, 0.0).sum(axis=0)
+    return np.where(known.any(axis=0), total / np.maximum(known.sum(axis=0), 1), np.nan)

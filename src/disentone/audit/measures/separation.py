@@ -68,26 +68,47 @@ def sap(
     codes = np.asfortranarray(table(codes))  # dimensions are read one by one
     found = columns(factors, clips=len(codes))
     train, rest = held_out(clips=len(codes), test=test, seed=seed)
-    each = {}
+    each: dict[str, float] = {}
+    cells: Cells = {}
     for column in found:
         fit, new = known_rows(column, train=train, rest=rest)
-        scores = np.sort(_scores(codes, column, fit, new, bins, variant))
+        scores = np.sort(_scores(codes, column, fit, new, bins, variant, cells))
         each[column.name] = float(scores[-1] - (scores[-2] if len(scores) > 1 else 0.0))
     how = {"variant": variant, "predictor": "line, or thresholds at quantiles", "bins": bins}
     how |= {"train": len(train), "test": len(rest)}
     return Measured(float(np.mean(list(each.values()))), each, len(rest), how)
 
 
+Cells = dict[tuple[bytes, bytes], list[tuple[np.ndarray, np.ndarray]]]
+
+
 def _scores(
-    codes: np.ndarray, column: Column, train: np.ndarray, rest: np.ndarray, bins: int, variant: str
+    codes: np.ndarray,
+    column: Column,
+    train: np.ndarray,
+    rest: np.ndarray,
+    bins: int,
+    variant: str,
+    cells: Cells,
 ) -> list[float]:
     """Held-out score of every dimension."""
     if column.numeric:
         true, new = column.values[train], column.values[rest]
         return [_line(dim[train], true, dim[rest], new) for dim in codes.T]
     labels = column.classes()
-    scaled = variant == "corrected"
-    return [_thresholds(dim, labels, train, rest, bins, scaled) for dim in codes.T]
+    classes = np.intersect1d(labels[train], labels[rest])
+    if len(classes) < 2:
+        raise DataError("A factor has fewer than two classes that both parts of the split have.")
+    train, rest = (rows[np.isin(labels[rows], classes)] for rows in (train, rest))
+    before, true = (np.searchsorted(classes, labels[rows]) for rows in (train, rest))
+    chance = 1 / len(classes)
+    key = (train.tobytes(), rest.tobytes())
+    if key not in cells:  # most factors are known of the same clips
+        cells[key] = [_cells(dim[train], dim[rest], bins) for dim in codes.T]
+    accuracies = [_thresholds(fit, before, new, true, bins) for fit, new in cells[key]]
+    if variant == "corrected":
+        return [max(0.0, (accuracy - chance) / (1 - chance)) for accuracy in accuracies]
+    return accuracies
 
 
 def _line(inputs: np.ndarray, values: np.ndarray, new: np.ndarray, true: np.ndarray) -> float:
@@ -100,25 +121,21 @@ def _line(inputs: np.ndarray, values: np.ndarray, new: np.ndarray, true: np.ndar
     return max(0.0, 1 - float(error / spread)) if spread > 0 else 0.0
 
 
+def _cells(inputs: np.ndarray, new: np.ndarray, bins: int) -> tuple[np.ndarray, np.ndarray]:
+    """Bins of the clips to fit on and to measure on, by quantiles of the former."""
+    edges = np.unique(np.quantile(inputs, np.arange(1, bins) / bins, method="higher"))
+    kind = np.uint8 if bins <= 256 else np.int64
+    one, two = (np.searchsorted(edges, values, side="right") for values in (inputs, new))
+    return one.astype(kind), two.astype(kind)
+
+
 def _thresholds(
-    dim: np.ndarray,
-    labels: np.ndarray,
-    train: np.ndarray,
-    rest: np.ndarray,
-    bins: int,
-    scaled: bool,
+    cells: np.ndarray, labels: np.ndarray, new: np.ndarray, true: np.ndarray, bins: int
 ) -> float:
     """Held-out balanced accuracy of the class that each bin of a dimension stands for."""
-    classes = np.intersect1d(labels[train], labels[rest])
-    if len(classes) < 2:
-        raise DataError("A factor has fewer than two classes that both parts of the split have.")
-    train, rest = (rows[np.isin(labels[rows], classes)] for rows in (train, rest))
-    edges = np.unique(np.quantile(dim[train], np.arange(1, bins) / bins, method="higher"))
-    cell = np.searchsorted(edges, dim, side="right")
-    counts = np.zeros((bins, len(classes)))
-    np.add.at(counts, (cell[train], np.searchsorted(classes, labels[train])), 1)
-    told = classes[(counts / counts.sum(axis=0)).argmax(axis=1)][cell[rest]]
-    right = told == labels[rest]
-    accuracy = float(np.mean([right[labels[rest] == c].mean() for c in classes]))
-    chance = 1 / len(classes)
-    return max(0.0, (accuracy - chance) / (1 - chance)) if scaled else accuracy
+    classes = int(labels.max()) + 1
+    joint = cells.astype(np.int64) * classes + labels
+    counts = np.bincount(joint, minlength=bins * classes).reshape(bins, classes)
+    told = (counts / counts.sum(axis=0)).argmax(axis=1)[new]
+    right = np.bincount(true[told == true], minlength=classes)
+    return float(np.mean(right / np.bincount(true, minlength=classes)))

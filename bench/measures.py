@@ -1,0 +1,161 @@
+"""An audit with every measure of 100,000 items x 128 dimensions and 6 factors, beside its limits.
+
+The limits are 3 minutes and 4 GiB, on 2 cores. The matrix of information, on which eight measures
+rest, is held to scikit-learn's mutual_info_score, pair by pair, and must give the same numbers.
+Memory is the proportional share of this process and those it started, looked at twice a second.
+
+    python bench/measures.py                     # about three minutes
+    python bench/measures.py --items 20000       # something to try
+"""
+
+import argparse
+import os
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+from sklearn.metrics import mutual_info_score
+
+from disentone.audit import audit, mutual_information, quantile_codes
+from disentone.audit.families import FAMILIES, measured
+from disentone.audit.measuring import MEASURES, studies
+from disentone.audit.plan import make_plan
+from disentone.clips import random_split
+from disentone.facets import Facets
+from disentone.factors import Factor
+from timing import publish, record, seconds
+
+DIMS = 128
+GIB = 2**30
+FACETS = Facets({"one": 64, "two": 64})
+
+
+def made_up(items):
+    """Six factors, of all kinds but labels, each told by some dimensions with noise."""
+    rng = np.random.default_rng(0)
+    names = {"instrument": 24, "room": 6, "player": 12}
+    classes = {name: rng.integers(count, size=items) for name, count in names.items()}
+    factors = {n: Factor("n", "categorical", v, tuple("abcdefghijklmnopqrstuvwxyz"[: names[n]]))
+               for n, v in classes.items()}  # fmt: skip
+    pitch = rng.integers(36, 84, size=items)
+    factors["pitch"] = Factor.continuous("pitch", pitch, kind="ordinal")
+    for name in ("brightness", "loudness"):
+        factors[name] = Factor.continuous(name, rng.normal(size=items))
+    told = [rng.normal(size=(names[n], 8))[v] for n, v in classes.items()]
+    numbers = np.c_[pitch / 14, factors["brightness"].values, factors["loudness"].values]
+    told.append(numbers @ rng.normal(size=(3, 24)))
+    codes = np.concatenate(told, axis=1)
+    codes = np.c_[codes, np.zeros((items, DIMS - codes.shape[1]))]
+    return (codes + 0.5 * rng.normal(size=codes.shape)).astype(np.float32), factors
+
+
+class Peak(threading.Thread):
+    """Most memory of this process and its children while it lives."""
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.most, self.ended = 0, threading.Event()
+
+    def run(self):
+        while not self.ended.wait(0.5):
+            self.most = max(self.most, sum(map(_share, _family(os.getpid()))))
+
+
+def _family(parent):
+    """A process and those below it."""
+    tasks = Path(f"/proc/{parent}/task").glob("*/children")
+    children = [child for file in tasks for child in file.read_text().split()]
+    return [parent, *(one for child in children for one in _family(int(child)))]
+
+
+def _share(process):
+    try:
+        lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
+    except OSError:  # it has ended
+        return 0
+    return next((1024 * int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0)
+
+
+def whole(codes, factors, split, jobs):
+    """Seconds and memory of an audit with everything."""
+    peak = Peak()
+    peak.start()
+    began = time.perf_counter()
+    card = audit(
+        codes,
+        facets=FACETS,
+        factors=factors,
+        split=split,
+        whole=True,
+        measures=["all"],
+        beside={"again": codes[:, ::-1]},
+        seeds=1,
+        train_limit=10_000,
+        jobs=jobs,
+    )
+    took = time.perf_counter() - began
+    peak.ended.set()
+    missing = set(MEASURES) - {r["measure"] for r in card.records}
+    if missing or card.notes:
+        raise SystemExit(f"Not measured: {missing} {card.notes}")
+    return took, peak.most
+
+
+def families(codes, factors, split):
+    """Seconds of every family, one after the other in this process."""
+    plan = make_plan(codes, facets=FACETS, factors=factors, split=split, owns={}, baselines={},
+                     classes={}, groups=None, whole=True, seeds=range(1), limit=None)  # fmt: skip
+    beside = {"again": codes[:, ::-1]}
+    asked, _ = studies(plan, names=frozenset(MEASURES), variants=(), beside=beside, seed=0)
+    for family, study in asked:
+        began = time.perf_counter()
+        found = measured(family, study)
+        said = found if isinstance(found, str) else ", ".join(FAMILIES[family][0])
+        print(f"{family:14s} {time.perf_counter() - began:7.1f} s  {said}", flush=True)
+
+
+def matrix(codes, factors):
+    """Our matrix of information and scikit-learn's, of the same bins."""
+    binned = np.asfortranarray(quantile_codes(codes[:, :8]))
+    labels = {n: f.values.astype(int) for n, f in factors.items() if f.kind == "categorical"}
+
+    def ours():
+        return np.array([mutual_information(codes=binned, labels=x) for x in labels.values()])
+
+    def theirs():
+        return np.array([[mutual_info_score(x, c) for c in binned.T] for x in labels.values()])
+
+    error = abs(ours() - theirs()).max()
+    print(f"largest difference from scikit-learn: {error:.1g} nats")
+    if error > 1e-9:
+        raise SystemExit("The informations differ.")
+    return seconds(ours, repeats=3), seconds(theirs, repeats=3)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--items", type=int, default=100_000)
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--families", action="store_true", help="time them one by one, and end")
+    words = parser.parse_args()
+    codes, factors = made_up(words.items)
+    split = random_split(words.items, seed=0)
+    if words.families:
+        families(codes, factors, split)
+        return
+    took, most = whole(codes, factors, split, words.jobs)
+    size = f"{words.items:,} x {DIMS}"
+    mine, peers = matrix(codes, factors)
+    publish(
+        "measures",
+        [
+            record(f"audit, all measures, {size}", took, "s", "limit", 180.0),
+            record(f"its memory, {words.jobs} processes", most / GIB, "GiB", "limit", 4.0),
+            record("information, 8 dims x 3 factors", mine, "s", "scikit-learn", peers),
+        ],
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,207 @@
+"""Factors of items that are known by a table alone: one row an item, in order or by a key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from disentone.datasets.columns import factor_from_column
+from disentone.datasets.splits import make_splits
+from disentone.datasets.tables import PATHS, RECORDINGS, recordings_of, table_columns
+from disentone.errors import DataError, closest
+from disentone.factors import Factor, FactorKind
+
+__all__ = ["Labelled", "label_items", "read_labels"]
+
+PLACES = ("start", "duration", "seconds")  # where a clip is cut from its file is no factor
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Items and what is known of them.
+
+    Parameters
+    ----------
+    factors : dict of str to Factor
+    split : ndarray of str, shape (items,)
+        ``"train"``, ``"valid"`` or ``"test"``.
+    made : bool
+        Whether the split was made here, and no model can have been trained by it.
+    recordings, ids : ndarray of str, shape (items,)
+    rows : ndarray of int, shape (items,)
+        Rows of the embeddings that these are.
+    notes : list of str
+        What was guessed and decided, one sentence each.
+    """
+
+    factors: dict[str, Factor]
+    split: np.ndarray
+    made: bool
+    recordings: np.ndarray
+    ids: np.ndarray
+    rows: np.ndarray
+    notes: list[str]
+
+
+def read_labels(
+    path: str | Path, *, items: int, own: Mapping[str, np.ndarray], key: str | None = None
+) -> tuple[dict[str, list[Any]], np.ndarray, list[str]]:
+    """Read a table of factors, and find the rows of embeddings that its rows are about.
+
+    Where the embeddings name their rows, in ``key`` or in a column of paths that the table has as
+    well, rows are matched by these names, or by file names where paths differ; else by order.
+
+    Parameters
+    ----------
+    path : path
+        ``.csv``, ``.tsv``, ``.jsonl`` or ``.parquet``.
+    items : int
+        Rows of the embeddings.
+    own : mapping of str to ndarray, shape (items,)
+        Columns that go with the embeddings.
+    key : str, optional
+
+    Returns
+    -------
+    columns : dict of str to list
+        Of the matched rows.
+    rows : ndarray of int
+        Their rows of the embeddings, increasing.
+    notes : list of str
+
+    Raises
+    ------
+    DataError
+        If the table cannot be read, or does not fit.
+    """
+    columns, skipped, _ = table_columns(Path(path))
+    if skipped:
+        raise DataError(f"{skipped[0].path} of '{path}' cannot be used: {skipped[0].reason}")
+    length = len(next(iter(columns.values()), []))
+    name = _key(path, columns, own, key)
+    if name is None:
+        if length != items:
+            raise DataError(
+                f"'{path}' has {length} rows for {items} embeddings: give as many, in the same "
+                "order, or name the rows of both in a column (--key)."
+            )
+        return columns, np.arange(items), []
+    table_row = _positions(columns[name[1]])
+    names = [str(value) for value in own[name[0]]]
+    places = [table_row.get(text) for text in names]
+    if not any(place is not None for place in places):  # other folders, same files
+        table_row = _positions([_file(value) for value in columns[name[1]]])
+        places = [table_row.get(_file(text)) for text in names]
+    rows = np.array([row for row, place in enumerate(places) if place is not None], dtype=int)
+    if not len(rows):
+        raise DataError(
+            f"No row of '{path}' is about an embedding: its {name[1]} is such as "
+            f"'{columns[name[1]][0]}', that of the embeddings such as '{names[0]}'."
+        )
+    order = [places[row] for row in rows]
+    found = {column: [values[place] for place in order] for column, values in columns.items()}
+    without = items - len(rows)
+    notes = [f"{len(rows)} of {items} embeddings are matched by '{name[1]}'."]
+    notes += [f"{without} have no row in '{path}' and are left out."] if without else []
+    return found, rows, notes
+
+
+def label_items(
+    columns: Mapping[str, Sequence[Any]],
+    rows: np.ndarray,
+    *,
+    kinds: Mapping[str, FactorKind],
+    names: Sequence[str] = (),
+    split: str = "given",
+    group: str | None = None,
+    key: str | None = None,
+    seed: int = 0,
+) -> Labelled:
+    """Make factors, split and recordings of the columns of a table.
+
+    Parameters
+    ----------
+    columns : mapping of str to sequence
+    rows : ndarray of int
+        Rows of the embeddings that they are about.
+    kinds : mapping of str to kind
+        Of factors; others are guessed.
+    names : sequence of str
+        The factors to use; all by default.
+    split : str
+        See :func:`~disentone.datasets.splits.make_splits`.
+    group : str, optional
+        The column whose values splits must not share, and whose rows are not independent: by
+        default ``source_id``, ``recording`` or a path that occurs twice.
+    key : str, optional
+        The column that names the items.
+    seed : int
+
+    Returns
+    -------
+    Labelled
+    """
+    left = {name: list(values) for name, values in columns.items() if name not in PLACES}
+    for name in (*kinds, *names, *([group] if group else [])):
+        if name not in left:
+            raise DataError(f"There is no column '{name}'{closest(name, left)}")
+    given = _taken(left, ("split",))
+    named = key or next((n for n in left if n.strip().lower() in PATHS), None)
+    paths = left.pop(named, None) if named else None
+    ids = np.array([str(p) for p in paths] if paths else [str(row) for row in rows])
+    grouped = left[group] if group else _taken(left, RECORDINGS)
+    recordings = recordings_of(grouped, ids.tolist())
+    factors, guesses, notes = {}, [], []
+    for name, values in left.items():
+        if names and name not in names:
+            continue
+        count = len(set(recordings))
+        factor, remark = factor_from_column(name, values, kind=kinds.get(name), recordings=count)
+        if factor is None:
+            notes.append(f"Column '{name}' is no factor: {remark}.")
+            continue
+        factors[name] = factor
+        guesses += [remark] if remark else []
+    notes = ([f"Guessed: {', '.join(guesses)}."] if guesses else []) + notes
+    where, more = make_splits(given, recordings, factors, how=split, seed=seed)
+    made = given is None or split != "given"
+    unique = len(set(ids)) == len(ids)
+    ids = ids if unique else np.array([f"{name} #{row}" for name, row in zip(ids, rows)])
+    return Labelled(factors, where, made, recordings, ids, rows, notes + more)
+
+
+def _key(
+    path: str | Path,
+    columns: Mapping[str, Any],
+    own: Mapping[str, np.ndarray],
+    key: str | None,
+) -> tuple[str, str] | None:
+    """Columns of the embeddings and of the table that name their rows; None to go by order."""
+    if key is None:
+        mine = next((name for name in own if name.strip().lower() in PATHS), None)
+        theirs = next((name for name in columns if name.strip().lower() in PATHS), None)
+        return (mine, theirs) if mine and theirs else None
+    for where, names in ((f"'{path}'", columns), ("What goes with the embeddings", own)):
+        if key not in names:
+            raise DataError(f"{where} has no column '{key}'{closest(key, names)}")
+    return key, key
+
+
+def _positions(values: Sequence[Any]) -> dict[str, int]:
+    """Where each name is; a name that occurs twice tells nothing and is left out."""
+    texts = np.array([str(value) for value in values])
+    names, first, counts = np.unique(texts, return_index=True, return_counts=True)
+    return dict(zip(names[counts == 1].tolist(), first[counts == 1].tolist()))
+
+
+def _file(value: Any) -> str:
+    return PurePosixPath(str(value)).name
+
+
+def _taken(columns: dict[str, list[Any]], names: Sequence[str]) -> list[Any] | None:
+    found = [name for name in columns if name.strip().lower() in names]
+    return columns.pop(found[0]) if found else None

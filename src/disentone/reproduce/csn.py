@@ -1,0 +1,255 @@
+"""CSN: Tables 1 and 2 and Fig. 2, on MSD and Dim-sim where the user has them, else on music."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from disentone.audit import facet_subsets
+from disentone.audit.card import ALL
+from disentone.datasets.config import CollectionConfig
+from disentone.datasets.dimsim import is_dimsim, read_any_triplets
+from disentone.datasets.triplets import GivenTriplets
+from disentone.errors import DataError
+from disentone.files import write_json
+from disentone.judging import judge
+from disentone.recipes import load_recipe
+from disentone.report import Figure
+from disentone.report.radar import radar
+from disentone.reproduce.cells import Cell, Row, Score, Study, at_path
+from disentone.systems import Songs, System, statistics_system, system_of_run, wanted_songs
+
+__all__ = ["study"]
+
+PAPER = (
+    "Ribecky, Abeßer and Lukashevich, “Multi-Input Architecture and Disentangled Representation "
+    "Learning for Multi-Dimensional Modeling of Music Similarity” (2021)"
+)
+MUSIC = Path("..") / "shared" / "data" / "music"
+TABLE_1 = "Table 1: model configurations"
+TABLE_2 = "Table 2: subsets of facets"
+DIAGONAL = "Facets by dimension: triplets in order"
+FOUND = "Facets by dimension: mean average precision of retrieval"
+SCORE = "triplet score"
+DIMENSIONS = ("genre", "mood", "instrument", "era", "tempo", "key")
+MAIN = "6 dimensions, multi-input, 384"
+UNTRAINED, STATISTICS = "untrained", "statistics"
+TOP = 6  # subsets in Table 2
+
+CONFIGURATIONS = {  # of Table 1: dimensions, inputs, size of a facet, the paper's score
+    "4 dimensions, mel, 256 (baseline)": (4, "csn-music-mel", 64, 0.8192),
+    "4 dimensions, multi-input, 256": (4, "csn-music", 64, 0.8286),
+    "6 dimensions, mel, 258": (6, "csn-music-mel", 43, 0.7934),
+    "6 dimensions, mel, 384": (6, "csn-music-mel", 64, 0.8169),
+    MAIN: (6, "csn-music", 64, 0.8380),
+}
+SUBSETS = {  # of Table 2
+    "genre mood instrument era tempo key": 0.8380,
+    "genre mood instrument era key": 0.8286,
+    "genre instrument era tempo": 0.8286,
+    "genre mood instrument era tempo": 0.8263,
+    "genre mood era tempo key": 0.8263,
+    "genre mood instrument era": 0.8263,
+    "genre": 0.7535,
+    "mood": 0.7535,
+    "instrument": 0.6901,
+    "era": 0.7559,
+    "tempo": 0.5798,
+    "key": 0.6362,
+}
+PUBLISHED = {frozenset(names.split()): score for names, score in SUBSETS.items()}
+WITH_PAPER = (  # its training and its width, for who has its data
+    "model.encoder.width=1",
+    "training.learning_rate=1.0e-5",
+    "training.plateau=10",
+    "training.reduce=5",
+    "training.least_rate=1.0e-10",
+    "training.epochs=200",
+    "training.patience=30",
+)
+
+
+def study(data: str | None) -> Study:
+    """Give the study on the user's MSD and Dim-sim, or on any table of music with triplets.
+
+    Parameters
+    ----------
+    data : str, optional
+        A folder with Last.fm's tags, Dim-sim's CSV and the audio of both (see
+        :mod:`disentone.datasets.msd` and :mod:`disentone.datasets.dimsim`); or one with a
+        ``clips.csv``, which has the six dimensions as columns, and a ``triplets.csv`` of test
+        clips. By default ``shared/data/music``.
+
+    Raises
+    ------
+    DataError
+        If there is no data, or no triplets with it.
+    """
+    place = Path(data) if data is not None else MUSIC
+    if not place.exists():
+        raise DataError(
+            f"'{place}' does not exist: give --data, a folder with MSD's tags, Dim-sim and audio, "
+            "or one with a clips.csv and a triplets.csv."
+        )
+    protocol = _Protocol(place)
+    where = (
+        "on the Million Song Dataset and Dim-sim, the paper's protocol but for the estimators of "
+        "tempo and key, which are ours."
+        if protocol.is_msd
+        else f"its tables on {place.name} and its triplets.csv, which is derived from labels: not "
+        "MSD, not Dim-sim, and no human judgements; the networks are of a size for a CPU."
+    )
+    return Study(
+        source=f"{PAPER}, {where} The paper also has OpenL3 at 0.7958: disentone triplets scores "
+        "any embedding beside these.",
+        cells=protocol.cells,
+        scores=protocol.scores,
+        figures=figures,
+        arranged=arranged,
+        quick=("training.epochs=1",),
+        title=" on MSD and Dim-sim" if protocol.is_msd else f" on {place.name}, not Dim-sim",
+    )
+
+
+class _Protocol:
+    """What is trained on, and on which triplets runs are scored; both are opened once."""
+
+    def __init__(self, place: Path) -> None:
+        self.place = place
+        self.root = place if place.is_dir() else place.parent
+        csvs = sorted(self.root.rglob("*.csv")) if place.is_dir() else []
+        dimsim = next((file for file in csvs if is_dimsim(file)), None)
+        tags = ("lastfm_tags.db", "lastfm_train", "lastfm_subset")
+        self.is_msd = dimsim is not None and any((self.root / name).exists() for name in tags)
+        self.triplets = dimsim if self.is_msd and dimsim else self.root / "triplets.csv"
+        if not self.triplets.is_file():
+            raise DataError(
+                f"There is no '{self.triplets}': a table with the columns anchor, positive, "
+                "negative and dimensions is needed to score what was learnt."
+            )
+
+    @cached_property
+    def given(self) -> GivenTriplets:
+        return read_any_triplets(self.triplets)
+
+    @cached_property
+    def songs(self) -> Songs:
+        if self.is_msd:
+            config = CollectionConfig(path=str(self.place), dataset="dim-sim")
+        else:
+            recipe = load_recipe("csn-music", settings=[at_path(self.place)])
+            assert isinstance(recipe.data, CollectionConfig)  # csn-music is on a collection
+            config = recipe.data
+        return wanted_songs(config, self.given)
+
+    def cells(self, seeds: int) -> list[Cell]:
+        """All rows; rows that read one run share it."""
+        rows = [
+            Cell(TABLE_1, name, recipe, _facets(count, size), run=name, paper={SCORE: score})
+            for name, (count, recipe, size, score) in CONFIGURATIONS.items()
+        ]
+        main = rows[-1]
+        rows.append(replace(main, row="untrained, multi-input", facet=UNTRAINED, paper={}))
+        rows.append(Cell(TABLE_1, "no labels: views, multi-input", "csn-music-self", run="self"))
+        rows = [replace(row, seeds=seeds, columns=(SCORE,)) for row in rows]
+        rows.append(replace(rows[4], row="log-mel statistics", facet=STATISTICS, seeds=1, paper={}))
+        main = replace(rows[4], paper={})
+        for name, parts in facet_subsets(dict.fromkeys(DIMENSIONS, 1)).items():
+            score = PUBLISHED.get(frozenset(parts))
+            paper = {} if score is None else {SCORE: score}
+            row = " + ".join(parts)
+            rows.append(replace(main, table=TABLE_2, row=row, facet=name, paper=paper))
+        if not self.is_msd:  # Dim-sim's triplets are of no dimension
+            for table, prefix in ((DIAGONAL, ""), (FOUND, "map ")):
+                columns = tuple(prefix + name for name in DIMENSIONS)
+                rows += [
+                    replace(main, table=table, row=name, facet=name, columns=columns)
+                    for name in (ALL, *DIMENSIONS)
+                ]
+        return [replace(row, settings=(*self._data(), *row.settings)) for row in rows]
+
+    def _data(self) -> tuple[str, ...]:
+        if not self.is_msd:
+            return (at_path(self.place), "audit.baselines=false")
+        data = {
+            "kind": "collection",
+            "path": str(self.place),
+            "dataset": "msd-lastfm",
+            "segment": 3,
+            "derive": {"tempo": "estimate", "key": "estimate"},
+        }
+        return (f"data={json.dumps(data)}", "audit.baselines=false", *WITH_PAPER)
+
+    def scores(self, folder: Path, facet: str) -> dict[str, Score]:
+        """Triplet score of a facet or subset, and its score on and retrieval of each dimension."""
+        system = facet if facet in (UNTRAINED, STATISTICS) else "run"
+        records = self._records(folder, system)
+        of = ALL if system != "run" else facet
+        found: dict[str, Score] = {}
+        for record in records:
+            if record["facet"] == of and record["value"] is not None:
+                score = Score(*(record[key] for key in ("value", "low", "high")))
+                if record["measure"] == "triplet":
+                    found[SCORE if record["factor"] == ALL else record["factor"]] = score
+                elif record["metric"] == "map":
+                    found[f"map {record['factor']}"] = score
+        return found
+
+    def _records(self, folder: Path, system: str) -> list[dict[str, Any]]:
+        """Records of a run, kept in its folder."""
+        file = folder / ("triplets.json" if system == "run" else f"triplets-{system}.json")
+        if not file.exists():
+            table = None if self.is_msd else self.songs.table
+            write_json(file, judge(self._system(folder, system), self.given, table=table))
+        return json.loads(file.read_text(encoding="utf-8"))
+
+    def _system(self, folder: Path, system: str) -> System:
+        if system == STATISTICS:
+            return statistics_system(self.songs)
+        return system_of_run(folder, self.songs, untrained=system == UNTRAINED)
+
+
+def _facets(count: int, size: int) -> tuple[str, ...]:
+    """Settings for the first dimensions alone, or for facets of another size."""
+    if (count, size) == (len(DIMENSIONS), 64):
+        return ()
+    names = DIMENSIONS[:count]
+    facets = {name: {"dim": size, "owns": [name]} for name in names}
+    rules = {name: name for name in names}
+    rules |= {name: {"factor": name, "rule": name} for name in ("tempo", "key") if name in names}
+    return (f"facets={json.dumps(facets)}", f"objective.0.dimensions={json.dumps(rules)}")
+
+
+def arranged(rows: Sequence[Row]) -> list[Row]:
+    """Keep of Table 2 the best subsets, those that the paper gives, and the facets alone."""
+    second = [row for row in rows if row.cell.table == TABLE_2]
+    best = sorted(second, key=lambda row: -row.mean(SCORE))
+    shown = [row for row in best if row in best[:TOP] or (row.cell.paper and "+" in row.cell.row)]
+    alone = [row for row in second if "+" not in row.cell.row and row not in shown]
+    first = [row for row in rows if row.cell.table == TABLE_1]
+    rest = [row for row in rows if row.cell.table not in (TABLE_1, TABLE_2)]
+    return [*first, *shown, *alone, *rest]
+
+
+def figures(rows: Sequence[Row]) -> list[Figure]:
+    """Draw Fig. 2: each facet alone, ours and the paper's; and each on its own dimension."""
+    alone = {row.cell.row: row for row in rows if row.cell.table == TABLE_2}
+    ours = {name: alone[name].mean(SCORE) for name in DIMENSIONS}
+    theirs = {name: PUBLISHED[frozenset([name])] for name in DIMENSIONS}
+    unit = "share of triplets in order"
+    caption = "Fig. 2: each facet alone, on all triplets."
+    series = {"ours": ours, "the paper, on Dim-sim": theirs}
+    drawn = [Figure(caption, radar(series, title=caption[8:-1], unit=unit, reference=0.5))]
+    own = {row.cell.row: row for row in rows if row.cell.table == DIAGONAL}
+    if own:
+        series = {
+            "the facet of the dimension": {n: own[n].mean(n) for n in DIMENSIONS},
+            "all facets": {n: own[ALL].mean(n) for n in DIMENSIONS},
+        }
+        caption = "Fig. 3: on the triplets of each dimension."
+        drawn.append(Figure(caption, radar(series, title=caption[8:-1], unit=unit, reference=0.5)))
+    return drawn

@@ -1,0 +1,131 @@
+"""Who may ask, and what a browser may do with the answer."""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from http.cookies import CookieError, SimpleCookie
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+__all__ = ["LOCAL", "Guard", "refusal"]
+
+LOCAL = frozenset({"127.0.0.1", "localhost", "::1"})
+COOKIE = "disentone-token"
+_UPLOADS = "/api/v1/uploads"
+_LONGEST = 2**20  # bytes of a request that is no upload
+
+_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "microphone=(self), camera=(), geolocation=()",
+}
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'nonce-{nonce}'; "
+    "img-src 'self' data:; media-src 'self'; connect-src 'self'; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'"
+)
+
+
+class Guard:
+    """Middleware: checks where a request comes from, and sets the security headers.
+
+    Without a token only requests to this machine's own names are answered, so that no web site can
+    reach the server under a name of its own (DNS rebinding). Requests that change anything must
+    come from the page itself.
+
+    Parameters
+    ----------
+    app : ASGI application
+    token : str, optional
+        What every request must bring: ``Authorization: Bearer TOKEN``, or the cookie that
+        ``/?token=TOKEN`` sets.
+    """
+
+    def __init__(self, app: ASGIApp, *, token: str | None = None) -> None:
+        self.app, self.token = app, token
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, refuse, or pass a request on."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        nonce = secrets.token_urlsafe(16)
+        scope.setdefault("state", {})["nonce"] = nonce
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers["Content-Security-Policy"] = _POLICY.format(nonce=nonce)
+                for name, value in _HEADERS.items():
+                    headers[name] = value
+                headers.setdefault("Cache-Control", "no-cache")  # asks whether it is still so
+            await send(message)
+
+        request = Request(scope)
+        answer = self._refuse(request.headers) or self._admit(request) or _too_long(request)
+        await (answer or self.app)(scope, receive, send_with_headers)
+
+    def _refuse(self, headers: Headers) -> Response | None:
+        """Refuse what comes under another name or from another site."""
+        host = headers.get("host", "")
+        if self.token is None and _hostname(host) not in LOCAL:
+            return refusal(421, "This server answers on this machine only: open it as localhost.")
+        origin = headers.get("origin")
+        if origin is not None and origin.partition("://")[2] != host:
+            return refusal(403, "Requests from other web sites are refused.")
+        return None
+
+    def _admit(self, request: Request) -> Response | None:
+        """Let those in who know the token; a token in the address moves to a cookie."""
+        if self.token is None:
+            return None
+        given = request.query_params.get("token", "")
+        if request.url.path == "/" and self._matches(given):
+            answer = RedirectResponse("/", 303)
+            answer.set_cookie(COOKIE, given, httponly=True, samesite="strict")
+            return answer
+        scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
+        known = scheme.lower() == "bearer" and self._matches(bearer.strip())
+        if known or self._matches(_cookie(request)):
+            return None
+        return refusal(401, "This server wants its token: open the address that it printed.")
+
+    def _matches(self, given: str) -> bool:
+        return hmac.compare_digest(given.encode(), (self.token or "").encode())
+
+
+def _too_long(request: Request) -> Response | None:
+    """Refuse long bodies before they are read; uploads have a limit of their own."""
+    if request.method in ("GET", "HEAD") or request.url.path == _UPLOADS:
+        return None
+    length = request.headers.get("content-length", "")
+    if not length.isdecimal():
+        return refusal(411, "Say how long the request is, in the header Content-Length.")
+    return refusal(413, "This request is too long.") if int(length) > _LONGEST else None
+
+
+def _hostname(host: str) -> str | None:
+    try:
+        return urlsplit(f"//{host}").hostname
+    except ValueError:  # an address that is none
+        return None
+
+
+def _cookie(request: Request) -> str:
+    try:
+        cookies = SimpleCookie(request.headers.get("cookie", ""))
+    except CookieError:
+        return ""
+    return cookies[COOKIE].value if COOKIE in cookies else ""
+
+
+def refusal(status: int, sentence: str) -> JSONResponse:
+    """Answer with an error: its status and one sentence."""
+    return JSONResponse({"status": status, "error": sentence}, status)

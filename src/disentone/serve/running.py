@@ -1,0 +1,118 @@
+"""Run the server until it is stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import secrets
+import socket
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import uvicorn
+
+from disentone.artifact import Model
+from disentone.errors import ArtifactError, RecipeError
+from disentone.indexing import model_of
+from disentone.search import Index
+from disentone.serve.app import create_app
+from disentone.serve.guard import LOCAL
+from disentone.serve.served import Limits, Served
+
+__all__ = ["run"]
+
+SHORTEST_TOKEN = 12  # characters
+_WAITING = 2048  # connections that the system keeps until they are accepted
+
+_log = logging.getLogger(__name__)
+
+
+def run(
+    index: str | Path,
+    *,
+    model: str | Path | None = None,
+    host: str = "127.0.0.1",
+    port: int = 8765,
+    token: str | None = None,
+    limits: Limits | None = None,
+    ready: Callable[[str, Served], object] = lambda address, served: None,
+) -> None:
+    """Serve an index until Ctrl-C.
+
+    Parameters
+    ----------
+    index : path or URI
+    model : path, optional
+        Run folder of the index's model; by default the copy in the index. Without either, sounds
+        cannot be uploaded.
+    host : str
+        Address to listen at. Where it is not this machine's own, every request needs the token.
+    port : int
+        0 is any that is free.
+    token : str, optional
+        Made up where one is needed and none is given.
+    limits : Limits, optional
+    ready : callable, optional
+        Told the address to open, with the token, and what is served, before the first request.
+
+    Raises
+    ------
+    ArtifactError
+        If there is no such index, or the model given is not the index's.
+    RecipeError
+        If the address cannot be listened at, or the token is too short.
+    """
+    if token is not None and len(token) < SHORTEST_TOKEN:
+        raise RecipeError(f"The token is easy to guess: use {SHORTEST_TOKEN} characters or more.")
+    if token is None and host not in LOCAL:
+        token = secrets.token_urlsafe(16)
+    opened = Index.open(index)
+    with tempfile.TemporaryDirectory(prefix="disentone-") as folder, _listen(host, port) as door:
+        served = Served(
+            opened,
+            folder=Path(folder),
+            name=Path(str(index)).stem or "index",
+            model=_model(opened, model),
+            limits=limits,
+        )
+        ready(_address(host, door.getsockname()[1], token), served)
+        config = uvicorn.Config(
+            create_app(served, token=token), log_level="warning", access_log=False, lifespan="off"
+        )
+        with suppress(KeyboardInterrupt):
+            asyncio.run(uvicorn.Server(config).serve(sockets=[door]))
+
+
+def _model(index: Index, model: str | Path | None) -> Model | None:
+    try:
+        return model_of(index, model)
+    except ArtifactError as error:
+        if model is not None:
+            raise
+        _log.warning("Sounds cannot be uploaded: %s", error)
+        return None
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Open the address before anything slow is done."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    door = socket.socket(family, socket.SOCK_STREAM)
+    door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        door.bind((host, port))
+        door.listen(_WAITING)  # from here on clients wait, and are not refused
+    except (OSError, OverflowError) as error:
+        door.close()
+        if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+            raise RecipeError(f"Port {port} is taken: choose another with --port.") from error
+        raise RecipeError(f"Cannot listen at {host}, port {port}: {error}.") from error
+    return door
+
+
+def _address(host: str, port: int, token: str | None) -> str:
+    shown = socket.gethostname() if host in ("0.0.0.0", "::") else host
+    shown = f"[{shown}]" if ":" in shown else shown
+    return f"http://{shown}:{port}/" + (f"?token={token}" if token else "")

@@ -1,0 +1,173 @@
+"""What the API takes and gives, version 1."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+__all__ = [
+    "Collection",
+    "Example",
+    "Factor",
+    "Found",
+    "Health",
+    "Item",
+    "Items",
+    "Layout",
+    "Peaks",
+    "Points",
+    "Problem",
+    "Query",
+    "Results",
+    "Search",
+    "Upload",
+]
+
+Identifier = Annotated[str, Field(min_length=1, max_length=1000)]
+Where = Annotated[
+    str | None,
+    Field(max_length=2000, description="filter on factors: split = 'test' and tempo > 120"),
+]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+
+class Problem(_Model):
+    """An error."""
+
+    status: int
+    error: str = Field(description="one sentence that says what to do")
+
+
+class Health(_Model):
+    """Whether the server is there, and what it serves."""
+
+    status: Literal["ok"] = "ok"
+    version: str
+    items: int
+
+
+class Factor(_Model):
+    """A factor that results show, filters use and maps are coloured by."""
+
+    name: str
+    kind: Literal["classes", "number", "text"]
+    classes: list[str] = Field(default=[], description="of a factor of classes, in order")
+    low: float | None = Field(default=None, description="smallest number")
+    high: float | None = Field(default=None, description="largest number")
+
+
+class Item(_Model):
+    """A sound of the collection."""
+
+    id: str
+    name: str = Field(description="short, for people")
+    recording: str
+    seconds: float | None = Field(description="length, where it is known")
+    factors: dict[str, Any]
+
+
+class Items(_Model):
+    """Some of the items, and how many there are."""
+
+    total: int
+    items: list[Item]
+
+
+class Collection(_Model):
+    """What a client needs to know before it asks."""
+
+    name: str
+    items: int
+    facets: dict[str, int] = Field(description="dimensions of each facet, in order")
+    factors: list[Factor]
+    examples: list[Item] = Field(description="items to begin with")
+    uploads: bool = Field(description="whether the model is there to embed uploads")
+    upload_bytes: int
+    upload_seconds: float
+
+
+class Example(_Model):
+    """A sound that a query is made of: an item of the index, or an upload, or a part of one."""
+
+    item: Identifier | None = None
+    upload: Identifier | None = None
+    start: float | None = Field(default=None, ge=0, description="seconds, of an upload")
+    end: float | None = Field(default=None, gt=0, description="seconds, of an upload")
+    facets: list[Identifier] | None = Field(
+        default=None, max_length=64, description="for a mix: the facets that this one gives"
+    )
+
+
+class Query(_Model):
+    """What is looked for."""
+
+    examples: list[Example] = Field(min_length=1, max_length=64)
+    away: list[Example] = Field(default=[], max_length=64, description="sounds to stay away from")
+
+
+class Search(_Model):
+    """A query, how much each facet matters, and which results are wanted."""
+
+    query: Query
+    weights: dict[str, Annotated[float, Field(ge=-100, le=100)]] | None = Field(
+        default=None, max_length=256, description="by facet; inferred from the examples by default"
+    )
+    where: Where = None
+    k: int = Field(default=20, ge=1, le=200)
+    diversity: float = Field(default=0.0, ge=0, le=1, description="0 is by score alone")
+    one_per_recording: bool = False
+
+
+class Found(Item):
+    """A result: its score is the sum of what the facets contribute."""
+
+    score: float
+    contributions: dict[str, float] = Field(description="weight x cosine, by facet")
+    cosines: dict[str, float] = Field(description="likeness in each facet, -1 to 1")
+
+
+class Results(_Model):
+    """Results, best first, and the weights that they were ranked with."""
+
+    weights: dict[str, float]
+    candidates: int = Field(description="items that passed the filter")
+    results: list[Found]
+    milliseconds: float = Field(description="that the search took")
+
+
+class Upload(_Model):
+    """An upload, to be named in queries while the server keeps it."""
+
+    upload: str
+    name: str
+    seconds: float
+    peaks: list[float]
+
+
+class Peaks(_Model):
+    """The outline of a sound."""
+
+    seconds: float
+    peaks: list[float] = Field(description="largest magnitude in equal parts, 0 to 1")
+
+
+class Points(_Model):
+    """The items that maps show, and their factors."""
+
+    ids: list[str]
+    names: list[str] = Field(description="short, for people")
+    factors: dict[str, list[float | None]] = Field(
+        description="class number or number of each item, by factor; null where unknown"
+    )
+
+
+class Layout(_Model):
+    """One facet laid flat."""
+
+    facet: str
+    x: list[int] = Field(description="0 to 10000, in the order of the points")
+    y: list[int]

@@ -1,0 +1,267 @@
+"""What one server serves: the index, its model, open queries and prepared sounds."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from disentone.artifact import Model
+from disentone.errors import DataError
+from disentone.indexing import embed_query
+from disentone.search import Index, OpenQuery
+from disentone.serve import schemas, sounds
+from disentone.serve.describing import factor_of, item_of, name_of, numbers_of, part_of
+from disentone.serve.problems import Missing
+from disentone.serve.recent import Recent
+from disentone.serve.uploads import Uploads
+
+__all__ = ["Limits", "Served"]
+
+POINTS = 30_000  # of a map
+EXAMPLES = 3
+SHORTEST = 0.05  # seconds of a part
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds of what clients may ask for, and of what is kept.
+
+    Parameters
+    ----------
+    upload_bytes : int
+        Of one upload.
+    upload_seconds : float
+        Of one upload.
+    query_bytes : int
+        Scores of open queries in memory.
+    file_bytes : int
+        Uploads, and separately sounds that were converted for browsers, on disk.
+    """
+
+    upload_bytes: int = 100 * 2**20
+    upload_seconds: float = 600.0
+    query_bytes: int = 2**28
+    file_bytes: int = 2**30
+
+
+class Served:
+    """An index with all that the API answers from; threads may share it.
+
+    Parameters
+    ----------
+    index : Index
+    folder : Path
+        For temporary files; whoever made it removes it.
+    name : str
+        Of the collection, for people.
+    model : Model, optional
+        The index's (:func:`disentone.indexing.model_of`), which embeds uploads; without it only
+        items are queries.
+    limits : Limits, optional
+    """
+
+    def __init__(
+        self,
+        index: Index,
+        *,
+        folder: Path,
+        name: str = "index",
+        model: Model | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        self.index, self.name, self.model = index, name, model
+        self.limits = limits or Limits()
+        self.folder = folder
+        self.uploads = None if model is None else self._uploads(model)
+        self._queries: Recent[OpenQuery] = Recent(self.limits.query_bytes)
+        self._files: Recent[Path] = Recent(
+            self.limits.file_bytes, lambda file: file.unlink(missing_ok=True)
+        )
+        self._kept: Recent[Any] = Recent(2000)
+        self._embedding, self._converting = Lock(), Lock()
+
+    def _uploads(self, model: Model) -> Uploads:
+        limits = self.limits
+        return Uploads(
+            self.folder,
+            sample_rate=model.frontend.sample_rate,
+            max_bytes=limits.upload_bytes,
+            max_seconds=limits.upload_seconds,
+            room=limits.file_bytes,
+        )
+
+    # --- the collection --------------------------------------------------------------------------
+
+    def collection(self) -> schemas.Collection:
+        """Say what there is."""
+        return schemas.Collection(
+            name=self.name,
+            items=len(self.index),
+            facets=self.index.facets.to_json(),
+            factors=self._once("factors", self._factors),
+            examples=self._once("examples", self._examples),
+            uploads=self.uploads is not None,
+            upload_bytes=self.limits.upload_bytes,
+            upload_seconds=self.limits.upload_seconds,
+        )
+
+    def items(self, where: str | None, offset: int, limit: int) -> schemas.Items:
+        """Some of the items that pass a filter."""
+        table = self.index.items(where=where)
+        rows = table.slice(offset, limit).to_pylist()
+        return schemas.Items(total=len(table), items=[item_of(row) for row in rows])
+
+    def row(self, item: str) -> dict[str, Any]:
+        """What is known about one item.
+
+        Raises
+        ------
+        Missing
+            If there is no such item.
+        """
+        try:
+            return self.index.items([item]).to_pylist()[0]
+        except DataError as error:
+            raise Missing("There is no such item in this index.") from error
+
+    def _factors(self) -> list[schemas.Factor]:
+        names = list(self.index.factors)
+        table = self.index.items(columns=names) if names else pa.table({})
+        return [factor_of(name, table[name]) for name in names]
+
+    def _examples(self) -> list[schemas.Item]:
+        """Items that differ: of as many values of the first factor of a few classes as can be."""
+        ids = self.index.items(columns=["id"])["id"].to_pylist()
+        few = [f for f in self._once("factors", self._factors) if 1 < len(f.classes) <= 50]
+        spread = np.linspace(0, len(ids), EXAMPLES + 2)[1:-1].astype(int)
+        chosen = [ids[place] for place in spread[: len(ids)]]
+        if few:
+            labels = np.array(self.index.items(columns=[few[0].name])[few[0].name].to_pylist())
+            picked = np.linspace(0, len(few[0].classes) - 1, EXAMPLES).astype(int)
+            of_class = [np.flatnonzero(labels == few[0].classes[c]) for c in dict.fromkeys(picked)]
+            chosen = [ids[places[len(places) // 2]] for places in of_class]
+        return [item_of(self.row(item)) for item in dict.fromkeys(chosen)]
+
+    def points(self) -> schemas.Points:
+        """The items of the maps, and their factors as numbers."""
+        return self._once("points", self._points)
+
+    def _points(self) -> schemas.Points:
+        factors = self._once("factors", self._factors)
+        shown = [factor for factor in factors if factor.kind != "text"]
+        table = self.index.items(columns=["id", *(f.name for f in shown)]).take(self._shown())
+        ids = table["id"].to_pylist()
+        return schemas.Points(
+            ids=ids,
+            names=[name_of(item) for item in ids],
+            factors={factor.name: numbers_of(factor, table[factor.name]) for factor in shown},
+        )
+
+    def layout(self, facet: str) -> schemas.Layout:
+        """One facet's map."""
+        places = self._once(f"map {facet}", lambda: self.index.map(facet)[self._shown()])
+        grid = np.rint((np.clip(places, -1, 1) + 1) * 5000).astype(int)
+        return schemas.Layout(facet=facet, x=grid[:, 0].tolist(), y=grid[:, 1].tolist())
+
+    def _shown(self) -> np.ndarray:
+        """Which items are on the maps: all, or so many at random."""
+        count = len(self.index)
+        if count <= POINTS:
+            return np.arange(count)
+        return np.sort(np.random.default_rng(0).choice(count, POINTS, replace=False))
+
+    def _once(self, key: str, make: Callable[[], Any]) -> Any:
+        """Make something when it is first asked for."""
+        kept = self._kept.get(key)
+        return self._kept.put(key, make(), 1) if kept is None else kept
+
+    # --- searching -------------------------------------------------------------------------------
+
+    def open_query(self, query: schemas.Query) -> OpenQuery:
+        """Open a query, or find it open: sliders ask for the same one again and again."""
+        key = hashlib.sha256(query.model_dump_json().encode()).hexdigest()
+        found = self._queries.get(key)
+        if found is None:
+            found = self._open(query)
+            self._queries.put(key, found, 4 * len(self.index) * len(self.index.facets))
+        return found
+
+    def _open(self, query: schemas.Query) -> OpenQuery:
+        away = [self._embedded(example) for example in query.away]
+        if not any(example.facets for example in query.examples):
+            like = [self._embedded(example) for example in query.examples]
+            return self.index.query(like=like, away=away)
+        mix: dict[str, str | np.ndarray] = {}
+        for example in query.examples:
+            for facet in example.facets or ():
+                if facet in mix:
+                    raise DataError(f"Two examples give the facet '{facet}': let one of them.")
+                mix[facet] = self._embedded(example)
+        return self.index.query(mix=mix, away=away)
+
+    def _embedded(self, example: schemas.Example) -> str | np.ndarray:
+        """An example as the index takes it: an item's id, or an embedding (dim,)."""
+        if (example.item is None) == (example.upload is None):
+            raise DataError("An example is an item or an upload: give one of the two.")
+        whole = example.start is None and example.end is None
+        if example.item is not None and whole:
+            return self.row(example.item)["id"]
+        if self.uploads is None or self.model is None:
+            raise DataError("There is no model here to embed sounds: query by items.")
+        if example.upload is not None:
+            path, begin, stop = self.uploads.find(example.upload).file, 0.0, None
+        else:
+            row = self.row(example.item or "")
+            path, (begin, stop) = self._file(row), part_of(row)
+        begin = begin or 0.0
+        start = begin + (example.start or 0.0)
+        end = stop if example.end is None else begin + example.end
+        if end is not None and end - start < SHORTEST:
+            raise DataError(f"A part must be at least {SHORTEST:g} s long.")
+        with self._embedding:
+            return embed_query(self.model, path, start=start, end=end)
+
+    # --- sounds ----------------------------------------------------------------------------------
+
+    def sound(self, item: str) -> tuple[Path, str]:
+        """A file that browsers play, and its media type.
+
+        Raises
+        ------
+        Missing
+            If there is no such item, or its file is gone.
+        AudioError
+            If its file is damaged.
+        """
+        row = self.row(item)
+        path, (start, end) = self._file(row), part_of(row)
+        if sounds.is_played(path, start, end):
+            return path, sounds.PLAYED[path.suffix.lower()]
+        key = hashlib.sha256(item.encode()).hexdigest()
+        with self._converting:
+            made = self._files.get(key)
+            if made is None:
+                made = self.folder / f"{key}.wav"
+                sounds.write_wav(made, path, start, end)
+                self._files.put(key, made, made.stat().st_size)
+        return made, "audio/wav"
+
+    def peaks(self, item: str) -> schemas.Peaks:
+        """An item's outline."""
+        row = self.row(item)
+        path, (start, end) = self._file(row), part_of(row)
+        seconds, peaks = self._once(f"peaks {item}", lambda: sounds.outline(path, start, end))
+        return schemas.Peaks(seconds=seconds, peaks=peaks)
+
+    def _file(self, row: Mapping[str, Any]) -> Path:
+        path = Path(row["path"])
+        if not path.is_file():
+            raise Missing(f"The file of '{row['id']}' is not where it was when it was indexed.")
+        return path

@@ -1,0 +1,359 @@
+"""The API: what it gives is what the index gives, and every mistake is one clear sentence."""
+
+import http.client
+import json
+
+import numpy as np
+import pytest
+
+from disentone.serve.describing import factor_of
+
+API = "/api/v1"
+ITEM = "sine/60.wav"
+
+
+def search(client, **wanted):
+    wanted = {"query": {"examples": [{"item": ITEM}]}} | wanted
+    return client.post(f"{API}/search", json=wanted)
+
+
+def problem(answer):
+    told = answer.json()
+    assert set(told) == {"status", "error"}
+    assert told["status"] == answer.status_code
+    assert told["error"].endswith((".", "?"))
+    return told["error"]
+
+
+def test_health(client):
+    told = client.get(f"{API}/health").json()
+    assert (told["status"], told["items"]) == ("ok", 36)
+
+
+def test_the_collection_is_described(client):
+    told = client.get(f"{API}/collection").json()
+    assert told["facets"] == {"timbre": 3, "pitch": 3, "rest": 2}
+    factors = {factor.pop("name"): factor for factor in told["factors"]}
+    assert factors["instrument"]["classes"] == ["saw", "sine", "square"]
+    assert (factors["pitch"]["low"], factors["pitch"]["high"]) == (60, 71)
+    assert factors["key"]["classes"] == ["c", "d'\""]
+    assert sorted(item["factors"]["instrument"] for item in told["examples"]) == [
+        "saw",
+        "sine",
+        "square",
+    ]
+
+
+def test_a_search_gives_what_the_index_gives(client, index):
+    weights = {"timbre": 1.0, "pitch": -0.5, "rest": 0.25}
+    told = search(client, weights=weights, k=7).json()
+    found = index.query(like=[ITEM]).rank(weights, k=7)
+    assert [hit["id"] for hit in told["results"]] == [hit.id for hit in found]
+    for hit in told["results"]:
+        assert hit["score"] == pytest.approx(sum(hit["contributions"].values()), abs=1e-5)
+        cosines = hit["cosines"]
+        shares = {name: weight * cosines[name] for name, weight in weights.items()}
+        assert hit["contributions"] == pytest.approx(shares, abs=1e-5)
+    assert told["candidates"] == found.candidates
+
+
+def test_the_same_query_is_opened_once(client, served, monkeypatch):
+    opened = []
+    query = served.index.query
+    monkeypatch.setattr(
+        type(served.index), "query", lambda self, **given: opened.append(1) or query(**given)
+    )
+    examples = {"examples": [{"item": "saw/65.wav"}]}
+    for weight in (1.0, 0.5, -1.0):
+        assert search(client, query=examples, weights={"timbre": weight}).status_code == 200
+    assert len(opened) == 1
+
+
+def test_several_examples_infer_weights(client, index):
+    ids = ["sine/60.wav", "sine/65.wav", "sine/70.wav"]
+    told = search(client, query={"examples": [{"item": item} for item in ids]}).json()
+    assert told["weights"] == pytest.approx(index.infer_weights(ids))
+    assert not set(ids) & {hit["id"] for hit in told["results"]}
+
+
+def test_staying_away_and_mixing(client, index):
+    away = {"examples": [{"item": ITEM}], "away": [{"item": "saw/60.wav"}]}
+    found = index.query(like=[ITEM], away=["saw/60.wav"]).rank(k=5)
+    told = search(client, query=away, k=5).json()["results"]
+    assert [hit["id"] for hit in told] == [hit.id for hit in found]
+    mix = [{"item": ITEM, "facets": ["timbre"]}, {"item": "saw/70.wav", "facets": ["pitch"]}]
+    found = index.query(mix={"timbre": ITEM, "pitch": "saw/70.wav"}).rank(k=5)
+    told = search(client, query={"examples": mix}, k=5).json()["results"]
+    assert [hit["id"] for hit in told] == [hit.id for hit in found]
+
+
+def test_filters_and_one_a_recording(client):
+    told = search(client, where="instrument = 'saw' and pitch >= 65", k=50).json()
+    assert told["candidates"] == len(told["results"]) == 7
+    assert {hit["factors"]["instrument"] for hit in told["results"]} == {"saw"}
+    quoted = search(client, where="`key` in ('d''\"')", k=50).json()
+    assert quoted["candidates"] == 12
+    assert search(client, where="pitch > 100").json()["results"] == []
+    once = search(client, one_per_recording=True, diversity=0.5, k=50).json()["results"]
+    assert len({hit["recording"] for hit in once}) == len(once)
+
+
+def test_items_are_listed_and_found(client):
+    told = client.get(f"{API}/items", params={"where": "pitch = 60", "limit": 2}).json()
+    assert (told["total"], len(told["items"])) == (3, 2)
+    item = client.get(f"{API}/item", params={"id": ITEM}).json()
+    assert (item["name"], item["factors"]["pitch"]) == ("sine/60", 60)
+
+
+def test_audio_comes_whole_and_in_ranges(client, tones):
+    content = (tones / ITEM).read_bytes()
+    address = f"{API}/audio"
+    whole = client.get(address, params={"id": ITEM})
+    assert (whole.content, whole.headers["content-type"]) == (content, "audio/wav")
+    part = client.get(address, params={"id": ITEM}, headers={"Range": "bytes=100-299"})
+    assert (part.status_code, part.content) == (206, content[100:300])
+    assert part.headers["content-range"] == f"bytes 100-299/{len(content)}"
+    end = client.get(address, params={"id": ITEM}, headers={"Range": "bytes=-10"})
+    assert end.content == content[-10:]
+    beyond = client.get(address, params={"id": ITEM}, headers={"Range": "bytes=9999999-"})
+    assert beyond.status_code == 416
+
+
+def test_what_browsers_do_not_play_is_converted(client, tones):
+    import io
+
+    import soundfile
+
+    answer = client.get(f"{API}/audio", params={"id": "saw/71.aiff"})
+    assert answer.headers["content-type"] == "audio/wav"
+    given, rate = soundfile.read(io.BytesIO(answer.content))
+    stored, stored_rate = soundfile.read(tones / "saw" / "71.aiff")
+    assert rate == stored_rate
+    np.testing.assert_allclose(given, stored, atol=2**-14)
+
+
+def test_peaks_are_the_outline(client, tones):
+    import soundfile
+
+    wave, rate = soundfile.read(tones / ITEM)
+    told = client.get(f"{API}/peaks", params={"id": ITEM}).json()
+    assert told["seconds"] == pytest.approx(len(wave) / rate)
+    count = len(told["peaks"])
+    places = np.arange(len(wave)) * count // len(wave)
+    naive = [np.abs(wave[places == part]).max() for part in range(count)]
+    np.testing.assert_allclose(told["peaks"], naive, atol=6e-4)
+
+
+def test_maps_have_a_place_for_every_item(client, index):
+    points = client.get(f"{API}/map/points").json()
+    assert points["ids"] == index.items(columns=["id"])["id"].to_pylist()
+    assert points["names"][0] == points["ids"][0].rpartition(".")[0]
+    assert set(points["factors"]) == {"instrument", "pitch", "key"}
+    assert points["factors"]["pitch"] == index.items(columns=["pitch"])["pitch"].to_pylist()
+    layout = client.get(f"{API}/map", params={"facet": "timbre"}).json()
+    grid = np.stack([layout["x"], layout["y"]], axis=1)
+    np.testing.assert_allclose(grid / 5000 - 1, np.clip(index.map("timbre"), -1, 1), atol=2e-4)
+
+
+def test_an_upload_is_searched_with_and_a_part_of_it(client, tones, index, model):
+    content = (tones / "saw" / "66.wav").read_bytes()
+    sent = client.post(f"{API}/uploads", params={"name": "a.wav"}, content=content).json()
+    told = search(client, query={"examples": [{"upload": sent["upload"]}]}, k=1).json()
+    assert told["results"][0]["id"] == "saw/66.wav"
+    assert told["results"][0]["score"] == pytest.approx(3, abs=1e-4)
+    part = {"upload": sent["upload"], "start": 0.25, "end": 0.75}
+    told = search(client, query={"examples": [part]}, k=3).json()
+    import soundfile
+
+    wave, rate = soundfile.read(tones / "saw" / "66.wav", dtype="float32")
+    vector = model.embed(wave[rate // 4 : 3 * rate // 4], sample_rate=rate).values[0]
+    found = index.query(vector).rank(k=3)
+    assert [hit["score"] for hit in told["results"]] == pytest.approx(
+        [hit.score for hit in found], abs=1e-4
+    )
+    back = client.get(f"{API}/uploads/audio", params={"upload": sent["upload"]})
+    assert back.content[:4] == b"RIFF"
+
+
+def test_a_part_of_an_item_is_searched_with(client, tones, index, model):
+    part = {"item": ITEM, "start": 0.5}
+    told = search(client, query={"examples": [part]}, k=3).json()
+    import soundfile
+
+    wave, rate = soundfile.read(tones / ITEM, dtype="float32")
+    vector = model.embed(wave[rate // 2 :], sample_rate=rate).values[0]
+    scores = [hit.score for hit in index.query(vector).rank(k=3)]
+    assert [hit["score"] for hit in told["results"]] == pytest.approx(scores, abs=1e-4)
+
+
+EXAMPLE = [{"item": ITEM}]
+WRONG = {
+    "no query": ({"query": None}, 422, "query"),
+    "no example": ({"query": {"examples": []}}, 422, "query.examples"),
+    "unknown key": ({"wieghts": {}}, 422, "wieghts"),
+    "unknown facet": ({"weights": {"timber": 1}}, 400, "did you mean 'timbre'"),
+    "no weight": ({"weights": {"timbre": 0}}, 400, "weight"),
+    "huge weight": ({"weights": {"timbre": 1e9}}, 422, "weights.timbre"),
+    "too many": ({"k": 10_000}, 422, "k:"),
+    "unknown column": ({"where": "instrumnt = 'saw'"}, 400, "instrumnt"),
+    "statement": ({"where": "pitch > 1; drop table items"}, 400, "filter"),
+    "comment": ({"where": "pitch > 1 -- x"}, 400, "filter"),
+    "subquery": ({"where": "id in (select path from items)"}, 400, ""),
+    "function": ({"where": "read_csv('/etc/passwd') = 1"}, 400, "function"),
+    "long filter": ({"where": "pitch > 1 and " * 500 + "pitch > 1"}, 422, "where"),
+    "unknown item": ({"query": {"examples": [{"item": "none"}]}}, 404, "no such item"),
+    "unknown upload": ({"query": {"examples": [{"upload": "x"}]}}, 404, "send the sound again"),
+    "both": ({"query": {"examples": [{"item": ITEM, "upload": "x"}]}}, 400, "give one of the two"),
+    "backwards": ({"query": {"examples": [{"item": ITEM, "start": 1, "end": 0.5}]}}, 400, "part"),
+    "beyond": ({"query": {"examples": [{"item": ITEM, "start": 50}]}}, 400, "ends before"),
+    "mixed twice": (
+        {"query": {"examples": [{"item": ITEM, "facets": ["timbre"]}] * 2}},
+        400,
+        "Two examples give the facet 'timbre'",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", WRONG)
+def test_a_wrong_search_is_one_clear_sentence(kind, client):
+    wanted, status, words = WRONG[kind]
+    answer = search(client, **wanted)
+    assert answer.status_code == status
+    assert words in problem(answer)
+    assert client.get(f"{API}/health").json()["items"] == 36
+
+
+def test_not_json_and_not_numbers_are_refused(client):
+    for content in (b"{", b"\xff\xfe", b"[]", b'{"query": NaN}', b'{"k": Infinity}'):
+        answer = client.post(
+            f"{API}/search", content=content, headers={"Content-Type": "application/json"}
+        )
+        assert answer.status_code == 422
+        problem(answer)
+
+
+PARAMETERS = [
+    ("item", "id"),
+    ("audio", "id"),
+    ("peaks", "id"),
+    ("map", "facet"),
+    ("uploads/audio", "upload"),
+    ("items", "where"),
+]
+OUTSIDE = [
+    "../secret.wav",
+    "secret.wav",
+    "sine/../secret.wav",
+    "/etc/passwd",
+    "file:///etc/passwd",
+    "..%2f..%2f..%2fetc%2fpasswd",
+    "sine/60.wav\x00.png",
+    "' or 1=1 or '",
+    "x" * 3000,
+]
+
+
+@pytest.mark.parametrize(("route", "name"), PARAMETERS)
+def test_no_parameter_leads_out_of_the_index(route, name, client):
+    for value in OUTSIDE:
+        answer = client.get(f"{API}/{route}", params={name: value})
+        assert answer.status_code in (400, 404, 422), value
+        problem(answer)
+    assert problem(client.get(f"{API}/{route}", params={name: ""}))
+
+
+def test_the_path_of_the_address_leads_nowhere_else(server):
+    """The client sends these addresses as they are; browsers and libraries tidy them first."""
+    for path in (
+        "/static/../app.py",
+        "/static/%2e%2e/app.py",
+        "/static/..%2fapp.py",
+        "/static//etc/passwd",
+        "/static/..\\app.py",
+        "/../../etc/passwd",
+        "/api/v1/../../../etc/passwd",
+        "/static/vendor",
+        "/docs",
+    ):
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=5)
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        assert answer.status == 404, path
+        assert json.loads(answer.read())["error"] == "There is nothing at this address."
+        connection.close()
+
+
+def test_a_file_that_has_gone_is_told(client, tones):
+    file = tones / "sine" / "62.wav"
+    file.rename(tones / "gone")
+    try:
+        for route in ("audio", "peaks"):
+            answer = client.get(f"{API}/{route}", params={"id": "sine/62.wav"})
+            assert answer.status_code == 404
+            assert problem(answer).startswith("The file of 'sine/62.wav' is not where it was")
+    finally:
+        (tones / "gone").rename(file)
+
+
+def test_uploads_that_are_too_large_or_no_sound_are_told(client):
+    large = client.post(f"{API}/uploads", content=bytes(2**20 + 1))
+    assert (large.status_code, problem(large)[:22]) == (413, "'sound' is larger than")
+    text = client.post(f"{API}/uploads", params={"name": "a.mp3"}, content=b"text" * 99)
+    assert (text.status_code, problem(text)[:20]) == (400, "'a.mp3' is not audio")
+
+
+def test_without_a_model_items_are_still_queries(index, tmp_path):
+    from starlette.testclient import TestClient
+
+    from disentone.serve.app import create_app
+    from disentone.serve.served import Served
+
+    client = TestClient(create_app(Served(index, folder=tmp_path)), base_url="http://localhost")
+    assert client.get(f"{API}/collection").json()["uploads"] is False
+    assert search(client).status_code == 200
+    assert "start the server with --model" in problem(client.post(f"{API}/uploads", content=b"x"))
+
+
+def test_a_fault_of_the_server_is_json_too(served, monkeypatch, caplog):
+    from starlette.testclient import TestClient
+
+    from disentone.serve.app import create_app
+
+    def fail(*_):
+        raise RuntimeError("secret details")
+
+    monkeypatch.setattr(served, "peaks", fail)
+    client = TestClient(
+        create_app(served), base_url="http://localhost", raise_server_exceptions=False
+    )
+    answer = client.get(f"{API}/peaks", params={"id": ITEM})
+    assert answer.status_code == 500
+    assert "secret" not in problem(answer)
+    assert "secret details" in caplog.text
+
+
+def test_openapi_names_every_route_and_its_errors(client):
+    told = client.get(f"{API}/openapi.json").json()
+    routes = {path.removeprefix(API) for path in told["paths"]}
+    assert {"/health", "/collection", "/search", "/items", "/audio", "/map"} <= routes
+    for methods in told["paths"].values():
+        for operation in methods.values():
+            schema = operation["responses"]["default"]["content"]["application/json"]["schema"]
+            assert schema["$ref"].endswith("/Problem")
+    assert (
+        "application/octet-stream"
+        in (told["paths"][f"{API}/uploads"]["post"]["requestBody"]["content"])
+    )
+
+
+def test_factors_are_described_by_what_they_hold():
+    import pyarrow as pa
+
+    numbers = factor_of("tempo", pa.chunked_array([[1.5, None, float("nan"), 9.0]]))
+    assert (numbers.kind, numbers.low, numbers.high) == ("number", 1.5, 9.0)
+    unknown = factor_of("tempo", pa.chunked_array([pa.array([None, None], pa.float64())]))
+    assert (unknown.kind, unknown.low) == ("number", None)
+    classes = factor_of("take", pa.chunked_array([["10", "9", "b", None, "", "9"]]))
+    assert (classes.kind, classes.classes) == ("classes", ["9", "10", "b"])
+    titles = factor_of("title", pa.chunked_array([[str(n) for n in range(1000)]]))
+    assert (titles.kind, titles.classes) == ("text", [])
