@@ -129,6 +129,24 @@ def test_the_same_command_goes_on_and_adds_what_is_new(model, sounds, noise, mon
         assert found == [Path(hit.id).name for hit in again]
 
 
+def test_a_file_that_changed_is_heard_anew(model, sounds, noise):
+    before = index_collection(model, [sounds], "my.index", segment=0.2)
+    count = len(before)
+    old = before.vectors(["b.wav", "a.wav"])
+    noise("sounds/b.wav", 0.3)  # one segment instead of two
+    os.utime("sounds/b.wav", (1, 1))
+    after = index_collection(model, [sounds], "my.index", segment=0.2)
+    assert len(after) == count - 1
+    assert "b.wav@0.2" not in after
+    query = embed_query(load(model), "sounds/b.wav", end=0.2)
+    new = after.vectors(["b.wav", "a.wav"])
+    np.testing.assert_allclose(new[0], after.query(query).vector, atol=1e-6)
+    assert not np.allclose(new[0], old[0])
+    np.testing.assert_array_equal(new[1], old[1])
+    os.unlink("sounds/b.wav")
+    assert len(index_collection(model, [sounds], "my.index", segment=0.2)) == count - 1
+
+
 def test_segments_are_items_of_their_own(model, sounds):
     index = index_collection(model, [sounds], "my.index", segment=0.2)
     found = index.items(["a.wav", "a.wav@0.2"]).to_pydict()

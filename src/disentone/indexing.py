@@ -47,8 +47,8 @@ def index_collection(
     """Embed files, folders and tables, and put them into an index, part by part.
 
     What is in the index already is not embedded again: a stopped command goes on, and files that
-    were added to a folder are added to the index. A model is copied into an index on disk
-    (``OUT/model``), which is then complete, and what was left out is listed in
+    were added to a folder, or changed, are brought up to date. A model is copied into an index on
+    disk (``OUT/model``), which is then complete, and what was left out is listed in
     ``OUT/skipped.csv``.
 
     Parameters
@@ -251,9 +251,11 @@ class _Sink:
     about: dict[str, Any]
     index: Index | None = None
     skipped: list[Skipped] = field(default_factory=list)
+    stamps: dict[str, str] = field(default_factory=dict)
 
     def open(self, clips: Clips) -> None:
         """Take up an index that is there, or say what the ids of a new one are relative to."""
+        self.stamps = {path: _stamp(path) for path in set(clips.paths)}
         if Index.exists(self.out):
             self.index = Index.open(self.out)
             found = self.index.about | {"model": self.index.model}
@@ -264,11 +266,13 @@ class _Sink:
             self.about["root"] = os.path.commonpath([os.path.dirname(path) for path in clips.paths])
 
     def ids(self) -> set[tuple[str, float]]:
-        """Path and start of what is in the index."""
+        """Path and start of what is in the index; items of files that changed are no more."""
         if self.index is None:
             return set()
-        there = self.index.items(columns=["path", "start"])
-        return set(zip(there["path"].to_pylist(), there["start"].to_pylist()))
+        there = self.index.stamps().to_pylist()
+        changed = [i for i in there if self.stamps.get(i["path"], i["stamp"]) != i["stamp"]]
+        self.index.delete([item["id"] for item in changed])
+        return {(i["path"], i["start"]) for i in there if i not in changed}
 
     def add(self, table: pa.Table) -> None:
         """Add a part of embeddings, in one commit."""
@@ -303,6 +307,7 @@ class _Sink:
             "path": paths,
             "start": starts,
             "end": [start + length for start, length in zip(starts, lengths)],
+            "stamp": [self.stamps[path] for path in paths],
         }
         for name, column in about_of(table.schema)["factors"].items():
             if name == "recording":
@@ -315,6 +320,15 @@ class _Sink:
         if is_local(self.out):
             for name in MODEL_FILES:
                 write_bytes(Path(self.out) / "model" / name, (self.model / name).read_bytes())
+
+
+def _stamp(path: str) -> str:
+    """Text that changes when a file may have changed; a file that is gone has none."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return ""
+    return f"{status.st_size} {status.st_mtime_ns}"
 
 
 def _name(path: str, root: str, start: float = 0.0) -> str:

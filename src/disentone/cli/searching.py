@@ -37,8 +37,8 @@ def index(
 ) -> None:
     """Put a collection into an index, to be searched by facets.
 
-    What is in the index already stays: the same command goes on where it stopped, and adds files
-    that are new. What was left out is listed in OUT/skipped.csv, with the reason.
+    The same command goes on where it stopped, and later adds files that are new or changed. What
+    was left out is listed in OUT/skipped.csv, with the reason.
     """
     from disentone.indexing import index_collection
 

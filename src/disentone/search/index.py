@@ -75,8 +75,8 @@ class Index:
         facets : Facets
         items : pyarrow.Table
             ``id`` (unique text) and ``path``; ``recording`` (by default the path), ``start`` and
-            ``end`` in seconds (by default unknown); every other column is a factor, a number or
-            a text, null where unknown.
+            ``end`` in seconds (by default unknown); ``stamp``, a text that changes with the file;
+            every other column is a factor, a number or a text, null where unknown.
         model : str
             Identity of the model; a query from another one is refused.
         about : mapping, optional
@@ -186,8 +186,7 @@ class Index:
 
     def _stored_ids(self, ids: pa.ChunkedArray) -> list[str]:
         """Those of some ids that are in the store now."""
-        stored = self._store.latest().search().select(["id"]).to_arrow()["id"]
-        there = set(stored.to_pylist())
+        there = set(self._store.read(["id"])["id"].to_pylist())
         return [name for name in ids.to_pylist() if name in there]
 
     def _check_stored(self, ids: pa.ChunkedArray) -> None:
@@ -213,6 +212,10 @@ class Index:
     def unknown(self, name: str, also: str = "") -> DataError:
         """Make the error of an id that is not there, which names the one that is near it."""
         return self.snapshot().missing(name, also)
+
+    def stamps(self) -> pa.Table:
+        """Read id, path, start and stamp of all items, as they are in the store now."""
+        return self._store.read(["id", "path", "start", "stamp"])
 
     def ids_of(self, path: str) -> list[str]:
         """Ids of the items of one audio file."""
@@ -354,10 +357,7 @@ class Index:
         one_per_recording: bool = False,
         model: str | None = None,
     ) -> Results:
-        """Find the items most like an item, an embedding, or an open query.
-
-        The same as :meth:`query` and :meth:`OpenQuery.rank`, which have the parameters.
-        """
+        """Find what is most like an item, an embedding or a query: :meth:`OpenQuery.rank`."""
         if not isinstance(query, OpenQuery):
             query = self.query(like=[query], model=model)
         return query.rank(
@@ -374,13 +374,12 @@ class Index:
         Parameters
         ----------
         examples : sequence of str or ndarray
-            Ids or embeddings (dim,); of a single one, or of examples that share nothing, every
-            weight is 1.
+            Ids or embeddings (dim,).
 
         Returns
         -------
         dict of str to float
-            In [0, 1].
+            In [0, 1]; all 1 for a single example, and for examples that share nothing.
         """
         return infer_weights(self.snapshot(), list(examples))
 

@@ -124,7 +124,7 @@ class Codes:
         parameters = None
         if allowed is not None:
             bits = np.packbits(allowed, bitorder="little")
-            selector = self._faiss.IDSelectorBitmap(len(allowed), self._faiss.swig_ptr(bits))
+            selector = self._faiss.IDSelectorBitmap(len(bits), self._faiss.swig_ptr(bits))
             parameters = self._faiss.SearchParameters(sel=selector)
         wanted = min(max(_FEWEST, _SPARE * count), self._codes.ntotal)
         found = self._codes.search(weighted[None], wanted, params=parameters)[1][0]

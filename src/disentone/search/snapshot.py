@@ -15,7 +15,7 @@ from disentone.errors import DataError, closest
 from disentone.facets import Facets
 from disentone.search.filters import check_filter
 from disentone.search.scoring import Codes, Matrix
-from disentone.search.store import missing, reason, texts_filter
+from disentone.search.store import HIDDEN, missing, reason, texts_filter
 
 __all__ = ["Snapshot"]
 
@@ -38,7 +38,7 @@ class Snapshot:
 
     def __init__(self, table: Any, facets: Facets, *, memory: int | None = None) -> None:
         self.table, self.facets, self.version = table, facets, table.version
-        self.columns = [name for name in table.schema.names if name != "vector"]
+        self.columns = [name for name in table.schema.names if name not in HIDDEN]
         self._memory = _half_of_memory() if memory is None else memory
         self.maps: dict[str, np.ndarray] = {}
         self._masks: dict[str, np.ndarray] = {}

@@ -18,6 +18,7 @@ from disentone.errors import ArtifactError, DataError
 from disentone.facets import Facets
 
 __all__ = [
+    "HIDDEN",
     "PLACE",
     "Store",
     "column_name",
@@ -41,7 +42,8 @@ PLACE = {
     "start": pa.float64(),
     "end": pa.float64(),
 }
-_RESERVED = ("vector", "score", "facets", "cosines", "x", "y")
+HIDDEN = ("vector", "stamp")  # columns that are not shown
+_RESERVED = (*HIDDEN, "score", "facets", "cosines", "x", "y")
 _MAP = pa.schema({"id": pa.string(), "x": pa.float32(), "y": pa.float32()})
 _TABLE, _KEY = "items", b"disentone"
 
@@ -105,6 +107,12 @@ class Store:
         """Open the table as it is now, for reading."""
         with _reporting(f"Index '{self.uri}' could not be read"):
             return self.database.open_table(_TABLE)
+
+    def read(self, columns: Sequence[str]) -> pa.Table:
+        """Read columns of all items as they are now."""
+        table = self.latest()
+        with _reporting(f"Index '{self.uri}' could not be read"):
+            return table.search().select(list(columns)).to_arrow()
 
     def add(self, rows: pa.Table) -> None:
         """Add rows in one commit, leaving out ids that another process has added meanwhile."""
@@ -187,14 +195,14 @@ def item_table(vectors: np.ndarray, facets: Facets, items: pa.Table) -> pa.Table
     DataError
         See :meth:`disentone.search.Index.build`.
     """
-    columns = {name: _place(items, name) for name in PLACE}
+    columns = {name: _place(items, name) for name in (*PLACE, "stamp")}
     ids = columns["id"]
     if len(ids.unique()) != len(items):
         counts = ids.value_counts().to_pylist()
         twice = next(entry["values"] for entry in counts if entry["counts"] > 1)
         raise DataError(f"Item '{twice}' occurs twice: ids must be unique.")
     for name in items.column_names:
-        factor = None if name in PLACE else _factor(name, items[name])
+        factor = None if name in columns else _factor(name, items[name])
         if factor is not None and factor.null_count < len(factor):  # else nothing is known
             columns[name] = factor
     if len(vectors) != len(items):
@@ -246,7 +254,7 @@ def unusable(lengths: np.ndarray, facets: Facets) -> dict[int, str]:
 
 def factors_of(schema: pa.Schema) -> dict[str, pa.DataType]:
     """Columns of a store that are factors."""
-    return {f.name: f.type for f in schema if f.name not in PLACE and f.name != "vector"}
+    return {f.name: f.type for f in schema if f.name not in (*PLACE, *HIDDEN)}
 
 
 def column_name(factor: str) -> str:
@@ -275,16 +283,17 @@ def reason(error: BaseException) -> str:
 
 
 def _place(items: pa.Table, name: str) -> pa.Array:
+    kind = PLACE.get(name, pa.string())
     if name in items.column_names:
-        column = items[name].combine_chunks().cast(PLACE[name])
+        column = items[name].combine_chunks().cast(kind)
         if name in ("id", "path") and not all(column.to_pylist()):
             raise DataError(f"Every item needs its {name}.")
         return column
     if name == "recording" and "path" in items.column_names:
-        return items["path"].combine_chunks().cast(pa.string())
+        return items["path"].combine_chunks().cast(kind)
     if name in ("id", "path"):
         raise DataError(f"Items need a column '{name}', but have: {', '.join(items.column_names)}.")
-    return pa.nulls(len(items), PLACE[name])
+    return pa.nulls(len(items), kind)
 
 
 def _factor(name: str, column: pa.ChunkedArray) -> pa.Array:
