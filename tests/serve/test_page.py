@@ -9,7 +9,7 @@ playwright = pytest.importorskip("playwright.sync_api", reason="playwright is no
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium: apt install chromium")
 
-SLOW = 10_000  # milliseconds that a busy machine may take
+SLOW = 30_000  # milliseconds that a busy machine may take
 NAMES = "() => [...document.querySelectorAll('.result .name')].map((e) => e.textContent)"
 PLAYING = ".result .play.on"
 

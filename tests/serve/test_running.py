@@ -20,6 +20,7 @@ def started(index, monkeypatch):
 
     async def serve(self, sockets):
         assert sockets[0].getsockname()[1] > 0
+        assert sockets[0].proto == socket.IPPROTO_TCP  # else asyncio leaves Nagle's delay on
 
     monkeypatch.setattr(uvicorn.Server, "serve", serve)
 

@@ -6,6 +6,8 @@ import asyncio
 import time
 from typing import Annotated
 
+import anyio
+import anyio.to_thread
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import FileResponse
 
@@ -18,6 +20,7 @@ from disentone.serve.uploads import Uploads
 
 __all__ = ["router"]
 
+_SEARCHES = 4  # at once; each needs room for the scores of all items, and a core
 _PATIENCE = 120  # seconds that an upload may take to arrive and be decoded
 
 Id = Annotated[str, Query(min_length=1, max_length=1000)]
@@ -72,23 +75,12 @@ def router(served: Served) -> APIRouter:
         """Give the places of these items on the map of one facet."""
         return served.layout(facet)
 
+    searching = anyio.CapacityLimiter(_SEARCHES)
+
     @api.post("/search", tags=["search"])
-    def search(wanted: schemas.Search) -> schemas.Results:
+    async def search(wanted: schemas.Search) -> schemas.Results:
         """Find the items that are most like a query; the same query with other weights is fast."""
-        begin = time.perf_counter()
-        found = served.open_query(wanted.query).rank(
-            wanted.weights,
-            where=wanted.where,
-            k=wanted.k,
-            diversity=wanted.diversity,
-            one_per_recording=wanted.one_per_recording,
-        )
-        return schemas.Results(
-            weights=dict(found.weights),
-            candidates=found.candidates,
-            results=[found_of(hit) for hit in found],
-            milliseconds=round(1000 * (time.perf_counter() - begin), 2),
-        )
+        return await anyio.to_thread.run_sync(_found, served, wanted, limiter=searching)
 
     @api.post("/uploads", tags=["search"], openapi_extra=_RAW_BODY)
     async def upload(
@@ -115,6 +107,24 @@ _RAW_BODY = {
         "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
     }
 }
+
+
+def _found(served: Served, wanted: schemas.Search) -> schemas.Results:
+    begin = time.perf_counter()
+    found = served.open_query(wanted.query).rank(
+        wanted.weights,
+        where=wanted.where,
+        k=wanted.k,
+        diversity=wanted.diversity,
+        one_per_recording=wanted.one_per_recording,
+    )
+    served.remember(found)
+    return schemas.Results(
+        weights=dict(found.weights),
+        candidates=found.candidates,
+        results=[found_of(hit) for hit in found],
+        milliseconds=round(1000 * (time.perf_counter() - begin), 2),
+    )
 
 
 def _uploads(served: Served) -> Uploads:

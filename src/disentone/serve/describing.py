@@ -14,9 +14,9 @@ from disentone import audio
 from disentone.search import Hit
 from disentone.serve import schemas
 
-__all__ = ["factor_of", "found_of", "item_of", "name_of", "numbers_of", "part_of"]
+__all__ = ["PLACE", "factor_of", "found_of", "item_of", "name_of", "numbers_of", "part_of"]
 
-_PLACE = ("id", "path", "recording", "start", "end")
+PLACE = ("id", "path", "recording", "start", "end")
 _CLASSES = 200  # of a factor that are listed
 
 
@@ -33,7 +33,7 @@ def item_of(row: Mapping[str, Any]) -> schemas.Item:
         name=name_of(row["id"]),
         recording=row["recording"],
         seconds=_seconds_of(*part_of(row)),
-        factors={k: _known(v) for k, v in row.items() if k not in _PLACE},
+        factors={k: _known(v) for k, v in row.items() if k not in PLACE},
     )
 
 

@@ -99,7 +99,8 @@ def _model(index: Index, model: str | Path | None) -> Model | None:
 def _listen(host: str, port: int) -> socket.socket:
     """Open the address before anything slow is done."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    door = socket.socket(family, socket.SOCK_STREAM)
+    # By its protocol asyncio knows that answers must not wait for each other (TCP_NODELAY: 40 ms).
+    door = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         door.bind((host, port))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -15,9 +15,9 @@ import pyarrow as pa
 from disentone.artifact import Model
 from disentone.errors import DataError
 from disentone.indexing import embed_query
-from disentone.search import Index, OpenQuery
+from disentone.search import Hit, Index, OpenQuery
 from disentone.serve import schemas, sounds
-from disentone.serve.describing import factor_of, item_of, name_of, numbers_of, part_of
+from disentone.serve.describing import PLACE, factor_of, item_of, name_of, numbers_of, part_of
 from disentone.serve.problems import Missing
 from disentone.serve.recent import Recent
 from disentone.serve.uploads import Uploads
@@ -85,6 +85,7 @@ class Served:
             self.limits.file_bytes, lambda file: file.unlink(missing_ok=True)
         )
         self._kept: Recent[Any] = Recent(2000)
+        self._rows: Recent[dict[str, Any]] = Recent(10_000)
         self._embedding, self._converting = Lock(), Lock()
 
     def _uploads(self, model: Model) -> Uploads:
@@ -126,10 +127,20 @@ class Served:
         Missing
             If there is no such item.
         """
+        known = self._rows.get(item)
+        if known is not None:
+            return known
         try:
-            return self.index.items([item]).to_pylist()[0]
+            found = self.index.items([item]).to_pylist()[0]
         except DataError as error:
             raise Missing("There is no such item in this index.") from error
+        return self._rows.put(item, found, 1)
+
+    def remember(self, hits: Iterable[Hit]) -> None:
+        """Keep what is known about results: their sounds will be asked for next."""
+        for hit in hits:
+            place = {name: getattr(hit, name) for name in PLACE}
+            self._rows.put(hit.id, place | hit.factors, 1)
 
     def _factors(self) -> list[schemas.Factor]:
         names = list(self.index.factors)
