@@ -8,7 +8,9 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from disentone.artifact import build_network
 from disentone.facets import Facets
+from disentone.frontends.build import build_frontend
 from disentone.frontends.musical import Musical, MusicalConfig
 from disentone.models import ModelConfig, MultiView
 from disentone.models.inception import (
@@ -16,6 +18,7 @@ from disentone.models.inception import (
     InceptionEncoder,
     InceptionModule,
 )
+from disentone.recipes import load_recipe
 
 PARTS = {"mel": slice(0, 128), "tempogram": slice(128, 512), "cens": slice(512, 524)}
 SMALL = InceptionConfig(width=0.0625)
@@ -105,6 +108,30 @@ def test_an_input_goes_through_its_own_branch_alone():
     assert not torch.allclose(network(x), network(other))
     same = {name: torch.equal(*pair) for name, pair in maps.items()}
     assert same == {"mel": True, "tempogram": False, "cens": True}
+
+
+def test_a_skip_hands_the_branches_maps_on_without_their_time():
+    plain, skipping = encoder(layer_norm=False), encoder(layer_norm=False, skip=True)
+    maps = [branch.channels for branch in skipping.branches.values()]
+    assert skipping.dense.in_features - plain.dense.in_features == 16 * sum(maps)
+    inputs = []
+    skipping.dense.register_forward_pre_hook(lambda _, given: inputs.append(given[0]))
+    kept = []
+    for branch in skipping.branches.values():
+        branch.register_forward_hook(lambda _, __, out: kept.append(out))
+    skipping(clips())
+    expected = torch.cat([one.mean(3) for one in kept], dim=1).flatten(1)
+    torch.testing.assert_close(inputs[0][:, -16 * sum(maps) :], expected)
+
+
+def test_the_recipe_with_mel_alone_is_no_smaller_network():
+    sizes = {}
+    for name in ("csn-music", "csn-music-mel"):
+        recipe = load_recipe(name)
+        frontend = build_frontend(recipe.frontend)
+        network = build_network(recipe.model, recipe.layout(), frontend)
+        sizes[name] = sum(p.numel() for p in network.parameters())
+    assert sizes["csn-music"] <= sizes["csn-music-mel"] < 1.1 * sizes["csn-music"]
 
 
 def test_clips_of_a_batch_do_not_mix_in_training():

@@ -62,6 +62,11 @@ class InceptionConfig(BaseModel):
         default=1.0, gt=0, le=4, description="multiplies all channels; 0.25 suits a CPU"
     )
     dropout: float = Field(default=0.0, ge=0, lt=1, description="before the dense layer")
+    skip: bool = Field(
+        default=False,
+        description="the dense layer also sees the branches' maps, averaged over time; not in the "
+        "paper",
+    )
     layer_norm: bool = Field(default=True, description="layer normalisation of the embedding")
 
 
@@ -87,7 +92,8 @@ class InceptionEncoder(nn.Module):
         before = sum(branch.channels for branch in branches.values())
         self.trunk, channels = _blocks(before, trunk, stride=(1, 2))
         self.dropout = nn.Dropout(config.dropout)
-        self.dense = nn.Linear(MAP * channels, out)
+        self.skip = config.skip
+        self.dense = nn.Linear(MAP * (channels + (before if config.skip else 0)), out)
         self.normalise = nn.LayerNorm(out) if config.layer_norm else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -96,7 +102,10 @@ class InceptionEncoder(nn.Module):
             branch(x[..., part].transpose(1, 2).unsqueeze(1))  # (batch, channels, 16, 16)
             for part, branch in zip(self.parts.values(), self.branches.values())
         ]
-        flat = self.trunk(torch.cat(maps, dim=1)).flatten(1)  # (batch, channels * 16 bins)
+        joined = torch.cat(maps, dim=1)
+        flat = self.trunk(joined).flatten(1)  # (batch, channels * 16 bins)
+        if self.skip:
+            flat = torch.cat([flat, joined.mean(-1).flatten(1)], dim=1)
         with torch.autocast(x.device.type, enabled=False):  # as in FullPrecision
             return self.normalise(self.dense(self.dropout(flat.float())))
 
