@@ -125,7 +125,7 @@ def test_a_run_leaves_what_was_promised_and_nothing_else(finished):
     """No ``skipped.csv``, as nothing was skipped; no temporary file."""
     assert {path.name for path in finished.iterdir()} == {
         "config.yaml", "metrics.jsonl", "model.safetensors", "config.json", "last",
-        "audit.json", "report.html", "figures",
+        "audit.json", "audit-outcomes.npz", "report.html", "figures",
     }  # fmt: skip
     assert {path.name for path in (finished / "last").iterdir()} == {"state.safetensors"}
     assert not list(finished.rglob("*.tmp"))

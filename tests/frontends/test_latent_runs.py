@@ -12,6 +12,7 @@ import yaml
 
 from disentone import cli, runs
 from disentone.artifact import load
+from disentone.batches import statistics
 from disentone.errors import ArtifactError, DataError, RecipeError
 from disentone.preparation import prepare
 from disentone.recipes import dump_recipe, load_recipe, parse_recipe
@@ -108,10 +109,10 @@ def test_every_feature_is_standardised_on_its_own(home):
 
 def test_statistics_of_a_feature_that_stands_still():
     features = np.random.default_rng(0).standard_normal((50, 3, 2)) * [1, 0] + [5, 7]
-    mean, std = runs._statistics(features, np.arange(50), per_feature=True)
+    mean, std = statistics(features, np.arange(50), per_feature=True)
     np.testing.assert_allclose(mean, features.mean((0, 1)), rtol=1e-6)
     assert std[1] == pytest.approx(1e-3 * float(std[0]), rel=1e-3)
-    mean, std = runs._statistics(features, np.arange(50), per_feature=False)
+    mean, std = statistics(features, np.arange(50), per_feature=False)
     assert (mean.shape, float(std)) == ((), pytest.approx(features.std(), rel=1e-6))
 
 

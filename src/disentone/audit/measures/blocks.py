@@ -94,10 +94,11 @@ class BlockInformation:
     def share(self) -> np.ndarray:
         """Share of every factor's entropy that a facet tells, in [0, 1]: (facets, factors).
 
-        What is not above chance (p > 0.05) is 0.
+        What is not above chance (p > 0.05) is 0, and so is a factor of one held-out class.
         """
-        share = np.clip(self.value / self.entropies, 0.0, 1.0)
-        return np.where(self.p <= 0.05, share, 0.0)
+        told = (self.p <= 0.05) & (self.entropies > 0)
+        share = np.divide(self.value, self.entropies, out=np.zeros_like(self.value), where=told)
+        return np.clip(share, 0.0, 1.0)
 
 
 @dataclass(frozen=True)
