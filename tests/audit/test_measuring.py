@@ -150,6 +150,15 @@ def test_what_cannot_be_measured_is_said():
     assert any("modularity and DLIG need at least two" in note for note in card.notes)
 
 
+def test_pairs_that_differ_in_one_factor_alone_may_be_missing():
+    codes, factors, split = made_up(120)
+    twins = factors | {"twin": factors["shape"]}  # which never changes alone
+    card = quick(codes, twins, split, measures=["z_diff", "z_max_variance"])
+    assert {r["measure"] for r in card.records} >= {"z_diff"}
+    assert not [r for r in card.records if r["measure"] == "z_max_variance"]
+    assert any("Too few clips differ only in factor" in note for note in card.notes)
+
+
 def test_names_of_measures_and_variants():
     assert chosen_measures(["default"]) == set(DEFAULT) < chosen_measures(["all"]) == set(MEASURES)
     assert chosen_measures(["none", "mig"]) == {"mig"}

@@ -31,6 +31,19 @@ def test_rows_go_by_path_and_else_by_file_name(table):
         read_labels(table(ROWS), items=1, own={"path": np.array(["z.wav"])})
 
 
+def test_paths_that_start_elsewhere_go_by_what_they_end_in(table):
+    """As ``embed`` writes them, from the working folder, and a table from its own."""
+    rows = [["path", "note"], ["violin/C4.mp3", 60], ["viola/C4.mp3", 61], ["viola/D4.mp3", 62]]
+    own = {"path": np.array(["/s/viola/D4.mp3", "/s/cello/C4.mp3", "/s/violin/C4.mp3"])}
+    columns, kept, _ = read_labels(table(rows), items=3, own=own)
+    assert (columns["note"], kept.tolist()) == (["62", "60"], [0, 2])
+    segments = {"path": np.array(["/s/viola/D4.mp3", "/s/viola/D4.mp3", "/s/viola/C4.mp3"])}
+    assert read_labels(table(rows), items=3, own=segments)[0]["note"] == ["62", "62", "61"]
+    one = [["path", "note"], ["violin/C4.mp3", 60]]
+    names = {"path": np.array(["/s/viola/C4.mp3", "/s/violin/C4.mp3"])}
+    assert read_labels(table(one), items=2, own=names)[1].tolist() == [1], "not by C4.mp3 alone"
+
+
 def test_rows_go_by_the_key_that_is_named(table):
     own = {"note": np.array(["61", "60"])}
     columns, rows, _ = read_labels(table(ROWS), items=2, own=own, key="note")

@@ -242,25 +242,29 @@ def _explicitness(study: Study) -> Found:
     return _drawn({"explicitness": (found, m.explicitness(codes=shuffled, **given, limit=2_000))})
 
 
-def _pairs(study: Study) -> Found:
+def _shared(study: Study) -> Found:
+    """Scores from pairs of clips that share a factor."""
+    return _paired(
+        study, {"z_diff": m.z_diff, "z_min_variance": m.z_min_variance}, m.agreeing_pairs
+    )
+
+
+def _changed(study: Study) -> Found:
+    """The score from pairs that differ in one factor alone, which many collections do not have."""
+    return _paired(study, {"z_max_variance": m.z_max_variance}, m.changed_pairs)
+
+
+def _paired(
+    study: Study, functions: Mapping[str, Callable[..., Measured]], draw: Callable[..., m.Pairs]
+) -> Found:
     """Scores from pairs that are found among the clips; their chance is known."""
     told = study.of(np.flatnonzero(study.told))
-    clips = len(told.codes)
-    functions = {
-        "z_diff": (m.z_diff, m.agreeing_pairs),
-        "z_min_variance": (m.z_min_variance, m.agreeing_pairs),
-        "z_max_variance": (m.z_max_variance, m.changed_pairs),
-    }
+    one, two, factor = draw(
+        factors=told.factors, clips=len(told.codes), pairs=PAIRS, seed=study.seed
+    )
     results = {}
     for name in sorted(study.names & set(functions)):
-        score, draw = functions[name]
-        try:
-            one, two, factor = draw(factors=told.factors, clips=clips, pairs=PAIRS, seed=study.seed)
-        except DataError:
-            if len(study.names & set(functions)) == 1:
-                raise
-            continue  # clips that differ in one factor alone are rare; the others need none
-        found = score(
+        found = functions[name](
             first=told.codes[one],
             second=told.codes[two],
             factor=factor,
@@ -269,10 +273,7 @@ def _pairs(study: Study) -> Found:
             **study.options(name),
         )
         usual = float(found.how["chance"])
-        chance = Measured(usual, dict.fromkeys(map(str, found.each), usual), 0)
-        results[name] = (found, chance)
-    if not results:
-        raise DataError("no pairs of clips could be drawn.")
+        results[name] = (found, Measured(usual, dict.fromkeys(map(str, found.each), usual), 0))
     return _drawn(results, interval=BATCHES)
 
 
@@ -306,7 +307,8 @@ FAMILIES: Mapping[str, tuple[tuple[str, ...], Callable[[Study], Found]]] = {
         _gaps,
     ),
     "separation": (("sap",), _separation),
-    "pairs": (("z_diff", "z_min_variance", "z_max_variance"), _pairs),
+    "shared pairs": (("z_diff", "z_min_variance"), _shared),
+    "changed pairs": (("z_max_variance",), _changed),
     "robustness": (("irs",), _robustness),
     "attributes": (("smoothness", "monotonicity"), _attributes),
     "dependence": (("total_correlation", "wasserstein"), _dependence),

@@ -163,16 +163,17 @@ def study_records(found: Found, *, plan: Plan, study: Study, fitted: bool) -> It
             factor = part or ALL
         variant = study.variants.get(measure, "")
         in_nats = measure == "total_correlation" or variant == "nats"
-        estimate = estimate if in_nats else _within(estimate, signed=measure in SIGNED)
+        top = np.inf if in_nats else 1.0
+        estimate = _within(estimate, signed=measure in SIGNED, top=top)
         record = record_of(measure, facet, factor, "nats" if in_nats else "score", estimate)
         record["split"] = "test" if fitted else plan.split
         yield record | _how(how[measure], variant, measure) | more
 
 
-def _within(found: Estimate, *, signed: bool) -> Estimate:
+def _within(found: Estimate, *, signed: bool, top: float) -> Estimate:
     """Cut an interval to the range of its measure."""
     low = found.low if signed else max(found.low, min(0.0, found.value))
-    return replace(found, low=low, high=min(found.high, max(1.0, found.value)))
+    return replace(found, low=low, high=min(found.high, max(top, found.value)))
 
 
 def _how(how: Mapping[str, Any], variant: str, measure: str) -> Record:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from disentone.cli.app import app
-from disentone.cli.screen import Device, Quiet, Screen, Seed, resumable
+from disentone.cli.screen import Cache, Device, Hop, Jobs, Quiet, Screen, Seed, resumable
 
 if TYPE_CHECKING:
     from disentone.artifact import Model
@@ -37,9 +37,7 @@ def inspect(
     segment: Annotated[
         float | None, typer.Option(help="Cut files into clips of so many seconds.")
     ] = None,
-    hop: Annotated[
-        float | None, typer.Option(help="Seconds from a segment to the next; needs --segment.")
-    ] = None,
+    hop: Hop = None,
     derive: Annotated[
         list[str] | None,
         typer.Option(help="A further factor, as tempo=estimate or 'class=pitch % 12'; repeat."),
@@ -104,15 +102,9 @@ def embed(
     segment: Annotated[
         float | None, typer.Option(help="A row for every so many seconds, not for every file.")
     ] = None,
-    hop: Annotated[
-        float | None, typer.Option(help="Seconds from a segment to the next; needs --segment.")
-    ] = None,
-    cache: Annotated[
-        Path | None, typer.Option(help="Keep features here: the next pass is many times faster.")
-    ] = None,
-    jobs: Annotated[
-        int | None, typer.Option(min=1, help="Files that are decoded at once; all cores.")
-    ] = None,
+    hop: Hop = None,
+    cache: Cache = None,
+    jobs: Jobs = None,
     on_error: Annotated[
         OnError, typer.Option(help="What a file that cannot be used does.")
     ] = OnError.skip,

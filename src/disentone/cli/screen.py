@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -24,7 +25,18 @@ from disentone.watcher import Watcher
 if TYPE_CHECKING:
     from disentone.training import Progress as TrainingProgress
 
-__all__ = ["Device", "Quiet", "Screen", "Seed", "Settings", "console", "resumable"]
+__all__ = [
+    "Cache",
+    "Device",
+    "Hop",
+    "Jobs",
+    "Quiet",
+    "Screen",
+    "Seed",
+    "Settings",
+    "console",
+    "resumable",
+]
 
 console = Console(stderr=True)
 
@@ -33,6 +45,13 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print the result's p
 Settings = Annotated[
     list[str] | None, typer.Option("--set", help="Set a recipe's key: training.epochs=10.")
 ]
+Hop = Annotated[
+    float | None, typer.Option(help="Seconds from a segment to the next; needs --segment.")
+]
+Cache = Annotated[
+    Path | None, typer.Option(help="Keep features here: the next pass is many times faster.")
+]
+Jobs = Annotated[int | None, typer.Option(min=1, help="Files that are decoded at once; all cores.")]
 Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1 ...")]
 
 

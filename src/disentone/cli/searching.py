@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from disentone.cli.app import app
-from disentone.cli.screen import Device, Quiet, Screen, console, resumable
+from disentone.cli.screen import Cache, Device, Hop, Jobs, Quiet, Screen, console, resumable
 
 if TYPE_CHECKING:
     from disentone.search import Index, Results
@@ -23,15 +23,9 @@ def index(
     segment: Annotated[
         float | None, typer.Option(help="An item for every so many seconds, not for every file.")
     ] = None,
-    hop: Annotated[
-        float | None, typer.Option(help="Seconds from a segment to the next; needs --segment.")
-    ] = None,
-    cache: Annotated[
-        Path | None, typer.Option(help="Keep features here: the next pass is many times faster.")
-    ] = None,
-    jobs: Annotated[
-        int | None, typer.Option(min=1, help="Files that are decoded at once; all cores.")
-    ] = None,
+    hop: Hop = None,
+    cache: Cache = None,
+    jobs: Jobs = None,
     device: Device = "cpu",
     quiet: Quiet = False,
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -94,8 +95,7 @@ def read_labels(
     names = [str(value) for value in own[name[0]]]
     places = [table_row.get(text) for text in names]
     if not any(place is not None for place in places):  # other folders, same files
-        table_row = _positions([_file(value) for value in columns[name[1]]])
-        places = [table_row.get(_file(text)) for text in names]
+        places = _by_ends(names, columns[name[1]])
     rows = np.array([row for row, place in enumerate(places) if place is not None], dtype=int)
     if not len(rows):
         raise DataError(
@@ -198,8 +198,21 @@ def _positions(values: Sequence[Any]) -> dict[str, int]:
     return dict(zip(names[counts == 1].tolist(), first[counts == 1].tolist()))
 
 
-def _file(value: Any) -> str:
-    return PurePosixPath(str(value)).name
+def _by_ends(names: Sequence[str], values: Sequence[Any]) -> list[int | None]:
+    """Where names are in a table whose paths start elsewhere: by as many last parts as match most.
+
+    An end that several names or several rows have in common tells nothing.
+    """
+    ours, theirs = ([PurePosixPath(str(text)).parts for text in given] for given in (names, values))
+    best: list[int | None] = [None] * len(names)
+    for depth in range(max(map(len, theirs), default=0), 0, -1):
+        rows = _positions(["/".join(parts[-depth:]) for parts in theirs])
+        ends = ["/".join(parts[-depth:]) for parts in ours]
+        shared = Counter(end for end, _ in set(zip(ends, names)))
+        found = [rows.get(end) if shared[end] == 1 else None for end in ends]
+        if found.count(None) < best.count(None):
+            best = found
+    return best
 
 
 def _taken(columns: dict[str, list[Any]], names: Sequence[str]) -> list[Any] | None:
