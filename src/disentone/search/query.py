@@ -137,7 +137,10 @@ class OpenQuery:
             return compared
         facets = [name for name, weight in weights.items() if weight]
         cosines = self._scored(facets)
-        total = np.fromiter(weights.values(), np.float32) @ cosines
+        total = np.zeros(len(self._snapshot), np.float32)
+        for row, name in enumerate(self._facets):
+            if weights[name]:  # not a product: BLAS threads wait for each other on a busy machine
+                total += np.float32(weights[name]) * cosines[row]
         if allowed is not None:
             total[~allowed] = -np.inf
         return lambda count: highest(total, count)
