@@ -129,8 +129,8 @@ def model_of(index: Index, model: str | Path | None = None, *, device: str = "cp
     found = [Path(place) for place in places if (Path(place) / MODEL_FILES[0]).is_file()]
     if not found:
         raise ArtifactError(
-            f"There is no model in {places[-1]}: say where the model of the index is, or search "
-            "by items of the index."
+            f"There is no model at '{places[0]}': say where that of the index is (--model), or "
+            "search by items of the index."
         )
     index.check_model(model_id(found[0]))
     return load_model(found[0], device)
