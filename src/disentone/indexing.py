@@ -123,13 +123,12 @@ def model_of(index: Index, model: str | Path | None = None, *, device: str = "cp
     ArtifactError
         If there is no model, or it is another one.
     """
-    places = (
-        [model] if model else [Path(index.uri) / "model", index.about.get("model_folder", "model")]
-    )
+    made_from = index.about.get("model_folder")
+    places = [model] if model else [Path(index.uri) / "model", *([made_from] if made_from else [])]
     found = [Path(place) for place in places if (Path(place) / MODEL_FILES[0]).is_file()]
     if not found:
         raise ArtifactError(
-            f"There is no model at '{places[0]}': say where that of the index is (--model), or "
+            f"There is no model at '{places[-1]}': say where that of the index is (--model), or "
             "search by items of the index."
         )
     index.check_model(model_id(found[0]))
