@@ -170,7 +170,7 @@ def test_an_index_is_of_one_model(index, model, tmp_path):
     shutil.rmtree(Path(index.uri) / "model")
     assert model_of(index).facets == index.facets  # where it was made from
     index.about["model_folder"] = "gone"
-    with pytest.raises(ArtifactError, match="no model at .gone"):
+    with pytest.raises(ArtifactError, match="no model at 'gone'"):
         model_of(index)
 
 
@@ -304,7 +304,7 @@ def test_every_kind_of_query_from_the_command_line(index):
         (("my.index", "a.wav", "--where", "tempo > 1; drop table items"), "cannot be understood"),
         (("my.index", "--mix", "shared"), "--mix 'shared' must look like"),
         (("my.index", "a.wav", "--model", "nowhere", "--end", "0.2"), "no audio file"),
-        (("my.index", "sounds/a.wav", "--model", "nowhere", "--end", "0.2"), "no model at 'nowhere'"),
+        (("my.index", "sounds/a.wav", "--model", "nowhere", "--end", "0.2"), "no model at"),
     ],
 )
 def test_mistakes_are_one_sentence(index, words, message):
