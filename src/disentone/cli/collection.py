@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from disentone.cli.app import app
-from disentone.cli.screen import Cache, Device, Hop, Jobs, Quiet, Screen, Seed, resumable
+from disentone.cli.screen import Cache, Device, Hop, Jobs, Quiet, Screen, Seed, again, resumable
 
 if TYPE_CHECKING:
     from disentone.artifact import Model
@@ -118,22 +118,24 @@ def embed(
     """
     from disentone.extraction import embed_collection
 
-    words = [str(model), *map(str, paths)]
-    options = {"--out": out, "--segment": segment, "--hop": hop, "--cache": cache, "--jobs": jobs}
-    words += [w for k, v in options.items() if v is not None for w in (k, str(v))]
-    words += ["--on-error", on_error.value] if on_error is not OnError.skip else []
-    words += ["--device", device] if device != "cpu" else []
+    options: dict[str, Any] = {"segment": segment, "hop": hop, "cache": cache, "jobs": jobs}
     with Screen(quiet=quiet) as screen:
         made = resumable(
-            ["disentone", "embed", *words, "--resume"],
+            again(
+                "embed",
+                model,
+                *paths,
+                out=out,
+                **options,
+                on_error=on_error.value if on_error is not OnError.skip else None,
+                device=device,
+                resume=True,
+            ),
             lambda: embed_collection(
                 model,
                 paths,
                 out,
-                segment=segment,
-                hop=hop,
-                cache=cache,
-                jobs=jobs,
+                **options,
                 device=device,
                 resume=resume,
                 on_error=on_error.value,

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from disentone.cli.app import app
-from disentone.cli.screen import Device, Quiet, Screen, Seed, Settings, resumable
+from disentone.cli.screen import Device, Quiet, Screen, Seed, Settings, again, resumable
 
 
 @app.command(epilog="Example: disentone demo")
@@ -92,14 +92,19 @@ def reproduce(
     from disentone.reproduce import reproduce as run
 
     folder = out or Path("runs") / f"reproduce-{paper}"
-    again = ["disentone", "reproduce", paper, "--out", str(folder), "--seeds", str(seeds)]
-    again += ["--data", str(data)] if data is not None else []
-    again += ["--quick"] if quick else []
-    again += ["--jobs", str(jobs)] if jobs > 1 else []
-    again += ["--device", device] if device != "cpu" else []
+    command = again(
+        "reproduce",
+        paper,
+        out=folder,
+        seeds=seeds,
+        data=data,
+        quick=quick,
+        jobs=jobs if jobs > 1 else None,
+        device=device,
+    )
     with Screen(quiet=quiet) as screen:
         report, text = resumable(
-            again,
+            command,
             lambda: run(
                 paper,
                 folder,
@@ -142,13 +147,10 @@ def _train(
 
     changes = list(settings or []) + ([f"seed={seed}"] if seed is not None else [])
     loaded = load_recipe(recipe, settings=changes, data=data, facets=facets or ())
-    again = ["disentone", "train", recipe, "--out", str(folder), "--resume"]
-    again += ["--data", str(data)] if data else []
-    again += [word for facet in facets or () for word in ("--facet", facet)]
-    again += [word for change in changes for word in ("--set", change)]
-    again += ["--device", device] if device != "cpu" else []
+    named = {"facet": facets, "set": changes}
+    command = again("train", recipe, out=folder, resume=True, data=data, **named, device=device)
     with Screen(quiet=quiet) as screen:
         report = resumable(
-            again, lambda: run(loaded, folder, resume=resume, device=device, watcher=screen)
+            command, lambda: run(loaded, folder, resume=resume, device=device, watcher=screen)
         )
     typer.echo(report)

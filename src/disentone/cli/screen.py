@@ -34,6 +34,7 @@ __all__ = [
     "Screen",
     "Seed",
     "Settings",
+    "again",
     "console",
     "resumable",
 ]
@@ -106,6 +107,24 @@ class Screen(Watcher):
             total=total,
             detail=f"epoch {progress.epoch + 1}/{progress.epochs} {detail}",
         )
+
+
+def again(verb: str, *words: object, **options: object) -> list[str]:
+    """Give the command that does the same once more, without options that say nothing.
+
+    Those are None, False, and the device that everyone has.
+    """
+    command = ["disentone", verb, *map(str, words)]
+    for name, value in options.items():
+        if (name, value) == ("device", "cpu"):
+            continue
+        flag = "--" + name.replace("_", "-")
+        if value is True:
+            command.append(flag)
+        elif value is not None and value is not False:
+            values = value if isinstance(value, list) else [value]
+            command += [word for one in values for word in (flag, str(one))]
+    return command
 
 
 def resumable(again: Sequence[str], work: Callable[[], Any]) -> Any:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from disentone.cli.app import app
-from disentone.cli.screen import Cache, Device, Hop, Jobs, Quiet, Screen, console, resumable
+from disentone.cli.screen import Cache, Device, Hop, Jobs, Quiet, Screen, again, console, resumable
 
 if TYPE_CHECKING:
     from disentone.search import Index, Results
@@ -36,21 +36,15 @@ def index(
     """
     from disentone.indexing import index_collection
 
-    words = [str(model), *map(str, paths)]
-    options = {"--out": out, "--segment": segment, "--hop": hop, "--cache": cache, "--jobs": jobs}
-    words += [w for k, v in options.items() if v is not None for w in (k, str(v))]
-    words += ["--device", device] if device != "cpu" else []
+    options: dict[str, Any] = {"segment": segment, "hop": hop, "cache": cache, "jobs": jobs}
     with Screen(quiet=quiet) as screen:
         made = resumable(
-            ["disentone", "index", *words],
+            again("index", model, *paths, out=out, **options, device=device),
             lambda: index_collection(
                 model,
                 paths,
                 out,
-                segment=segment,
-                hop=hop,
-                cache=cache,
-                jobs=jobs,
+                **options,
                 device=device,
                 watcher=screen,
             ),

@@ -54,8 +54,9 @@ def build_decoder(config: DecoderConfig, *, dim: int, frames: int, features: int
     """
     if isinstance(config, FrameNetworkConfig):
         return frame_layers(config, before=dim, out=features, exact="first")
-    kind = ConvDecoder if isinstance(config, ConvDecoderConfig) else DenseDecoder
-    return kind(config, dim=dim, frames=frames, features=features)  # type: ignore[arg-type]
+    if isinstance(config, ConvDecoderConfig):
+        return ConvDecoder(config, dim=dim, frames=frames, features=features)
+    return DenseDecoder(config, dim=dim, frames=frames, features=features)
 
 
 class DenseDecoder(nn.Module):
