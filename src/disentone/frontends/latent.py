@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from typing import Any, Literal
 
 import torch
@@ -68,7 +69,7 @@ class HFEncoderConfig(LatentConfig):
     )
 
 
-class Latent(nn.Module):
+class Latent(nn.Module, ABC):
     """A front-end with pretrained weights; its ``config`` is complete, with their digest.
 
     Shape
@@ -123,9 +124,9 @@ class Latent(nn.Module):
             out = self.latents(wave).float()
         return out.half().float() if self.dtype == "float16" else out
 
+    @abstractmethod
     def latents(self, wave: Tensor) -> Tensor:
         """Waveforms (batch, samples) to frames as the network gives them."""
-        raise NotImplementedError
 
 
 class DAC(Latent):

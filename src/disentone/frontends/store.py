@@ -50,14 +50,28 @@ class FrontEnd(Protocol):
     config: Any
 
     @property
-    def sample_rate(self) -> int: ...  # noqa: D102
+    def sample_rate(self) -> int:
+        """Hz."""
+        ...
+
     @property
-    def samples(self) -> int: ...  # noqa: D102
+    def samples(self) -> int:
+        """Of the waveform of a clip."""
+        ...
+
     @property
-    def frames(self) -> int: ...  # noqa: D102
+    def frames(self) -> int:
+        """Of a clip."""
+        ...
+
     @property
-    def features(self) -> int: ...  # noqa: D102
-    def __call__(self, wave: torch.Tensor) -> torch.Tensor: ...  # noqa: D102
+    def features(self) -> int:
+        """Of a frame."""
+        ...
+
+    def __call__(self, wave: torch.Tensor) -> torch.Tensor:
+        """Features of waveforms."""
+        ...
 
 
 @dataclass(frozen=True)
