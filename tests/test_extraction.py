@@ -206,6 +206,27 @@ def test_skipped_files_are_listed_with_the_reason(model, with_broken):
     assert not Path("o.parquet.partial").exists()
 
 
+def test_a_clip_shorter_than_the_window_is_padded_openly_or_refused(model, folder):
+    told = []
+    watcher = Watcher()
+    watcher.note = told.append
+    embed_collection(model, [folder], "padded.parquet", watcher=watcher)
+    assert told[1:] == [
+        "Clips shorter than a segment of 0.2 s, such as 'sounds/high/d.wav' (1 in all), are filled "
+        "up with silence; leave them out with --short skip."
+    ]
+    out = embed_collection(model, [folder], "o.parquet", short="skip")
+    assert len(read_embeddings(out).values) == 3
+    with open("o-skipped.csv", encoding="utf-8", newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert row["path"] == "sounds/high/d.wav"
+    assert row["reason"] == "The clip lasts 0.09 s, less than a segment of 0.2 s."
+    out = embed_collection(model, [folder], "cut.parquet", short="skip", segment=0.05)
+    assert "sounds/high/d.wav" in read_embeddings(out).columns["path"], "it has whole segments"
+    with pytest.raises(AudioError, match=r"lasts 0\.09 s"):
+        embed_collection(model, [folder], "s.parquet", short="skip", on_error="stop")
+
+
 def test_nothing_skipped_leaves_no_list(model, noise):
     Path("o-skipped.csv").write_text("of an earlier file")
     embed_collection(model, [noise("a.wav")], "o.parquet")

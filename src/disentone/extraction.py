@@ -25,6 +25,7 @@ from disentone.audio import Skipped
 from disentone.clips import ClipTable
 from disentone.datasets.files import FileSounds
 from disentone.datasets.gathering import Clips, gather, is_numeric
+from disentone.datasets.segments import is_short, short_note, without_short
 from disentone.datasets.segments import segment as cut_clips
 from disentone.datasets.windowing import WindowSounds, model_windows
 from disentone.embeddings import model_id, read_about
@@ -53,6 +54,7 @@ def embed_collection(
     hop: float | None = None,
     cache: str | Path | None = None,
     jobs: int | None = None,
+    short: Literal["pad", "skip"] = "pad",
     device: str = "cpu",
     resume: bool = False,
     on_error: Literal["skip", "stop"] = "skip",
@@ -84,6 +86,9 @@ def embed_collection(
         Feature store, which makes the next pass many times faster; none by default.
     jobs : int, optional
         Threads that decode; as many as there are cores by default.
+    short : {"pad", "skip"}
+        What is done with a clip that is shorter than the model's window (or than the segments,
+        where these are): silence fills it up, which is told, or it is left out.
     device : str
         Where front-end and network run.
     resume : bool
@@ -137,6 +142,7 @@ def embed_collection(
             hop=hop,
             cache=cache,
             jobs=jobs,
+            short=short,
             stop=on_error == "stop",
             watcher=watcher,
         )
@@ -155,6 +161,7 @@ def embed_into(
     hop: float | None = None,
     cache: str | Path | None = None,
     jobs: int | None = None,
+    short: Literal["pad", "skip"] = "pad",
     stop: bool = False,
     watcher: Watcher | None = None,
 ) -> set[tuple[str, float]]:
@@ -169,7 +176,7 @@ def embed_into(
         Of the parts: see :func:`disentone.embeddings.layout.schema_of`.
     skipped : list of Skipped
         Is added to.
-    segment, hop, cache, jobs, watcher
+    segment, hop, cache, jobs, short, watcher
         See :func:`embed_collection`.
     stop : bool
         Raise at the first clip that cannot be used.
@@ -180,10 +187,14 @@ def embed_into(
         Path and start of what is in the sink and not among the clips.
     """
     jobs = jobs or os.cpu_count() or 1
-    show = (watcher or Watcher()).stage("Embedding")
+    watcher = watcher or Watcher()
+    show = watcher.stage("Embedding")
     with _one_torch_thread(), ThreadPoolExecutor(jobs) as pool:  # before those of the pool
-        work = _Work(model, segment, hop, cache, jobs, pool, stop=stop)
-        return _embed_parts(clips, work, sink, schema, skipped, show)
+        work = _Work(model, segment, hop, cache, jobs, pool, short=short, stop=stop)
+        gone, padded = _embed_parts(clips, work, sink, schema, skipped, show)
+    if padded:
+        watcher.note(short_note(padded, work.whole, option="--short skip"))
+    return gone
 
 
 @contextmanager
@@ -203,14 +214,19 @@ def _embed_parts(
     schema: pa.Schema,
     skipped: list[Skipped],
     show: Callable[[int, int], None],
-) -> set[tuple[str, float]]:
-    """Make the parts that are not there yet, add to what was skipped, and give what is gone."""
+) -> tuple[set[tuple[str, float]], list[str]]:
+    """Make the parts that are not there yet, and add to what was skipped.
+
+    Gives what is gone, and the clips that silence fills up.
+    """
     done = sink.ids()
     gone = set(done)  # rows of clips that are no longer named
+    padded: list[str] = []
     size = _PART if work.cache is None else _STORED_PART
     for first in range(0, len(clips), size):
         some = clips.take(np.arange(first, min(first + size, len(clips))))
-        rows, broken = work.rows(some)
+        rows, broken, short = work.rows(some)
+        padded += short
         gone.difference_update(rows.ids())
         rows = rows.take([row for row, name in enumerate(rows.ids()) if name not in done])
         values, reasons = work.embed(rows, _clips_shown(show, first, len(some), len(clips)))
@@ -219,7 +235,7 @@ def _embed_parts(
         if good:
             sink.add(rows.take(good).table(schema, values[good], some.factors))
         show(first + len(some), len(clips))
-    return gone
+    return gone, padded
 
 
 def check_lengths(segment: float | None, hop: float | None) -> None:
@@ -290,10 +306,16 @@ class _Work:
     cache: str | Path | None
     jobs: int
     pool: Executor
+    short: Literal["pad", "skip"]
     stop: bool  # at the first clip that cannot be used
 
-    def rows(self, clips: Clips) -> tuple[_Rows, list[Skipped]]:
-        """Look at the files of clips and say which rows they make."""
+    @property
+    def whole(self) -> float:
+        """Seconds of a clip that silence need not fill up."""
+        return min(self.model.frontend.config.seconds, self.segment or _ENTIRE)
+
+    def rows(self, clips: Clips) -> tuple[_Rows, list[Skipped], list[str]]:
+        """Look at the files of clips: the rows they make, the unusable, those of short ones."""
         paths = clips.paths.tolist()
         cut = cut_clips(
             paths,
@@ -303,11 +325,15 @@ class _Work:
             hop=self.hop,
             jobs=self.jobs,
         )
+        if self.short == "skip":
+            cut = without_short(cut, self.whole)
+        padded = clips.paths[cut.rows[is_short(cut, self.whole)]].tolist()
         broken = [Skipped(paths[row], reason) for row, reason in cut.broken.items()]
         if broken and self.stop:
             raise AudioError(broken[0].reason)
         seconds = cut.seconds if self.segment else clips.seconds[cut.rows]
-        return _Rows(cut.rows, clips.paths[cut.rows], cut.start, cut.seconds, seconds), broken
+        rows = _Rows(cut.rows, clips.paths[cut.rows], cut.start, cut.seconds, seconds)
+        return rows, broken, padded
 
     def embed(
         self, rows: _Rows, show: Callable[[float], None]

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -41,6 +41,7 @@ def index_collection(
     hop: float | None = None,
     cache: str | Path | None = None,
     jobs: int | None = None,
+    short: Literal["pad", "skip"] = "pad",
     device: str = "cpu",
     watcher: Watcher | None = None,
 ) -> Index:
@@ -60,7 +61,7 @@ def index_collection(
         tell, and the splits that a table names, are factors of the items.
     out : path or URI
         New, or an index of the same model and segments.
-    segment, hop, cache, jobs, device, watcher
+    segment, hop, cache, jobs, short, device, watcher
         See :func:`disentone.extraction.embed_collection`.
 
     Returns
@@ -100,6 +101,7 @@ def index_collection(
         hop=hop,
         cache=cache,
         jobs=jobs,
+        short=short,
         watcher=watcher,
     )
     skipped += sink.skipped

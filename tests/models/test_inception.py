@@ -124,6 +124,25 @@ def test_a_skip_hands_the_branches_maps_on_without_their_time():
     torch.testing.assert_close(inputs[0][:, -16 * sum(maps) :], expected)
 
 
+def test_rotations_tell_what_is_played_and_not_in_which_key():
+    network = encoder({"cens": slice(0, 12)}, layer_norm=False, rotations=8)
+    assert network.dense.in_features - encoder({"cens": slice(0, 12)}).dense.in_features == 8
+    inputs = []
+    network.dense.register_forward_pre_hook(lambda _, given: inputs.append(given[0][:, -8:]))
+    major, minor = (torch.zeros(1, 40, 12) for _ in range(2))
+    major[..., [0, 4, 7]], minor[..., [0, 3, 7]] = 1.0, 1.0
+    for x in (major, major.roll(5, dims=2), minor):
+        network(x)
+    torch.testing.assert_close(inputs[0], inputs[1])
+    assert (inputs[0] - inputs[2]).abs().max() > 0.01
+
+
+def test_there_is_nothing_to_rotate_without_pitch_classes():
+    parts = {"mel": PARTS["mel"]}
+    assert "rotations" not in str(encoder(parts, rotations=8).state_dict().keys())
+    assert encoder(parts, rotations=8).dense.in_features == encoder(parts).dense.in_features
+
+
 def test_the_recipe_with_mel_alone_is_no_smaller_network():
     sizes = {}
     for name in ("csn-music", "csn-music-mel"):

@@ -9,7 +9,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from disentone.cli.app import app
-from disentone.cli.screen import Cache, Device, Hop, Jobs, Quiet, Screen, Seed, again, resumable
+from disentone.cli.screen import (
+    Cache,
+    Device,
+    Hop,
+    Jobs,
+    Quiet,
+    Screen,
+    Seed,
+    Short,
+    ShortClip,
+    again,
+    resumable,
+)
 
 if TYPE_CHECKING:
     from disentone.artifact import Model
@@ -105,6 +117,7 @@ def embed(
     hop: Hop = None,
     cache: Cache = None,
     jobs: Jobs = None,
+    short: Short = ShortClip.pad,
     on_error: Annotated[
         OnError, typer.Option(help="What a file that cannot be used does.")
     ] = OnError.skip,
@@ -118,7 +131,13 @@ def embed(
     """
     from disentone.extraction import embed_collection
 
-    options: dict[str, Any] = {"segment": segment, "hop": hop, "cache": cache, "jobs": jobs}
+    options: dict[str, Any] = {
+        "segment": segment,
+        "hop": hop,
+        "cache": cache,
+        "jobs": jobs,
+        "short": short.value,
+    }
     with Screen(quiet=quiet) as screen:
         made = resumable(
             again(

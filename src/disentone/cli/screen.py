@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -34,12 +35,22 @@ __all__ = [
     "Screen",
     "Seed",
     "Settings",
+    "Short",
+    "ShortClip",
     "again",
     "console",
     "resumable",
 ]
 
 console = Console(stderr=True)
+
+
+class ShortClip(StrEnum):
+    """What is done with a clip that is shorter than the model hears at once."""
+
+    pad = "pad"
+    skip = "skip"
+
 
 Seed = Annotated[int | None, typer.Option(help="Seed of everything random.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print the result's path only.")]
@@ -53,6 +64,12 @@ Cache = Annotated[
     Path | None, typer.Option(help="Keep features here: the next pass is many times faster.")
 ]
 Jobs = Annotated[int | None, typer.Option(min=1, help="Files that are decoded at once; all cores.")]
+
+
+Short = Annotated[
+    ShortClip,
+    typer.Option(help="A clip shorter than the model's window: silence added, or left out."),
+]
 Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1 ...")]
 
 
@@ -112,11 +129,11 @@ class Screen(Watcher):
 def again(verb: str, *words: object, **options: object) -> list[str]:
     """Give the command that does the same once more, without options that say nothing.
 
-    Those are None, False, and the device that everyone has.
+    Those are None, False, and what is done if nothing is said.
     """
     command = ["disentone", verb, *map(str, words)]
     for name, value in options.items():
-        if (name, value) == ("device", "cpu"):
+        if (name, value) in (("device", "cpu"), ("short", "pad")):
             continue
         flag = "--" + name.replace("_", "-")
         if value is True:

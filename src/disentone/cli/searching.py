@@ -9,7 +9,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from disentone.cli.app import app
-from disentone.cli.screen import Cache, Device, Hop, Jobs, Quiet, Screen, again, console, resumable
+from disentone.cli.screen import (
+    Cache,
+    Device,
+    Hop,
+    Jobs,
+    Quiet,
+    Screen,
+    Short,
+    ShortClip,
+    again,
+    console,
+    resumable,
+)
 
 if TYPE_CHECKING:
     from disentone.search import Index, Results
@@ -26,6 +38,7 @@ def index(
     hop: Hop = None,
     cache: Cache = None,
     jobs: Jobs = None,
+    short: Short = ShortClip.pad,
     device: Device = "cpu",
     quiet: Quiet = False,
 ) -> None:
@@ -36,7 +49,13 @@ def index(
     """
     from disentone.indexing import index_collection
 
-    options: dict[str, Any] = {"segment": segment, "hop": hop, "cache": cache, "jobs": jobs}
+    options: dict[str, Any] = {
+        "segment": segment,
+        "hop": hop,
+        "cache": cache,
+        "jobs": jobs,
+        "short": short.value,
+    }
     with Screen(quiet=quiet) as screen:
         made = resumable(
             again("index", model, *paths, out=out, **options, device=device),

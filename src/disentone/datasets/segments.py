@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from disentone import audio
 from disentone.errors import AudioError
 
-__all__ = ["Segments", "segment", "treat_short", "windows"]
+__all__ = ["Segments", "is_short", "segment", "short_note", "windows", "without_short"]
 
 _ROUNDING = 1e-6  # seconds: a window may end so much after its file
 
@@ -108,41 +108,28 @@ def segment(
     )
 
 
-def treat_short(
-    cut: Segments, length: float, names: Sequence[str], *, how: Literal["pad", "skip"]
-) -> tuple[Segments, list[str]]:
-    """Leave out segments that are shorter than asked for, or tell that they will be padded.
+def is_short(cut: Segments, length: float) -> np.ndarray:
+    """Say which segments are shorter than `length` seconds: bool (segments,)."""
+    return cut.seconds < length - _ROUNDING
 
-    Parameters
-    ----------
-    cut : Segments
-    length : float
-        Of a whole segment, in seconds.
-    names : sequence of str
-        Of the clips that were cut.
-    how : {"pad", "skip"}
 
-    Returns
-    -------
-    Segments
-        Those that are left out are among the broken ones.
-    list of str
-        What the user should know of the others.
-    """
-    short = cut.seconds < length - _ROUNDING
-    if not short.any():
-        return cut, []
-    first = names[cut.rows[short][0]]
-    if how == "pad":
-        said = f"{short.sum()} clips, such as '{first}', are shorter than a segment of {length:g} s"
-        return cut, [f"{said}: silence fills them up; leave them out with data.short=skip."]
+def without_short(cut: Segments, length: float) -> Segments:
+    """Leave out segments that are shorter than `length` seconds: they are among the broken ones."""
+    short = is_short(cut, length)
     reasons = {
         int(row): f"The clip lasts {seconds:.2f} s, less than a segment of {length:g} s."
         for row, seconds in zip(cut.rows[short], cut.seconds[short])
     }
     whole = ~short
-    kept = Segments(cut.rows[whole], cut.start[whole], cut.seconds[whole], cut.broken | reasons)
-    return kept, []
+    return Segments(cut.rows[whole], cut.start[whole], cut.seconds[whole], cut.broken | reasons)
+
+
+def short_note(names: Sequence[str], length: float, *, option: str) -> str:
+    """Tell of clips that silence fills up, and of the option that leaves them out."""
+    return (
+        f"Clips shorter than a segment of {length:g} s, such as '{names[0]}' ({len(names)} in all),"
+        f" are filled up with silence; leave them out with {option}."
+    )
 
 
 def _duration(path: str) -> float | str:

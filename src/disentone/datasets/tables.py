@@ -18,7 +18,7 @@ from disentone.datasets.columns import derived_factor, factor_from_column
 from disentone.datasets.config import CollectionConfig
 from disentone.datasets.estimates import estimated_factor, is_estimate
 from disentone.datasets.files import FileSounds
-from disentone.datasets.segments import segment, treat_short
+from disentone.datasets.segments import is_short, segment, short_note, without_short
 from disentone.datasets.splits import make_splits
 from disentone.errors import DataError, closest
 from disentone.factors import Factor, FactorKind
@@ -156,8 +156,11 @@ def collect(
         cut = segment(
             files[rows].tolist(), start[rows], seconds[rows], length=config.segment, hop=config.hop
         )
-        names = [paths[row] for row in keep]
-        cut, told = treat_short(cut, config.segment, names, how=config.short)
+        if config.short == "skip":
+            cut = without_short(cut, config.segment)
+        padded = [paths[keep[int(row)]] for row in cut.rows[is_short(cut, config.segment)]]
+        if padded:
+            told = [short_note(padded, config.segment, option="data.short=skip")]
         skipped += [Skipped(paths[keep[row]], reason) for row, reason in cut.broken.items()]
         rows, start, seconds = rows[cut.rows], cut.start, cut.seconds
         ids = [_clip_id(paths[row], begin) for row, begin in zip(map(int, rows), start)]

@@ -36,6 +36,12 @@ SHARES = (64, 96, 128, 16, 32, 32)
 
 They are those of GoogLeNet's first module, inception (3a)."""
 
+PITCH_CLASSES = 12
+"""Bins of an input that are the pitch classes, so that a transposition rotates them."""
+
+GAIN = 4
+"""Of the answers of filters over pitch classes, which are few beside the numbers of the maps."""
+
 MULTIPLE = 4
 """All numbers of channels are multiples of this."""
 
@@ -67,6 +73,12 @@ class InceptionConfig(BaseModel):
         description="the dense layer also sees the branches' maps, averaged over time; not in the "
         "paper",
     )
+    rotations: int = Field(
+        default=0,
+        ge=0,
+        description="filters over pitch classes that answer alike in every key, which the dense "
+        "layer also sees; not in the paper",
+    )
     layer_norm: bool = Field(default=True, description="layer normalisation of the embedding")
 
 
@@ -93,7 +105,11 @@ class InceptionEncoder(nn.Module):
         self.trunk, channels = _blocks(before, trunk, stride=(1, 2))
         self.dropout = nn.Dropout(config.dropout)
         self.skip = config.skip
-        self.dense = nn.Linear(MAP * (channels + (before if config.skip else 0)), out)
+        chromas = [name for name, part in parts.items() if _bins(part) == PITCH_CLASSES]
+        rotations = {name: Rotations(config.rotations) for name in chromas if config.rotations}
+        self.rotations = nn.ModuleDict(rotations)
+        seen = MAP * (channels + (before if config.skip else 0))
+        self.dense = nn.Linear(seen + len(rotations) * config.rotations, out)
         self.normalise = nn.LayerNorm(out) if config.layer_norm else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -106,8 +122,10 @@ class InceptionEncoder(nn.Module):
         flat = self.trunk(joined).flatten(1)  # (batch, channels * 16 bins)
         if self.skip:
             flat = torch.cat([flat, joined.mean(-1).flatten(1)], dim=1)
+        turned = [filters(x[..., self.parts[name]]) for name, filters in self.rotations.items()]
         with torch.autocast(x.device.type, enabled=False):  # as in FullPrecision
-            return self.normalise(self.dense(self.dropout(flat.float())))
+            parts = [self.dropout(flat.float()), *(GAIN * t.float() for t in turned)]
+            return self.normalise(self.dense(torch.cat(parts, dim=1)))
 
 
 class Branch(nn.Module):
@@ -134,6 +152,25 @@ class Branch(nn.Module):
         """Map (batch, 1, bins, frames) to (batch, channels, 16, 16)."""
         x = functional.pad(x, (0, 0, 0, self.padding))
         return self.blocks(self.basic(x))
+
+
+class Rotations(nn.Module):
+    """Filters over the pitch classes of a clip, whose answer does not change by transposition.
+
+    Each filter is laid over the twelve rotations of the clip's mean chroma, and its largest answer
+    is kept: what is the same in all keys, such as the mode, is learnt from all of them at once.
+    """
+
+    def __init__(self, filters: int) -> None:
+        super().__init__()
+        self.normalise = nn.LayerNorm(PITCH_CLASSES, elementwise_affine=False)
+        self.filters = nn.Conv1d(1, filters, PITCH_CLASSES)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (batch, frames, 12) to (batch, filters)."""
+        chroma = self.normalise(x.mean(1)).unsqueeze(1)
+        rotated = functional.pad(chroma, (0, PITCH_CLASSES - 1), mode="circular")
+        return self.filters(rotated).relu().amax(-1)
 
 
 class InceptionModule(nn.Module):
