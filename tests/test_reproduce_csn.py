@@ -103,6 +103,25 @@ def test_scores_of_a_run_are_those_of_its_triplets_and_kept(music, run, monkeypa
     assert csn.study(str(music)).scores(run, "all") == whole
 
 
+def test_own_facets_are_told_for_every_trained_row_and_the_untrained(music, run):
+    own = [cell for cell in cells(music) if cell.table == csn.OWN]
+    first = [cell for cell in cells(music) if cell.table == csn.TABLE_1]
+    assert [cell.row for cell in own] == [cell.row for cell in first[:-1]]
+    scores = csn.study(str(music)).scores
+    for facet, system in (("own", "triplets.json"), ("own, untrained", "triplets-untrained.json")):
+        found = scores(run, facet)
+        records = json.loads((run / system).read_text())
+        values = {
+            r["factor"]: r["value"]
+            for r in records
+            if r["measure"] == "triplet" and r["facet"] == r["factor"] and r["value"] is not None
+        }
+        assert values
+        del values["all"]
+        assert {name: found[name].value for name in values} == values
+        assert found["mean"].value == pytest.approx(np.mean(list(values.values())))
+
+
 def made(music, value):
     """Rows with made-up scores, by table and row."""
     return [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -107,8 +108,8 @@ def _records(row: Row) -> list[dict[str, Any]]:
                 "row": row.cell.row,
                 "column": column,
                 "value": row.mean(column),
-                "low": low,
-                "high": high,
+                "low": None if math.isnan(low) else low,
+                "high": None if math.isnan(high) else high,
                 "paper": row.cell.paper.get(column),
             }
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -32,12 +33,15 @@ PAPER = (
 MUSIC = Path("..") / "shared" / "data" / "music"
 TABLE_1 = "Table 1: model configurations"
 TABLE_2 = "Table 2: subsets of facets"
+OWN = "Each facet on the triplets of its own dimension"
 DIAGONAL = "Facets by dimension: triplets in order"
 FOUND = "Facets by dimension: mean average precision of retrieval"
 SCORE = "triplet score"
 DIMENSIONS = ("genre", "mood", "instrument", "era", "tempo", "key")
 MAIN = "6 dimensions, multi-input, 384"
 UNTRAINED, STATISTICS = "untrained", "statistics"
+MEAN = "mean"
+OWNED = {"own": "run", f"own, {UNTRAINED}": UNTRAINED}  # which system a row of OWN is about
 TOP = 6  # subsets in Table 2
 
 CONFIGURATIONS = {  # of Table 1: dimensions, inputs, size of a facet, the paper's score
@@ -168,6 +172,7 @@ class _Protocol:
             row = " + ".join(parts)
             rows.append(replace(main, table=TABLE_2, row=row, facet=name, paper=paper))
         if not self.is_msd:  # Dim-sim's triplets are of no dimension
+            rows += [_own(row) for row in rows if row.table == TABLE_1 and row.facet != STATISTICS]
             for table, prefix in ((DIAGONAL, ""), (FOUND, "map ")):
                 columns = tuple(prefix + name for name in DIMENSIONS)
                 rows += [
@@ -178,7 +183,7 @@ class _Protocol:
 
     def _data(self) -> tuple[str, ...]:
         if not self.is_msd:
-            return (at_path(self.place), "audit.baselines=false")
+            return (at_path(self.place), "audit.baselines=false", "audit.seeds=1")
         data = {
             "kind": "collection",
             "path": str(self.place),
@@ -186,22 +191,41 @@ class _Protocol:
             "segment": 3,
             "derive": {"tempo": "estimate", "key": "estimate"},
         }
-        return (f"data={json.dumps(data)}", "audit.baselines=false", *WITH_PAPER)
+        return (f"data={json.dumps(data)}", "audit.baselines=false", "audit.seeds=1", *WITH_PAPER)
 
     def scores(self, folder: Path, facet: str) -> dict[str, Score]:
-        """Triplet score of a facet or subset, and its score on and retrieval of each dimension."""
+        """Triplet score of a facet or subset, and its score on and retrieval of each dimension.
+
+        Or, for a row of ``OWN``, the score of each dimension's own facet, and their mean.
+        """
+        if facet in OWNED:
+            return self._own_scores(folder, OWNED[facet])
         system = facet if facet in (UNTRAINED, STATISTICS) else "run"
         records = self._records(folder, system)
         of = ALL if system != "run" else facet
         found: dict[str, Score] = {}
         for record in records:
             if record["facet"] == of and record["value"] is not None:
-                score = Score(*(record[key] for key in ("value", "low", "high")))
                 if record["measure"] == "triplet":
-                    found[SCORE if record["factor"] == ALL else record["factor"]] = score
+                    found[SCORE if record["factor"] == ALL else record["factor"]] = _score(record)
                 elif record["metric"] == "map":
-                    found[f"map {record['factor']}"] = score
+                    found[f"map {record['factor']}"] = _score(record)
         return found
+
+    def _own_scores(self, folder: Path, system: str) -> dict[str, Score]:
+        owns = load_recipe(folder / "config.yaml").owns().items()
+        owner = {factor: facet for facet, factors in owns for factor in factors}
+        found = {
+            str(record["factor"]): _score(record)
+            for record in self._records(folder, system)
+            if record["measure"] == "triplet"
+            and record["value"] is not None
+            and owner.get(record["factor"]) == record["facet"]
+        }
+        mean = sum(score.value for score in found.values()) / len(found)
+        return {name: found[name] for name in DIMENSIONS if name in found} | {
+            MEAN: Score(mean, math.nan, math.nan)  # dimensions share anchors
+        }
 
     def _records(self, folder: Path, system: str) -> list[dict[str, Any]]:
         """Records of a run, kept in its folder."""
@@ -215,6 +239,16 @@ class _Protocol:
         if system == STATISTICS:
             return statistics_system(self.songs)
         return system_of_run(folder, self.songs, untrained=system == UNTRAINED)
+
+
+def _score(record: dict[str, Any]) -> Score:
+    return Score(*(record[key] for key in ("value", "low", "high")))
+
+
+def _own(row: Cell) -> Cell:
+    """Row of ``OWN`` about the runs of a row of Table 1."""
+    facet = f"own, {UNTRAINED}" if row.facet == UNTRAINED else "own"
+    return replace(row, table=OWN, facet=facet, columns=(*DIMENSIONS, MEAN), paper={})
 
 
 def _facets(count: int, size: int) -> tuple[str, ...]:
