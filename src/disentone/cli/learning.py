@@ -13,7 +13,9 @@ from disentone.cli.screen import Device, Quiet, Screen, Seed, Settings, again, r
 
 @app.command(epilog="Example: disentone demo")
 def demo(
-    out: Annotated[Path | None, typer.Option(help="Run folder; runs/demo by default.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Run folder; runs/demo by default.")
+    ] = None,
     resume: Annotated[bool, typer.Option(help="Go on with an unfinished demo.")] = False,
     seed: Seed = None,
     quiet: Quiet = False,
@@ -41,7 +43,9 @@ def train(
         list[str] | None,
         typer.Option(help="A facet: 'timbre:8 same=instrument differ=pitch', 'rest:8'; repeat."),
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Run folder; runs/RECIPE by default.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Run folder; runs/RECIPE by default.")
+    ] = None,
     settings: Settings = None,
     resume: Annotated[bool, typer.Option(help="Go on with an unfinished run.")] = False,
     seed: Seed = None,
@@ -76,7 +80,9 @@ def reproduce(
     data: Annotated[
         Path | None, typer.Option(help="The paper's data, where you have it; see docs/.")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder; runs/reproduce-PAPER.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder; runs/reproduce-PAPER.")
+    ] = None,
     quick: Annotated[
         bool, typer.Option("--quick", help="Few clips and epochs: how, not how well.")
     ] = False,
