@@ -74,31 +74,28 @@ def masks(
 
 def view_masks(
     clips: int, views: int, others: int = 0, *, device: torch.device | None = None
-) -> list[tuple[Tensor, Tensor]]:
+) -> tuple[Tensor, Tensor]:
     """Which rows are positives and negatives of each other where views of a clip agree.
-
-    Rows are ordered clip by clip, ``clips * (views + others)`` of them.
 
     Parameters
     ----------
     clips, views : int
         The first `views` rows of every clip are each other's positives.
     others : int
-        Rows of every clip after these, which are negatives of its views, and no anchors.
+        Rows of every clip after these, which are no anchors. Where there are some, they alone are
+        the negatives of their clip's views; else all views of other clips are.
     device : device, optional
 
     Returns
     -------
-    list of (positives, negatives), Tensor of bool, shape (rows, rows)
-        The negatives that are of other clips; and, if there are `others`, those of the anchor's
-        own clip. They are few and hard, and would be passed over if all were mined together.
+    positives, negatives : Tensor of bool, shape (rows, rows)
+        With ``rows = clips * (views + others)``, clip by clip.
     """
     row = torch.arange(clips * (views + others), device=device)
     clip, is_view = row // (views + others), row % (views + others) < views
     same = clip[:, None] == clip[None]
     positives = same & is_view[:, None] & is_view[None] & (row[:, None] != row[None])
-    kinds = [~same, same & ~is_view[None]] if others else [~same]
-    return [(positives, is_view[:, None] & kind) for kind in kinds]
+    return positives, is_view[:, None] & (same & ~is_view[None] if others else ~same)
 
 
 class Dimension(BaseModel):
@@ -118,8 +115,8 @@ class Dimension(BaseModel):
     also: Also = Field(default="parallel", description="keys that count as the same")
     unlike: tuple[str, ...] = Field(
         default=(),
-        description="facets whose views of a clip are negatives here, which count as much as all "
-        "other clips: with the rule 'views', what was changed for them is what this facet tells",
+        description="facets whose views of a clip are its only negatives here: with the rule "
+        "'views', what was changed for them is what this facet tells; other clips differ in more",
     )
 
     @model_validator(mode="after")
@@ -207,36 +204,23 @@ class Triplet(Term):
             if dimension.factor is None:
                 valid = view_masks(len(codes), len(columns), len(others), device=codes.device)
             else:
-                valid = [rule(gather(out.labels[dimension.factor][:, columns]).flatten(0, 1))]
+                valid = rule(gather(out.labels[dimension.factor][:, columns]).flatten(0, 1))
             codes = codes.flatten(0, 1)  # views are rows of their own
-            found = [self._ordered(codes, *pair, training=out.model.training) for pair in valid]
-            value, loss, active, correct, pairs = torch.stack(found).mean(0)
-            total, present = total + value, present + (pairs > 0)
+            distances = 1 - cosines(codes, codes)
+            mined = semi_hard(
+                distances, *valid, margin=self.margin, choose=self.choose, fallback=self.fallback
+            )
+            if out.model.training:
+                value = loss = triplet_loss(distances, mined, margin=self.margin)
+            else:
+                loss = violation(distances, mined, margin=self.margin)
+                value = (1 - mined.correct) * (mined.pairs > 0)
+            total, present = total + value, present + (mined.pairs > 0)
             logs[f"triplet_{facet}"] = loss.detach()
-            logs[f"active_{facet}"] = active
-            logs[f"correct_{facet}"] = correct
-            logs[f"without_{facet}"] = (pairs == 0).float()
+            logs[f"active_{facet}"] = mined.active
+            logs[f"correct_{facet}"] = mined.correct
+            logs[f"without_{facet}"] = (mined.pairs == 0).float()
         return {"value": total / present.clamp_min(1), **logs}
-
-    def _ordered(
-        self, codes: Tensor, positives: Tensor, negatives: Tensor, *, training: bool
-    ) -> Tensor:
-        """Value, loss, active and correct shares and number of pairs, (5,), of one set of masks."""
-        distances = 1 - cosines(codes, codes)
-        mined = semi_hard(
-            distances,
-            positives,
-            negatives,
-            margin=self.margin,
-            choose=self.choose,
-            fallback=self.fallback,
-        )
-        if training:
-            value = loss = triplet_loss(distances, mined, margin=self.margin)
-        else:
-            loss = violation(distances, mined, margin=self.margin)
-            value = (1 - mined.correct) * (mined.pairs > 0)
-        return torch.stack([value, loss, mined.active, mined.correct, mined.pairs.to(loss)])
 
     def _dimensions(self) -> dict[str, Dimension]:
         return {
