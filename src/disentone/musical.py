@@ -15,9 +15,10 @@ import numpy as np
 
 from disentone.errors import DataError
 
-__all__ = ["KEYS", "key_codes", "key_groups", "normalise_key", "same_key", "same_tempo"]
+__all__ = ["KEYS", "TONICS", "key_codes", "key_groups", "normalise_key", "same_key", "same_tempo"]
 
 TONICS = ("C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
+"""The 12 pitch classes, each with one spelling."""
 
 KEYS = tuple(f"{tonic} {mode}" for tonic in TONICS for mode in ("major", "minor"))
 """The 24 keys, each with its one spelling; the code of a key is its place here."""

@@ -10,11 +10,12 @@ from pydantic import ValidationError
 from disentone import cli, runs
 from disentone.datasets.folder import read_folder
 from disentone.frontends.build import build_frontend, frontend_config
-from disentone.frontends.chroma import PITCH_CLASSES, cens, chroma_filters
+from disentone.frontends.chroma import cens, chroma_filters
 from disentone.frontends.logmel import power_spectrogram
 from disentone.frontends.musical import Inputs, Musical, MusicalConfig
 from disentone.frontends.store import compute_features
 from disentone.frontends.tempogram import folding, onset_strength, tempogram
+from disentone.musical import TONICS
 from disentone.recipes import load_recipe, parse_recipe
 
 RATE, SAMPLES = 22050, 66150
@@ -203,7 +204,7 @@ def test_a_note_is_its_pitch_class(steps):
     frontend = Musical(MusicalConfig(inputs=Inputs(mel=False, tempogram=False)))
     hz = 1046.5023 * 2 ** (steps / 12) * np.array([1, 2, 4])[:, None]  # a C and its octaves
     wave = torch.from_numpy(np.sin(2 * np.pi * hz * TIME).sum(0, keepdims=True)).float()
-    assert PITCH_CLASSES[frontend(wave)[0, 100].argmax()] == PITCH_CLASSES[steps]
+    assert TONICS[frontend(wave)[0, 100].argmax()] == TONICS[steps]
 
 
 def test_loudness_moves_nothing_but_the_mel():

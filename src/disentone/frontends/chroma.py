@@ -7,9 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-__all__ = ["PITCH_CLASSES", "cens", "chroma_filters"]
-
-PITCH_CLASSES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
+__all__ = ["cens", "chroma_filters"]
 
 _STEPS = (0.05, 0.1, 0.2, 0.4)  # shares of a frame's energy
 
@@ -32,7 +30,7 @@ def chroma_filters(*, sample_rate: int, n_fft: int, tuning: float = 0.0) -> np.n
     Returns
     -------
     ndarray of float32, shape (12, 1 + n_fft // 2)
-        In the order of :data:`PITCH_CLASSES`.
+        In the order of :data:`disentone.musical.TONICS`.
     """
     hz = np.arange(1, n_fft) * sample_rate / n_fft
     semitones = 12 * np.log2(hz * 16 / 440) - tuning  # above 27.5 Hz, an A

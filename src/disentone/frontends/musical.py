@@ -9,9 +9,10 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from torch import Tensor, nn
 
-from disentone.frontends.chroma import PITCH_CLASSES, cens, chroma_filters
+from disentone.frontends.chroma import cens, chroma_filters
 from disentone.frontends.logmel import mel_filters, power_spectrogram
 from disentone.frontends.tempogram import folding, onset_strength, tempogram
+from disentone.musical import TONICS
 
 __all__ = ["Inputs", "Musical", "MusicalConfig"]
 
@@ -167,7 +168,7 @@ class Musical(nn.Module):
         widths = {
             "mel": self.config.n_mels,
             "tempogram": self.config.cyclic or self.config.lags,
-            "cens": len(PITCH_CLASSES),
+            "cens": len(TONICS),
         }
         parts, start = {}, 0
         for name in self.config.inputs.chosen():

@@ -15,6 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 from torch.nn import functional
 
+from disentone.musical import TONICS
+
 __all__ = ["InceptionConfig", "InceptionEncoder", "InceptionModule"]
 
 MAP = 16
@@ -35,9 +37,6 @@ SHARES = (64, 96, 128, 16, 32, 32)
 """Channels, of 256, of a module's convolutions: of size 1; 1 and 3; 1 and 5; 1 after the pooling.
 
 They are those of GoogLeNet's first module, inception (3a)."""
-
-PITCH_CLASSES = 12
-"""Bins of an input that are the pitch classes, so that a transposition rotates them."""
 
 GAIN = 4
 """Of the answers of filters over pitch classes, which are few beside the numbers of the maps."""
@@ -105,7 +104,8 @@ class InceptionEncoder(nn.Module):
         self.trunk, channels = _blocks(before, trunk, stride=(1, 2))
         self.dropout = nn.Dropout(config.dropout)
         self.skip = config.skip
-        chromas = [name for name, part in parts.items() if _bins(part) == PITCH_CLASSES]
+        # An input of twelve bins is of pitch classes: a transposition rotates them.
+        chromas = [name for name, part in parts.items() if _bins(part) == len(TONICS)]
         rotations = {name: Rotations(config.rotations) for name in chromas if config.rotations}
         self.rotations = nn.ModuleDict(rotations)
         seen = MAP * (channels + (before if config.skip else 0))
@@ -163,13 +163,13 @@ class Rotations(nn.Module):
 
     def __init__(self, filters: int) -> None:
         super().__init__()
-        self.normalise = nn.LayerNorm(PITCH_CLASSES, elementwise_affine=False)
-        self.filters = nn.Conv1d(1, filters, PITCH_CLASSES)
+        self.normalise = nn.LayerNorm(len(TONICS), elementwise_affine=False)
+        self.filters = nn.Conv1d(1, filters, len(TONICS))
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (batch, frames, 12) to (batch, filters)."""
         chroma = self.normalise(x.mean(1)).unsqueeze(1)
-        rotated = functional.pad(chroma, (0, PITCH_CLASSES - 1), mode="circular")
+        rotated = functional.pad(chroma, (0, len(TONICS) - 1), mode="circular")
         return self.filters(rotated).relu().amax(-1)
 
 
