@@ -12,6 +12,7 @@ from disentone.artifact import Model
 from disentone.errors import DataError
 from disentone.files import write_bytes
 from disentone.frontends.build import build_frontend
+from disentone.models.inception import InceptionConfig
 from disentone.recipes import dump_recipe, load_recipe
 from disentone.reproduce import csn
 from disentone.reproduce.cells import Row, Score
@@ -160,6 +161,10 @@ def test_a_folder_with_tags_and_dimsim_is_the_papers_protocol(tmp_path):
     assert (recipe.data.dataset, recipe.data.derive["key"]) == ("msd-lastfm", "estimate")
     assert (recipe.training.learning_rate, recipe.model.encoder.width) == (1e-5, 1)
     assert (recipe.training.schedule, recipe.frontend.cyclic) == ("plateau", None)
+    for cell in found[:5]:
+        model = cell.load(0).model
+        assert model.encoder == InceptionConfig(), "nothing that is not in the paper"
+        assert not model.unit_length
 
 
 def test_the_title_says_what_it_is_not(music):

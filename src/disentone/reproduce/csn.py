@@ -66,8 +66,12 @@ SUBSETS = {  # of Table 2
     "key": 0.6362,
 }
 PUBLISHED = {frozenset(names.split()): score for names, score in SUBSETS.items()}
-WITH_PAPER = (  # its inputs, width and training, for who has its data
+WITH_PAPER = (  # its inputs, network and training, for who has its data
     "model.encoder.width=1",
+    "model.encoder.dropout=0",
+    "model.encoder.skip=false",
+    "model.encoder.rotations=0",
+    "model.unit_length=false",
     "frontend.chroma_fft=null",
     "frontend.cyclic=null",
     "training.schedule=plateau",
