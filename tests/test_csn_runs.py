@@ -1,6 +1,7 @@
 """A CSN is a run like any other: model, audit, report, embeddings; what it lacks is told."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from csn_songs import VALUES, write_songs
 from disentone import cli, load
 from disentone.errors import DataError, RecipeError
+from disentone.judging import judge_files
 from disentone.recipes import parse_recipe
 from disentone.runs import train
 from disentone.watcher import Watcher
@@ -70,18 +72,69 @@ def _halves(song):
     return wave[: rate // 2], wave[rate // 2 :]
 
 
+def test_a_run_is_judged_on_songs_of_which_less_is_known(finished, tmp_path):
+    """Dim-sim has no tempo, of which the run's recipe says what kind it is."""
+    run, _ = finished
+    folder, notes = tmp_path / "dim-sim", Notes()
+    folder.mkdir()
+    for number, name in enumerate(("TRA", "TRB", "TRC")):
+        shutil.copy(tmp_path / "songs" / f"song{number:02}.wav", folder / f"{name}.wav")
+    names = ",".join(f"{r}_id,{r}_start_seconds" for r in ("anchor", "song1", "song2"))
+    rows = "TRA,0,TRB,0,TRC,0,1\nTRA,0,TRX,0,TRC,0,1\n"
+    (folder / "dim-sim.csv").write_text(f"{names},song1_vote\n{rows}")
+    report, text = judge_files([run], folder / "dim-sim.csv", tmp_path / "out", data=folder,
+                               dataset="dim-sim", watcher=notes)  # fmt: skip
+    assert report.is_file()
+    assert "Triplets in order" in text
+    assert any("1 of 2 triplets name clips" in note for note in notes.notes), "TRX is not there"
+
+
+def test_triplets_of_clips_that_were_trained_on_are_told(finished, tmp_path):
+    run, _ = finished
+    rows = "song00.wav,song02.wav,song01.wav,genre\nsong18.wav,song20.wav,song19.wav,genre\n"
+    table, notes = tmp_path / "triplets.csv", Notes()
+    table.write_text("anchor,positive,negative,dimension\n" + rows)
+    judge_files([run], table, tmp_path / "out", watcher=notes)
+    assert any("1 of 2 triplets have a clip of the train or valid split" in n for n in notes.notes)
+
+
 def test_dimensions_of_one_class_and_batches_without_triplets_are_told(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     table, notes = write_songs(tmp_path, genres=("folk",)), Notes()
     train(recipe(table, audit={"factors": ["key"], "seeds": 1, "permutations": 20}),
           tmp_path / "run", watcher=notes)  # fmt: skip
-    one_class = "No two of the train clips differ in 'genre': there is no triplet of facet 'genre'"
+    one_class = "There is no triplet of facet 'genre' in the train split"
     assert any(note.startswith(one_class) for note in notes.notes)
     assert "100% of the batches had no valid triplet for facet 'genre'." in notes.notes
     last = json.loads((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()[-1])
     assert last["train/without_genre"] == 1
     assert last["train/without_key"] < 1
     assert np.isfinite(last["train/total"])
+
+
+def test_a_valid_split_that_judges_nothing_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    table = write_songs(tmp_path, genres=("folk",))
+    only = [{"term": "triplet", "dimensions": {"genre": "genre"}}]
+    with pytest.raises(DataError, match=r"no triplet in the valid split.*training\.keep=last"):
+        train(recipe(table, objective=only), tmp_path / "run")
+
+
+def test_triplets_of_views_need_views_and_labels_are_not_those_of_copies(tmp_path):
+    bare = [{"term": "triplet", "dimensions": {"genre": {"rule": "views"}}}]
+    with pytest.raises(RecipeError, match="facet 'genre' has no views"):
+        recipe(tmp_path, objective=bare, balanced=False)
+    facets = {"genre": {"dim": 3, "augment": ["gain"]}, "key": {"dim": 3}}
+    unlike = {"genre": {"rule": "views", "unlike": ["key"]}}
+    with pytest.raises(RecipeError, match="facet 'key' has no views"):
+        recipe(tmp_path, objective=[{"term": "triplet", "dimensions": unlike}], facets=facets,
+               balanced=False)  # fmt: skip
+    itself = {"genre": {"rule": "views", "unlike": ["genre"]}}
+    with pytest.raises(RecipeError, match="'genre' cannot be unlike itself"):
+        recipe(tmp_path, objective=[{"term": "triplet", "dimensions": itself}], facets=facets,
+               balanced=False)  # fmt: skip
+    with pytest.raises(RecipeError, match="use either factors or views"):
+        recipe(tmp_path, facets={**facets, "tempo": {"dim": 3}})
 
 
 def test_terms_that_decode_need_a_decoder(tmp_path):

@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -112,6 +113,46 @@ def test_retrieval_is_among_the_test_clips_of_other_recordings():
     records = [r for r in judge(PLANTED, GIVEN, table=clips) if r["measure"] == "retrieval"]
     assert {r["factor"] for r in records} == {"genre"}
     assert {r["n"] for r in records} == {2}, "the query b finds no other of its genre"
+
+
+def test_songs_of_dimsim_that_are_not_there_are_left_out(music):
+    given = triplets(("low/3.wav", "low/1.wav", "high/0.wav", ()), ("low/3.wav", "x", "y", ()))
+    songs = wanted_songs(CollectionConfig(path=str(music)), given)
+    assert {"low/3.wav", "low/1.wav", "high/0.wav"} <= set(songs.table.ids[songs.rows])
+    known = triplets(("low/3.wav", "x", "high/0.wav", ("genre",)))
+    with pytest.raises(DataError, match="names 'x'"):
+        wanted_songs(CollectionConfig(path=str(music)), known)
+
+
+def test_short_clips_are_told_or_left_out_and_silent_ones_are_left_out(run, music, tmp_path):
+    folder = tmp_path / "songs"
+    shutil.copytree(music, folder)
+    rate = soundfile.info(folder / "low/1.wav").samplerate
+    wave = soundfile.read(folder / "low/1.wav")[0]
+    soundfile.write(folder / "low/1.wav", wave[: len(wave) // 50], rate)
+    soundfile.write(folder / "low/0.wav", 0 * wave, rate)
+    given = triplets(("low/3.wav", "low/1.wav", "low/0.wav", ()))
+    songs = wanted_songs(CollectionConfig(path=str(folder)), given)
+    padded, skipped = Notes(), Notes()
+    system = system_of_run(run, songs, watcher=padded)
+    assert "low/1.wav" in system.ids
+    assert "low/0.wav" not in system.ids
+    assert "'low/0.wav' is silent" in padded.said[0]
+    assert "filled up with silence; leave them out with --short skip" in padded.said[1]
+    assert "low/1.wav" not in system_of_run(run, songs, short="skip", watcher=skipped).ids
+    assert "such as 'low/1.wav', are left out" in skipped.said[1]
+
+
+def test_a_column_called_key_need_not_be_of_keys():
+    clips = ClipTable(
+        list("abcd"),
+        {"key": Factor.categorical("key", ["k1", "k1", "D dorian", "k1"])},
+        ["test"] * 4,
+        sounds=FileSounds(np.array(list("abcd"), object), np.zeros(4), np.ones(4)),
+    )
+    given = triplets(("a", "b", "c", ("key",)))
+    records = [r for r in judge(PLANTED, given, table=clips) if r["measure"] == "retrieval"]
+    assert {r["factor"] for r in records} == {"key"}
 
 
 def test_a_run_embeds_whole_clips_as_means_over_segments(run, music):

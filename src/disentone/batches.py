@@ -11,6 +11,7 @@ import torch
 from disentone.clips import ClipTable
 from disentone.datasets.syntone import SynTone
 from disentone.datasets.triplets import read_triplets
+from disentone.errors import DataError
 from disentone.objectives import Given, Objective, Triplet
 from disentone.preparation import Data
 from disentone.recipes import Recipe
@@ -19,6 +20,9 @@ from disentone.views import Balance, TripletSampler, ViewSampler
 from disentone.watcher import Watcher
 
 __all__ = ["make_split", "of_rows", "statistics"]
+
+LOOKED_AT = 1000
+"""Clips of a split among which triplets are looked for."""
 
 
 def make_split(
@@ -63,10 +67,19 @@ def make_split(
         watcher.note(
             f"{count} of {clips} {name} clips have no partner for facet '{facet}' ({relation})."
         )
-    for facet, factor in _of_one_class(objective, views):
+    without = _without_triplets(objective, views)
+    for facet, factor in without:
         watcher.note(
-            f"No two of the {name} clips differ in '{factor}': there is no triplet of facet "
-            f"'{facet}' in this split."
+            f"There is no triplet of facet '{facet}' in the {name} split: of its clips no three "
+            f"are such that '{factor}' agrees in two and differs in the third."
+        )
+    triplets = [term for term in objective.terms if isinstance(term, Triplet)]
+    judges = recipe.training.keep == "best" and triplets == list(objective.terms)
+    ordered = {facet for term in triplets for facet in term.rules()}
+    if name == "valid" and judges and ordered == {facet for facet, _ in without}:
+        raise DataError(
+            "There is no triplet in the valid split, so nothing tells which epoch is the best: "
+            "give more valid clips, or keep the last epoch (--set training.keep=last)."
         )
     labels = {
         factor: torch.as_tensor(views.factor(factor).values, dtype=torch.float32)
@@ -96,14 +109,22 @@ def _balance(objective: Objective, views: ClipTable) -> Balance:
     return Balance(alike, views.recordings)
 
 
-def _of_one_class(objective: Objective, views: ClipTable) -> list[tuple[str, str]]:
-    """Facets and factors of triplets in which all known clips are the same."""
+def _without_triplets(objective: Objective, views: ClipTable) -> list[tuple[str, str]]:
+    """Facets and factors of which no clip has both a positive and a negative in the split.
+
+    Of many clips some are looked at, evenly spread.
+    """
     found = []
-    for term in objective.terms:
-        for facet, factor in term.factors_of().items() if isinstance(term, Triplet) else ():
-            values = views.factor(factor).values[views.factor(factor).known]
-            if len(np.unique(values, axis=0)) < 2:
-                found.append((facet, factor))
+    triplets = [term for term in objective.terms if isinstance(term, Triplet)]
+    for term in triplets:
+        for facet, alike in term.alike(views.factors).items():
+            rows = np.flatnonzero(~np.isnan(alike.value))
+            rows = rows[np.linspace(0, len(rows) - 1, min(len(rows), LOOKED_AT)).astype(int)]
+            one, other = (grid.ravel() for grid in np.meshgrid(rows, rows, indexing="ij"))
+            same = alike.test(one, other).reshape(len(rows), len(rows))
+            has_positive = (same & ~np.eye(len(rows), dtype=bool)).any(axis=1)
+            if not (has_positive & ~same.all(axis=1)).any():
+                found.append((facet, term.factors_of()[facet]))
     return found
 
 
@@ -122,9 +143,10 @@ def statistics(
     count = len(rows) * features[0].size / np.size(total)
     mean = total / count
     deviation = np.sqrt(np.maximum(0.0, squares / count - np.square(mean)))
-    # A feature that hardly moves must not be blown up to the size of those that do.
-    least = np.maximum(1e-6, 1e-3 * np.max(deviation)) if per_feature else 1e-3
-    deviation = np.maximum(deviation, least)
+    # What hardly moves in training must not be blown up where it does move, as lag 0 of a
+    # tempogram in silence: it is divided by the deviation of what moves most.
+    most = np.maximum(np.max(deviation), 1e-3)
+    deviation = np.where(deviation < 1e-3 * most, most, deviation)
     return (
         torch.tensor(mean, dtype=torch.float32),
         torch.tensor(deviation, dtype=torch.float32),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -17,8 +17,10 @@ from disentone.datasets.triplets import GivenTriplets
 from disentone.errors import DataError
 from disentone.factors import Factor
 from disentone.files import write_json
+from disentone.musical import are_keys
 from disentone.recipes import load_recipe
 from disentone.systems import (
+    Songs,
     System,
     places,
     statistics_system,
@@ -147,6 +149,7 @@ def judge_files(
     facets: str | None = None,
     agreement: float = 0.9,
     baselines: bool = False,
+    short: Literal["pad", "skip"] = "pad",
     device: str = "cpu",
     seed: int = 0,
     watcher: Watcher | None = None,
@@ -170,6 +173,9 @@ def judge_files(
         In [0, 1], of Dim-sim's triplets.
     baselines : bool
         Judge the first run's untrained network and log-mel statistics as well.
+    short : {"pad", "skip"}
+        What runs do with clips shorter than their segments; see
+        :func:`~disentone.systems.system_of_run`.
     device, seed, watcher
 
     Raises
@@ -185,16 +191,22 @@ def judge_files(
     if config is None and (runs or baselines):
         raise DataError("There are no clips to hear: add --data, the folder or table of them.")
     songs = None if config is None else wanted_songs(config, given)
+    if songs is not None and runs and data is None:
+        _tell_known(songs, given, watcher)
     systems = []
     for path in what:
         if Path(path) in runs:
             assert songs is not None  # refused above
-            systems.append(system_of_run(path, songs, device=device, watcher=watcher))
+            systems.append(system_of_run(path, songs, short=short, device=device, watcher=watcher))
         else:
             table = songs.table if songs else None
             systems.append(system_of_file(path, facets=facets, table=table))
     if baselines and songs is not None:
-        systems += [system_of_run(runs[0], songs, untrained=True, watcher=watcher)] if runs else []
+        for run in runs[:1]:
+            made = system_of_run(
+                run, songs, untrained=True, short=short, device=device, watcher=watcher
+            )
+            systems.append(made)
         systems.append(statistics_system(songs, watcher=watcher))
     table = songs.table if songs else None
     return judge_systems(systems, given, out, table=table, seed=seed, watcher=watcher)
@@ -203,13 +215,25 @@ def judge_files(
 def _config(
     runs: Sequence[Path], data: str | Path | None, dataset: str | None
 ) -> CollectionConfig | None:
-    """Where the clips are: as the user says, read as the first run reads its own."""
+    """Where the clips are: the first run's own, or as the user says, at that run's loudness."""
     own = load_recipe(runs[0] / "config.yaml").data if runs else None
     config = own if isinstance(own, CollectionConfig) else None
     if data is None:
         return config
-    options = {"path": str(data), "dataset": dataset, "pattern": None}
-    return (config or CollectionConfig()).model_copy(update=options)
+    lufs = None if config is None else config.lufs
+    return CollectionConfig(path=str(data), dataset=dataset, lufs=lufs)
+
+
+def _tell_known(songs: Songs, given: GivenTriplets, watcher: Watcher) -> None:
+    """Say how many triplets are of clips that the first run was trained on."""
+    place = places([str(name) for name in songs.table.ids], given.names.ravel().tolist())
+    splits = [[songs.table.split[place[n]] for n in row if n in place] for row in given.names]
+    seen = sum(any(split != "test" for split in row) for row in splits)
+    if seen:
+        watcher.note(
+            f"{seen} of {len(given)} triplets have a clip of the train or valid split: what a run "
+            "says of these it may know by heart."
+        )
 
 
 def _retrieved(
@@ -238,5 +262,6 @@ def _retrieved(
 
 
 def _is_musical(name: str, factor: Factor) -> bool:
-    numbers = factor.kind in ("ordinal", "continuous")
-    return name in RULES and numbers == (RULES[name] == "tempo")
+    if RULES.get(name) == "tempo":
+        return factor.kind in ("ordinal", "continuous")
+    return name in RULES and factor.kind == "categorical" and are_keys(factor.classes)

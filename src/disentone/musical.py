@@ -15,7 +15,16 @@ import numpy as np
 
 from disentone.errors import DataError
 
-__all__ = ["KEYS", "TONICS", "key_codes", "key_groups", "normalise_key", "same_key", "same_tempo"]
+__all__ = [
+    "KEYS",
+    "TONICS",
+    "are_keys",
+    "key_codes",
+    "key_groups",
+    "normalise_key",
+    "same_key",
+    "same_tempo",
+]
 
 TONICS = ("C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 """The 12 pitch classes, each with one spelling."""
@@ -114,6 +123,15 @@ def key_groups(codes: Any, *, also: Literal["parallel", "relative", "none"] = "p
     if also == "relative":  # tonics of the relative majors
         return (codes // 2 + 3 * (codes % 2)) % 12
     return codes
+
+
+def are_keys(names: Sequence[str]) -> bool:
+    """Whether all names are keys, in any spelling, or say that the key is unknown."""
+    try:
+        key_codes(names)
+    except DataError:
+        return False
+    return True
 
 
 def key_codes(names: Sequence[str]) -> np.ndarray:

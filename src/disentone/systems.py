@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Literal
 
 import numpy as np
 import torch
 
+from disentone import audio
 from disentone.artifact import Model, load
 from disentone.clips import ClipTable
 from disentone.datasets.config import CollectionConfig
 from disentone.datasets.folder import open_collection
+from disentone.datasets.segments import short_note
 from disentone.datasets.triplets import GivenTriplets
 from disentone.embeddings.opening import WHOLE, open_embeddings
 from disentone.errors import AudioError, DataError
@@ -76,6 +79,7 @@ class Songs:
             name = str(self.table.ids[row])
             try:
                 wave = self.table.sounds.read(int(row), sample_rate)
+                audio.check(wave, name)
             except AudioError as error:
                 watcher.note(f"Left out {name}: {error}")
             else:
@@ -89,11 +93,15 @@ def wanted_songs(config: CollectionConfig, given: GivenTriplets) -> Songs:
     Raises
     ------
     DataError
-        If there is no collection, or triplets name clips that it does not have.
+        If there is no collection, or triplets name clips that it does not have. Of Dim-sim, whose
+        audio nobody has whole, songs may lack.
     """
     whole = config.model_copy(update={"segment": None, "hop": None})
     table = open_collection(whole).table
     place = places([str(name) for name in table.ids], given.names.ravel().tolist())
+    if not given.named:
+        rows = given.names.tolist()
+        given = given.take(np.array([all(name in place for name in row) for row in rows]))
     named = np.unique(given.places(place))
     return Songs(table, np.union1d(named, table.where("test")))
 
@@ -103,10 +111,13 @@ def system_of_run(
     songs: Songs,
     *,
     untrained: bool = False,
+    short: Literal["pad", "skip"] = "pad",
     device: str = "cpu",
     watcher: Watcher | None = None,
 ) -> System:
     """Embed clips by a trained run, as means over segments that do not overlap.
+
+    Clips without sound are left out, and told.
 
     Parameters
     ----------
@@ -114,17 +125,32 @@ def system_of_run(
     songs : Songs
     untrained : bool
         By its network as it was before training.
+    short : {"pad", "skip"}
+        What is done with clips shorter than a segment: silence fills them up, which is told, or
+        they are left out.
     device : str
     watcher : Watcher, optional
     """
+    watcher = watcher or Watcher()
     model, name = load(run, device=device), Path(run).name
     if untrained:
         model, name = _untrained(model, load_recipe(Path(run) / "config.yaml")), "untrained network"
     rate = model.frontend.sample_rate
-    ids, values = [], []
-    for clip, wave in songs.waves(rate, watcher or Watcher()):
-        ids.append(clip)
-        values.append(model.embed(wave, sample_rate=rate).values[0])
+    ids, values, padded = [], [], []
+    for clip, wave in songs.waves(rate, watcher):
+        is_short = len(wave) < model.frontend.samples
+        if is_short:
+            padded.append(clip)
+        if not is_short or short == "pad":
+            ids.append(clip)
+            values.append(model.embed(wave, sample_rate=rate).values[0])
+    if padded:
+        seconds = model.frontend.config.seconds
+        done = short_note(padded, seconds, option="--short skip")
+        left = (
+            f"{len(padded)} clips shorter than {seconds:g} s, such as '{padded[0]}', are left out."
+        )
+        watcher.note(done if short == "pad" else left)
     return System(name, model.facets, tuple(ids), _stacked(values))
 
 
@@ -219,5 +245,5 @@ def _untrained(model: Model, recipe: Recipe) -> Model:
 
 def _stacked(values: list[np.ndarray]) -> np.ndarray:
     if not values:
-        raise DataError("None of the clips that the triplets name can be read.")
+        raise DataError("None of the clips that the triplets name can be used.")
     return np.stack(values)

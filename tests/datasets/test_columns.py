@@ -52,6 +52,15 @@ def test_guessed_kinds(name, values, kind):
     assert kind_of(name, values) == kind
 
 
+def test_keys_of_music_have_one_spelling_and_others_keep_theirs():
+    spelled = ["C# min", "Db:minor", "cis-moll", "C major", "N", None]
+    factor, _ = factor_from_column("key", spelled)
+    assert factor.labels() == ["Db minor"] * 3 + ["C major", "", ""]
+    modes = ["D dorian", "C# min", "D dorian", "C# min"]
+    assert factor_from_column("key", modes)[0].labels() == modes
+    assert factor_from_column("grade", ["A", "B", "A", "B"])[0].labels() == ["A", "B", "A", "B"]
+
+
 def test_text_that_differs_in_nearly_every_recording_is_no_factor():
     works = [f"work {i // 3}" for i in range(60)]
     assert kind_of("work", works) == "categorical"

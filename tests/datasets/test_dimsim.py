@@ -41,6 +41,9 @@ def test_one_column_of_votes_is_the_share_of_song_1(csv):
     rows = [[*ROWS[0][:6], "1"], [*ROWS[1][:6], "0"], [*ROWS[2][:6], "0.6"]]
     given = read_dimsim(csv(rows, HEADER[:7]))
     assert given.names.tolist() == [["TRA", "TRB", "TRC"], ["TRB", "TRC", "TRA"]]
+    assert "agreement of 0.9 or more" in given.whence
+    alone = read_dimsim(csv(rows[:2], HEADER[:7]))
+    assert "does not tell how many agreed" in alone.whence, "0 and 1 say who won and no more"
 
 
 def test_excerpts_are_named_by_song_and_start(csv):
@@ -62,6 +65,8 @@ def test_a_file_is_read_as_what_it_is(csv, table):
         (ROWS, [*HEADER[:6], "vote", "song2_vote"], "no column 'song1_vote'"),
         ([[*ROWS[0][:6], "many", "0"]], HEADER, "'song1_vote'.*not all numbers"),
         ([[*ROWS[0][:6], "-1", "0"]], HEADER, "no share or number of votes"),
+        ([[*ROWS[0][:6], "inf", "0"]], HEADER, "no share or number of votes"),
+        ([[*ROWS[0], "120"]], [*HEADER, "agreement"], "no share and no percentage"),
         (ROWS[2:], HEADER, "no triplet with an agreement of 0.9"),
     ],
 )

@@ -35,6 +35,21 @@ def test_unknown_clips_are_refused_by_name(table):
         given.places({"a": 0, "c": 1})
 
 
+@pytest.mark.parametrize("row", [["a", "a", "b", "key"], ["a", "b", "b", "key"]])
+def test_a_clip_that_is_named_twice_is_refused(table, row):
+    with pytest.raises(DataError, match=r"Row 2 of .* names a clip twice"):
+        read_triplets(table([HEADER, ROWS[1], row]))
+
+
+def test_some_of_the_triplets_are_triplets_too(table):
+    given = read_triplets(table(ROWS))
+    some = given.take(np.array([False, True]))
+    assert (some.names.tolist(), some.dimensions) == ([["b", "a", "d"]], (("key",),))
+    assert some.named == ("key",)
+    assert given.named == ("genre", "key", "mood")
+    assert len({given.key, some.key, given.take(np.array([1, 0])).key}) == 3
+
+
 def test_an_unknown_dimension_is_refused(table):
     with pytest.raises(DataError, match="no triplets of dimension 'gnere'; did you mean 'genre'"):
         read_triplets(table(ROWS)).holds("gnere")

@@ -9,6 +9,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from disentone.artifact import build_network
+from disentone.errors import RecipeError
 from disentone.facets import Facets
 from disentone.frontends.build import build_frontend
 from disentone.frontends.musical import Musical, MusicalConfig
@@ -138,9 +139,8 @@ def test_rotations_tell_what_is_played_and_not_in_which_key():
 
 
 def test_there_is_nothing_to_rotate_without_pitch_classes():
-    parts = {"mel": PARTS["mel"]}
-    assert "rotations" not in str(encoder(parts, rotations=8).state_dict().keys())
-    assert encoder(parts, rotations=8).dense.in_features == encoder(parts).dense.in_features
+    with pytest.raises(RecipeError, match="turn it on"):
+        encoder({"mel": PARTS["mel"], "tempogram": slice(128, 140)}, rotations=8)
 
 
 def test_the_recipe_with_mel_alone_is_no_smaller_network():

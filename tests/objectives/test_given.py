@@ -13,7 +13,7 @@ NAMES = {"private": "genre", "shared": "key"}
 
 
 def made(rows=6, seed=0, **labels):
-    out = outputs(batch=rows, views=3)
+    out = outputs(batch=rows, views=3, training=True)
     codes = torch.randn(rows, 3, FACETS.dim, generator=torch.Generator().manual_seed(seed))
     known = {f"given {name}": torch.tensor(values)[:, None] for name, values in labels.items()}
     return replace(with_codes(out, codes.requires_grad_()), labels=known)
@@ -45,6 +45,16 @@ def test_the_value_is_that_of_a_loop(key, margin):
         if holds
     ]
     assert float(told["given_correct_private"]) == pytest.approx(sum(order) / len(order))
+
+
+def test_in_validation_the_value_is_the_share_out_of_order():
+    out = made(genre=[1.0, 1, 0, 0, 1, 1], key=[0.0] * 6)
+    out.model.eval()
+    told = Given(dimensions=NAMES)(out)
+    assert float(told["value"]) == pytest.approx(1 - float(told["given_correct_private"]))
+    assert 0 < float(told["value"]) < 1
+    still = replace(out, mean=torch.ones_like(out.mean))
+    assert float(Given(dimensions=NAMES)(still)["value"]) == 1, "a facet that is a point is wrong"
 
 
 def test_a_batch_without_a_triplet_is_harmless():

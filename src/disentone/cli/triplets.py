@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from disentone.cli.app import app
-from disentone.cli.screen import Device, Quiet, Screen, Seed
+from disentone.cli.screen import Device, Quiet, Screen, Seed, Short, ShortClip
 
 
 @app.command(
@@ -41,6 +41,7 @@ def triplets(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Folder; triplets in the first run.")
     ] = None,
+    short: Short = ShortClip.pad,
     device: Device = "cpu",
     seed: Seed = None,
     quiet: Quiet = False,
@@ -64,6 +65,7 @@ def triplets(
             facets=facets,
             agreement=agreement,
             baselines=baselines,
+            short=short.value,
             device=device,
             seed=seed or 0,
             watcher=screen,

@@ -11,6 +11,7 @@ import numpy as np
 
 from disentone.errors import DataError, closest
 from disentone.factors import Factor, FactorKind
+from disentone.musical import are_keys, normalise_key
 
 __all__ = ["derived_factor", "factor_from_column"]
 
@@ -82,7 +83,7 @@ def factor_from_column(
     elif kind not in get_args(FactorKind):
         raise DataError(f"Factor kind '{kind}' is unknown{closest(kind, get_args(FactorKind))}")
     if kind == "categorical":
-        factor = Factor.categorical(name, [_text(value) for value in cleaned])
+        factor = Factor.categorical(name, _class_names(name, cleaned))
     elif kind == "multilabel":
         factor = _multilabel(name, cleaned)
     else:
@@ -91,6 +92,14 @@ def factor_from_column(
             tolerance = 0.0 if kind == "ordinal" else _tenth_of_range(factor.values)
         factor = replace(factor, tolerance=tolerance)
     return factor, _describe(factor) if guessed else ""
+
+
+def _class_names(name: str, values: Sequence[Any]) -> list[str | None]:
+    """Labels as text; keys of music, however they are spelled, in one spelling."""
+    texts = [_text(value) for value in values]
+    if name.lower() != "key" or not are_keys([text for text in texts if text is not None]):
+        return texts
+    return [None if text is None else normalise_key(text) or None for text in texts]
 
 
 def derived_factor(name: str, rule: str, factors: Mapping[str, Factor]) -> Factor:

@@ -15,6 +15,7 @@ from disentone.errors import DataError
 
 __all__ = [
     "EXCERPT",
+    "dimsim_songs",
     "is_dimsim",
     "load_dimsim",
     "load_dimsim_excerpts",
@@ -105,11 +106,14 @@ def read_dimsim(
     read = read_columns(path, (*_IDS, "song1_vote", *(_STARTS if excerpts else ())))
     first = _numbers(path, "song1_vote", read["song1_vote"])
     second = _numbers(path, "song2_vote", read["song2_vote"]) if "song2_vote" in read else 1 - first
-    if (first < 0).any() or (second < 0).any():
+    votes = np.concatenate([first, second])
+    if not np.isfinite(votes).all() or (votes < 0).any():
         raise DataError(f"'{path}' has votes that are no share or number of votes.")
     share = np.maximum(first, second) / np.maximum(first + second, 1e-12)
     if "agreement" in read:
         share = _numbers(path, "agreement", read["agreement"])
+        if not ((share >= 0) & (share <= 100)).all():
+            raise DataError(f"'{path}' has an agreement that is no share and no percentage.")
         share = share / 100 if (share > 1).any() else share
     used = np.flatnonzero((first != second) & (share >= agreement - 1e-9))
     if not len(used):
@@ -117,7 +121,10 @@ def read_dimsim(
     anchor, one, other = (np.array(_names(read, role, excerpts), dtype=object) for role in ROLES)
     wins = first > second
     names = np.stack([anchor, np.where(wins, one, other), np.where(wins, other, one)], axis=1)[used]
-    whence = f"'{path}' (agreement of {agreement:g} or more)"
+    # Where all that is told is who won, the file is clean already or it is not: nobody can say.
+    told = "agreement" in read or ((share > 0.5) & (share < 1)).any()
+    whence = f"'{path}'" + (f" (agreement of {agreement:g} or more)" if told else "")
+    whence += "" if told else " (it does not tell how many agreed: none is left out for that)"
     return GivenTriplets(names, ((),) * len(names), whence)
 
 
@@ -144,6 +151,13 @@ def is_dimsim(path: str | Path) -> bool:
     with path.open(encoding="utf-8-sig", errors="replace") as file:
         header = file.readline().strip().split(",")
     return set(_IDS) <= {name.strip().strip('"') for name in header}
+
+
+def dimsim_songs(folder: Path) -> set[str]:
+    """Songs that the CSVs of Dim-sim in a folder name."""
+    tables = [file for file in folder.rglob("*.csv") if is_dimsim(file)]
+    read = [read_columns(table, _IDS) for table in tables]
+    return {song for columns in read for role in _IDS for song in columns[role]}
 
 
 def _load(folder: Path, config: CollectionConfig, *, excerpts: bool) -> Collection:

@@ -27,7 +27,7 @@ SECONDS = 120.0  # of a clip that are listened to
 _BATCH = 64  # clips that are written together
 _VERSION = 1  # of the estimators: what others have estimated is not used
 _RULE = re.compile(
-    r"estimate(?:\s+(?P<what>[a-z]+))??(?:\s+by\s+(?P<by>[a-z]+))?(?:\s*>=?\s*(?P<least>[\d.]+))?"
+    r"estimate(?:\s+(?P<what>[a-z]+))??(?:\s+by\s+(?P<by>[a-z]+))?(?:\s*>=?\s*(?P<least>0?\.\d+|0|1(?:\.0+)?))?"
 )
 
 
@@ -101,7 +101,7 @@ def _parse(name: str, rule: str) -> _Rule:
         ways = ", ".join(f"{one} by {way}" for one, ways in ESTIMATORS.items() for way in ways)
         raise DataError(
             f"Factor '{name}' cannot be made of '{rule}': write estimate WHAT, WHAT by HOW, or "
-            f"estimate >= CONFIDENCE; there are: {ways}."
+            f"estimate >= CONFIDENCE, from 0 to 1; there are: {ways}."
         )
     return _Rule(what, by, float(match["least"] or 0))
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from disentone.datasets.config import CollectionConfig
+from disentone.datasets.dimsim import dimsim_songs
 from disentone.datasets.folder import find_audio
 from disentone.datasets.layout import collect_known, require
 from disentone.datasets.tables import Collection
@@ -56,8 +57,9 @@ def load_msd(folder: Path, config: CollectionConfig) -> Collection:
     each multi-label and unknown where a track has no tag of that group (:data:`TAGS`); tempo and
     key can be estimated, ``data.derive.tempo=estimate``. Split: that of ``train.txt``,
     ``valid.txt`` and ``test.txt``, a track a line, where they are there; else at random, and
-    nothing is known of artists, which splits may then share. Licence: Last.fm's tags are for
-    research and not for commercial use.
+    nothing is known of artists, which splits may then share. Songs that a CSV of Dim-sim in the
+    folder names are left out: triplets of them judge what was learnt. Licence: Last.fm's tags are
+    for research and not for commercial use.
 
     Raises
     ------
@@ -70,6 +72,8 @@ def load_msd(folder: Path, config: CollectionConfig) -> Collection:
     ISMIR, 2011.
     """
     files = {PurePosixPath(f).stem: f for f in find_audio(folder)[0]} if folder.is_dir() else {}
+    judged = dimsim_songs(folder) & set(files)
+    files = {track: path for track, path in files.items() if track not in judged}
     database = folder / "lastfm_tags.db"
     trees = [folder / name for name in ("lastfm_train", "lastfm_test", "lastfm_subset")]
     trees = [tree for tree in trees if tree.is_dir()]
@@ -97,6 +101,8 @@ def load_msd(folder: Path, config: CollectionConfig) -> Collection:
         collection.notes.append(
             f"{rest} audio files have no tag of the 50, or no split, and are left out."
         )
+    if judged:
+        collection.notes.append(f"{len(judged)} songs of Dim-sim are left out, to be judged on.")
     return collection
 
 

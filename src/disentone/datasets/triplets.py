@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +40,24 @@ class GivenTriplets:
         """Count the triplets."""
         return len(self.names)
 
+    @property
+    def named(self) -> tuple[str, ...]:
+        """Dimensions in which some triplet holds, sorted; none of people's judgements."""
+        return tuple(sorted({name for names in self.dimensions for name in names}))
+
+    @property
+    def key(self) -> str:
+        """Text that changes with the triplets."""
+        text = json.dumps([self.names.tolist(), self.dimensions])
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    def take(self, rows: np.ndarray) -> GivenTriplets:
+        """Give some of the triplets: rows int or bool (triplets,)."""
+        rows = np.arange(len(self))[rows]
+        return replace(
+            self, names=self.names[rows], dimensions=tuple(self.dimensions[row] for row in rows)
+        )
+
     def places(self, clips: Mapping[str, int]) -> np.ndarray:
         """Look clips up by name: int (triplets, 3).
 
@@ -65,10 +85,9 @@ class GivenTriplets:
         """
         found = np.array([dimension in names for names in self.dimensions])
         if not found.any():
-            known = sorted({name for names in self.dimensions for name in names})
             raise DataError(
                 f"{self.whence} has no triplets of dimension '{dimension}'"
-                f"{closest(dimension, known)}"
+                f"{closest(dimension, self.named)}"
             )
         return found
 
@@ -104,6 +123,8 @@ def read_triplets(path: str | Path) -> GivenTriplets:
     for number, row in zip(numbers, rows):
         if not all(row):
             raise DataError(f"Row {number} of '{path}' lacks a clip or its dimension.")
+        if len(set(row[:3])) < 3:
+            raise DataError(f"Row {number} of '{path}' names a clip twice: three are needed.")
     dimensions = tuple(tuple(part.strip() for part in row[3].split(";")) for row in rows)
     names = np.array([row[:3] for row in rows], dtype=object)
     return GivenTriplets(names, dimensions, f"'{path}'")

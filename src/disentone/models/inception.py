@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 from torch.nn import functional
 
+from disentone.errors import RecipeError
 from disentone.musical import TONICS
 
 __all__ = ["InceptionConfig", "InceptionEncoder", "InceptionModule"]
@@ -37,6 +38,9 @@ SHARES = (64, 96, 128, 16, 32, 32)
 """Channels, of 256, of a module's convolutions: of size 1; 1 and 3; 1 and 5; 1 after the pooling.
 
 They are those of GoogLeNet's first module, inception (3a)."""
+
+CHROMA = "cens"
+"""The input whose bins are pitch classes: a transposition rotates them."""
 
 GAIN = 4
 """Of the answers of filters over pitch classes, which are few beside the numbers of the maps."""
@@ -104,9 +108,12 @@ class InceptionEncoder(nn.Module):
         self.trunk, channels = _blocks(before, trunk, stride=(1, 2))
         self.dropout = nn.Dropout(config.dropout)
         self.skip = config.skip
-        # An input of twelve bins is of pitch classes: a transposition rotates them.
-        chromas = [name for name, part in parts.items() if _bins(part) == len(TONICS)]
-        rotations = {name: Rotations(config.rotations) for name in chromas if config.rotations}
+        if config.rotations and CHROMA not in parts:
+            raise RecipeError(
+                f"model.encoder.rotations are of the input '{CHROMA}': turn it on "
+                f"(frontend.inputs.{CHROMA}), or leave them out."
+            )
+        rotations = {CHROMA: Rotations(config.rotations)} if config.rotations else {}
         self.rotations = nn.ModuleDict(rotations)
         seen = MAP * (channels + (before if config.skip else 0))
         self.dense = nn.Linear(seen + len(rotations) * config.rotations, out)

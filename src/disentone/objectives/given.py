@@ -23,6 +23,9 @@ class Given(Term):
     the embedding, and over facets the mean of those that have a triplet in the batch (CSN, Eq. 1);
     0 where none has. Which triplets there are says ``triplets`` in the recipe.
 
+    In validation the value is the share of triplets out of order, as that of
+    :class:`~disentone.objectives.triplet.Triplet`.
+
     Logged for every facet: its loss (``given_NAME``) and the share of its triplets that are in
     order (``given_correct_NAME``).
     """
@@ -44,8 +47,10 @@ class Given(Term):
             cosine = (code[:, :1] * code[:, 1:]).sum(-1)  # of anchor with positive, and negative
             beyond = cosine[:, 1] - cosine[:, 0]
             count = holds.sum()
-            value = ((beyond + self.margin).clamp_min(0) * holds).sum() / count.clamp_min(1)
-            total, present = total + value, present + (count > 0)
-            logs[f"given_{facet}"] = value.detach()
-            logs[f"given_correct_{facet}"] = ((beyond < 0) * holds).sum() / count.clamp_min(1)
+            loss = ((beyond + self.margin).clamp_min(0) * holds).sum() / count.clamp_min(1)
+            right = ((beyond < 0) * holds).sum() / count.clamp_min(1)
+            total = total + (loss if out.model.training else (1 - right) * (count > 0))
+            present = present + (count > 0)
+            logs[f"given_{facet}"] = loss.detach()
+            logs[f"given_correct_{facet}"] = right
         return {"value": total / present.clamp_min(1), **logs}

@@ -167,7 +167,7 @@ class Triplet(Term):
 
     def named_facets(self) -> tuple[str, ...]:
         """Facets that must exist."""
-        unlike = [name for dimension in self._dimensions().values() for name in dimension.unlike]
+        unlike = [name for dimension in self.rules().values() for name in dimension.unlike]
         return tuple(dict.fromkeys([*self.dimensions, *unlike]))
 
     def named_factors(self) -> tuple[str, ...]:
@@ -178,16 +178,16 @@ class Triplet(Term):
         """Look up what the rules need to know of the factors; there is nothing to learn."""
         return nn.ModuleList(
             nn.Identity() if d.factor is None else _FactorRule(d, factors[d.factor])
-            for d in self._dimensions().values()
+            for d in self.rules().values()
         )
 
     def factors_of(self) -> dict[str, str]:
         """Factor of every facet that has one."""
-        return {facet: d.factor for facet, d in self._dimensions().items() if d.factor is not None}
+        return {facet: d.factor for facet, d in self.rules().items() if d.factor is not None}
 
     def alike(self, factors: Mapping[str, Factor]) -> dict[str, Alike]:
         """What makes clips agree in each facet that has a factor, as balanced batches need it."""
-        dimensions = self._dimensions()
+        dimensions = self.rules()
         return {
             facet: _FactorRule(dimensions[facet], factors[name]).alike(factors[name].values)
             for facet, name in self.factors_of().items()
@@ -197,7 +197,7 @@ class Triplet(Term):
         """Value in [0, 2 + margin], a cosine distance."""
         assert isinstance(module, nn.ModuleList)  # the objective hands over what build made
         total, present, logs = out.mean.new_zeros(()), out.mean.new_zeros(()), {}
-        for (facet, dimension), rule in zip(self._dimensions().items(), module):
+        for (facet, dimension), rule in zip(self.rules().items(), module):
             columns = self.columns(out, facet if dimension.factor is None else None)
             others = [c for name in dimension.unlike for c in self.columns(out, name)[1:]]
             codes = gather(out.mean[:, columns + others, out.facets.slice(facet)])  # (B, V, dim)
@@ -222,7 +222,8 @@ class Triplet(Term):
             logs[f"without_{facet}"] = (mined.pairs == 0).float()
         return {"value": total / present.clamp_min(1), **logs}
 
-    def _dimensions(self) -> dict[str, Dimension]:
+    def rules(self) -> dict[str, Dimension]:
+        """What makes two clips alike in each facet."""
         return {
             facet: Dimension(factor=named) if isinstance(named, str) else named
             for facet, named in self.dimensions.items()

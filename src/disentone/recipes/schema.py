@@ -136,6 +136,28 @@ class Recipe(BaseModel):
             raise ValueError(f"term '{decoding}' needs a decoder, and 'model.decoder' is null")
         return self
 
+    @model_validator(mode="after")
+    def _views_are_there(self) -> Recipe:
+        """Triplets of views need views, and labels are not those of transformed copies."""
+        for term in self.objective:
+            dimensions = term.rules().items() if isinstance(term, Triplet) else ()
+            for facet, rule in dimensions:
+                for name in (facet, *rule.unlike) if rule.rule == "views" else ():
+                    if name in self.facets and not self.facets[name].same:
+                        raise ValueError(
+                            f"facet '{name}' has no views: the rule 'views' needs its 'augment' or "
+                            "'same'"
+                        )
+                if facet in rule.unlike:
+                    raise ValueError(f"facet '{facet}' cannot be unlike itself")
+                if rule.factor is not None and self.chains():
+                    raise ValueError(
+                        f"facet '{facet}' is ordered by '{rule.factor}', which the transforms of "
+                        f"facet '{next(iter(self.chains()))}' may change without its label: use "
+                        "either factors or views"
+                    )
+        return self
+
     def layout(self) -> Facets:
         """Facets of the embedding, in the recipe's order."""
         return Facets({name: facet.dim for name, facet in self.facets.items()})

@@ -10,6 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from disentone.audit import facet_subsets
 from disentone.audit.card import ALL
 from disentone.datasets.config import CollectionConfig
@@ -22,7 +24,14 @@ from disentone.recipes import load_recipe
 from disentone.report import Figure
 from disentone.report.radar import radar
 from disentone.reproduce.cells import Cell, Row, Score, Study, at_path
-from disentone.systems import Songs, System, statistics_system, system_of_run, wanted_songs
+from disentone.systems import (
+    Songs,
+    System,
+    places,
+    statistics_system,
+    system_of_run,
+    wanted_songs,
+)
 
 __all__ = ["study"]
 
@@ -40,7 +49,7 @@ SCORE = "triplet score"
 DIMENSIONS = ("genre", "mood", "instrument", "era", "tempo", "key")
 MAIN = "6 dimensions, multi-input, 384"
 UNTRAINED, STATISTICS = "untrained", "statistics"
-MEAN = "mean"
+MEAN = "mean of these"
 OWNED = {"own": "run", f"own, {UNTRAINED}": UNTRAINED}  # which system a row of OWN is about
 TOP = 6  # subsets in Table 2
 
@@ -108,6 +117,7 @@ def study(data: str | None) -> Study:
             "or one with a clips.csv and a triplets.csv."
         )
     protocol = _Protocol(place)
+    protocol.check()
     where = (
         "on the Million Song Dataset and Dim-sim, the paper's protocol but for the estimators of "
         "tempo and key, which are ours."
@@ -149,6 +159,35 @@ class _Protocol:
         return read_any_triplets(self.triplets)
 
     @cached_property
+    def dimensions(self) -> tuple[str, ...]:
+        """Of the six, those in which triplets hold: none of Dim-sim's."""
+        return tuple(name for name in DIMENSIONS if name in self.given.named)
+
+    def check(self) -> None:
+        """Refuse, before anything is trained, what could not be judged in the end.
+
+        Raises
+        ------
+        DataError
+            If clips of the triplets are trained on or lack, or no triplet is of a dimension.
+        """
+        split = self.songs.table.split  # of MSD, songs that triplets name are left out of training
+        if self.is_msd:
+            return
+        if not self.dimensions:
+            raise DataError(
+                f"The triplets of '{self.triplets}' hold in none of the dimensions "
+                f"{', '.join(DIMENSIONS)}: name these in its column dimension."
+            )
+        place = places([str(name) for name in self.songs.table.ids], self.given.names.ravel())
+        trained = [name for name in np.unique(self.given.names) if split[place[name]] != "test"]
+        if trained:
+            raise DataError(
+                f"{len(trained)} clips that the triplets name, such as '{trained[0]}', are not in "
+                "the test split: give the table of clips a column split, and these 'test' in it."
+            )
+
+    @cached_property
     def songs(self) -> Songs:
         if self.is_msd:
             config = CollectionConfig(path=str(self.place), dataset="dim-sim")
@@ -176,9 +215,10 @@ class _Protocol:
             row = " + ".join(parts)
             rows.append(replace(main, table=TABLE_2, row=row, facet=name, paper=paper))
         if not self.is_msd:  # Dim-sim's triplets are of no dimension
-            rows += [_own(row) for row in rows if row.table == TABLE_1 and row.facet != STATISTICS]
+            first = [row for row in rows if row.table == TABLE_1 and row.facet != STATISTICS]
+            rows += [_own(row, self.dimensions) for row in first]
             for table, prefix in ((DIAGONAL, ""), (FOUND, "map ")):
-                columns = tuple(prefix + name for name in DIMENSIONS)
+                columns = tuple(prefix + name for name in self.dimensions)
                 rows += [
                     replace(main, table=table, row=name, facet=name, columns=columns)
                     for name in (ALL, *DIMENSIONS)
@@ -226,14 +266,15 @@ class _Protocol:
             and record["value"] is not None
             and owner.get(record["factor"]) == record["facet"]
         }
-        mean = sum(score.value for score in found.values()) / len(found)
-        return {name: found[name] for name in DIMENSIONS if name in found} | {
-            MEAN: Score(mean, math.nan, math.nan)  # dimensions share anchors
-        }
+        told = {name: found[name] for name in DIMENSIONS if name in found}
+        if not told:
+            return {}
+        mean = sum(score.value for score in told.values()) / len(told)
+        return told | {MEAN: Score(mean, math.nan, math.nan)}  # dimensions share anchors
 
     def _records(self, folder: Path, system: str) -> list[dict[str, Any]]:
-        """Records of a run, kept in its folder."""
-        file = folder / ("triplets.json" if system == "run" else f"triplets-{system}.json")
+        """Records of a run, kept in its folder for as long as the triplets are the same."""
+        file = folder / f"triplets-{system}-{self.given.key}.json"
         if not file.exists():
             table = None if self.is_msd else self.songs.table
             write_json(file, judge(self._system(folder, system), self.given, table=table))
@@ -249,10 +290,10 @@ def _score(record: dict[str, Any]) -> Score:
     return Score(*(record[key] for key in ("value", "low", "high")))
 
 
-def _own(row: Cell) -> Cell:
+def _own(row: Cell, dimensions: tuple[str, ...]) -> Cell:
     """Row of ``OWN`` about the runs of a row of Table 1."""
     facet = f"own, {UNTRAINED}" if row.facet == UNTRAINED else "own"
-    return replace(row, table=OWN, facet=facet, columns=(*DIMENSIONS, MEAN), paper={})
+    return replace(row, table=OWN, facet=facet, columns=(*dimensions, MEAN), paper={})
 
 
 def _facets(count: int, size: int) -> tuple[str, ...]:
@@ -287,10 +328,11 @@ def figures(rows: Sequence[Row]) -> list[Figure]:
     series = {"ours": ours, "the paper, on Dim-sim": theirs}
     drawn = [Figure(caption, radar(series, title=caption[8:-1], unit=unit, reference=0.5))]
     own = {row.cell.row: row for row in rows if row.cell.table == DIAGONAL}
-    if own:
+    told = own[ALL].cell.columns or () if own else ()
+    if len(told) > 2:  # corners of a chart
         series = {
-            "the facet of the dimension": {n: own[n].mean(n) for n in DIMENSIONS},
-            "all facets": {n: own[ALL].mean(n) for n in DIMENSIONS},
+            "the facet of the dimension": {n: own[n].mean(n) for n in told},
+            "all facets": {n: own[ALL].mean(n) for n in told},
         }
         caption = "Fig. 3: on the triplets of each dimension."
         drawn.append(Figure(caption, radar(series, title=caption[8:-1], unit=unit, reference=0.5)))
