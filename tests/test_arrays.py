@@ -6,10 +6,10 @@ import json
 import numpy as np
 import pytest
 
+from command_line import call, complaint
 from disentone.arrays import audit_arrays
 from disentone.audit import Card
 from disentone.errors import DataError
-from test_cli import call, complaint
 
 COUNT = 160
 QUICK = {"seeds": 1, "jobs": 1, "measures": ["mig", "total_correlation"]}

@@ -9,6 +9,7 @@ import pytest
 import soundfile
 
 import small
+from command_line import call, complaint
 from disentone import extraction
 from disentone.artifact import load
 from disentone.embeddings import model_id
@@ -16,7 +17,6 @@ from disentone.errors import ArtifactError, AudioError, DataError
 from disentone.indexing import AudioQueries, embed_query, index_collection, model_of
 from disentone.search import Index
 from disentone.watcher import Watcher
-from test_cli import call, complaint
 
 RATE = 16000
 

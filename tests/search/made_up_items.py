@@ -34,6 +34,10 @@ def build(path, count=60, seed=0):
     )
 
 
+def ids(found):
+    return [hit.id for hit in found]
+
+
 def unit(values):
     """Facets of unit length, one row and one facet after the other."""
     rows = []
