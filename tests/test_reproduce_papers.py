@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 from disentone.errors import DataError, RecipeError
 from disentone.reproduce import PAPERS, balance, csn, latent, marl, reproduce
@@ -13,9 +14,12 @@ from disentone.reproduce import PAPERS, balance, csn, latent, marl, reproduce
 
 def studies(tmp_path):
     """Every paper's study, with data that exists."""
-    table = tmp_path / "clips.csv"
-    table.write_text("path,instrument,pitch\n")
-    (tmp_path / "triplets.csv").write_text("anchor,positive,negative,dimension\n")
+    table, names = tmp_path / "clips.csv", ("a.wav", "b.wav", "c.wav")
+    table.write_text("path,genre,split\n" + "".join(f"{name},folk,test\n" for name in names))
+    for name in names:
+        soundfile.write(tmp_path / name, np.ones(10), 8000)
+    triplet = ",".join([*names, "genre"])
+    (tmp_path / "triplets.csv").write_text(f"anchor,positive,negative,dimension\n{triplet}\n")
     return {
         "marl": marl.study(None),
         "latent": latent.study(str(tmp_path)),
