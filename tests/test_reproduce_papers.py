@@ -15,7 +15,8 @@ from disentone.reproduce import PAPERS, balance, csn, latent, marl, reproduce
 def studies(tmp_path):
     """Every paper's study, with data that exists."""
     table, names = tmp_path / "clips.csv", ("a.wav", "b.wav", "c.wav")
-    table.write_text("path,genre,split\n" + "".join(f"{name},folk,test\n" for name in names))
+    rows = [f"{name},folk,60,C major,test\n" for name in names]
+    table.write_text("path,genre,tempo,key,split\n" + "".join(rows))
     for name in names:
         soundfile.write(tmp_path / name, np.ones(10), 8000)
     triplet = ",".join([*names, "genre"])
