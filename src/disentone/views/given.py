@@ -61,7 +61,6 @@ class TripletSampler:
                 f"None of the {len(triplets)} triplets of {triplets.whence} is of three {split} "
                 "clips: give triplets of the train split and of the valid split."
             )
-        self.unused = int((~used).sum())
         within = np.cumsum(table.split == split) - 1  # rows of the table to rows of the split
         members = [within[rows[name]] for name in names]
         self._sizes = np.array([len(part) for part in members])
