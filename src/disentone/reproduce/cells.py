@@ -160,7 +160,7 @@ def run_cells(
     for cell in cells:
         folders = [out / "cells" / cell.folder(seed) for seed in range(cell.seeds)]
         found = [study.scores(folder, cell.facet) for folder in folders]
-        kept = [{c: s for c, s in one.items() if c in (cell.columns or one)} for one in found]
+        kept = [{c: one[c] for c in cell.columns or one if c in one} for one in found]
         rows.append(Row(cell, kept))
     return rows
 
