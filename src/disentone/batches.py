@@ -67,20 +67,7 @@ def make_split(
         watcher.note(
             f"{count} of {clips} {name} clips have no partner for facet '{facet}' ({relation})."
         )
-    without = _without_triplets(objective, views)
-    for facet, factor in without:
-        watcher.note(
-            f"There is no triplet of facet '{facet}' in the {name} split: of its clips no three "
-            f"are such that '{factor}' agrees in two and differs in the third."
-        )
-    triplets = [term for term in objective.terms if isinstance(term, Triplet)]
-    judges = recipe.training.keep == "best" and triplets == list(objective.terms)
-    ordered = {facet for term in triplets for facet in term.rules()}
-    if name == "valid" and judges and ordered == {facet for facet, _ in without}:
-        raise DataError(
-            "There is no triplet in the valid split, so nothing tells which epoch is the best: "
-            "give more valid clips, or keep the last epoch (--set training.keep=last)."
-        )
+    _check_triplets(recipe, objective, views, name, watcher)
     labels = {
         factor: torch.as_tensor(views.factor(factor).values, dtype=torch.float32)
         for factor in objective.factors
@@ -107,6 +94,26 @@ def _balance(objective: Objective, views: ClipTable) -> Balance:
     terms = [term for term in objective.terms if isinstance(term, Triplet)]
     alike = [one for term in terms for one in term.alike(views.factors).values()]
     return Balance(alike, views.recordings)
+
+
+def _check_triplets(
+    recipe: Recipe, objective: Objective, views: ClipTable, name: str, watcher: Watcher
+) -> None:
+    """Tell what a split has no triplets of, and refuse a valid split that judges nothing."""
+    without = _without_triplets(objective, views)
+    for facet, factor in without:
+        watcher.note(
+            f"There is no triplet of facet '{facet}' in the {name} split: of its clips no three "
+            f"are such that '{factor}' agrees in two and differs in the third."
+        )
+    triplets = [term for term in objective.terms if isinstance(term, Triplet)]
+    judges = recipe.training.keep == "best" and triplets == list(objective.terms)
+    ordered = {facet for term in triplets for facet in term.rules()}
+    if name == "valid" and judges and ordered == {facet for facet, _ in without}:
+        raise DataError(
+            "There is no triplet in the valid split, so nothing tells which epoch is the best: "
+            "give more valid clips, or keep the last epoch (--set training.keep=last)."
+        )
 
 
 def _without_triplets(objective: Objective, views: ClipTable) -> list[tuple[str, str]]:

@@ -136,21 +136,22 @@ def system_of_run(
     if untrained:
         model, name = _untrained(model, load_recipe(Path(run) / "config.yaml")), "untrained network"
     rate = model.frontend.sample_rate
-    ids, values, padded = [], [], []
+    ids, values, brief = [], [], []
     for clip, wave in songs.waves(rate, watcher):
         is_short = len(wave) < model.frontend.samples
         if is_short:
-            padded.append(clip)
+            brief.append(clip)
         if not is_short or short == "pad":
             ids.append(clip)
             values.append(model.embed(wave, sample_rate=rate).values[0])
-    if padded:
-        seconds = model.frontend.config.seconds
-        done = short_note(padded, seconds, option="--short skip")
-        left = (
-            f"{len(padded)} clips shorter than {seconds:g} s, such as '{padded[0]}', are left out."
+    seconds = model.frontend.config.seconds
+    if brief and short == "pad":
+        watcher.note(short_note(brief, seconds, option="--short skip"))
+    elif brief:
+        watcher.note(
+            f"Clips shorter than {seconds:g} s, such as '{brief[0]}' ({len(brief)} in all), are "
+            "left out."
         )
-        watcher.note(done if short == "pad" else left)
     return System(name, model.facets, tuple(ids), _stacked(values))
 
 

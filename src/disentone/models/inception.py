@@ -113,10 +113,9 @@ class InceptionEncoder(nn.Module):
                 f"model.encoder.rotations are of the input '{CHROMA}': turn it on "
                 f"(frontend.inputs.{CHROMA}), or leave them out."
             )
-        rotations = {CHROMA: Rotations(config.rotations)} if config.rotations else {}
-        self.rotations = nn.ModuleDict(rotations)
+        self.rotations = Rotations(config.rotations) if config.rotations else None
         seen = MAP * (channels + (before if config.skip else 0))
-        self.dense = nn.Linear(seen + len(rotations) * config.rotations, out)
+        self.dense = nn.Linear(seen + config.rotations, out)
         self.normalise = nn.LayerNorm(out) if config.layer_norm else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -129,10 +128,12 @@ class InceptionEncoder(nn.Module):
         flat = self.trunk(joined).flatten(1)  # (batch, channels * 16 bins)
         if self.skip:
             flat = torch.cat([flat, joined.mean(-1).flatten(1)], dim=1)
-        turned = [filters(x[..., self.parts[name]]) for name, filters in self.rotations.items()]
         with torch.autocast(x.device.type, enabled=False):  # as in FullPrecision
-            parts = [self.dropout(flat.float()), *(GAIN * t.float() for t in turned)]
-            return self.normalise(self.dense(torch.cat(parts, dim=1)))
+            flat = self.dropout(flat.float())
+            if self.rotations is not None:
+                turned = self.rotations(x[..., self.parts[CHROMA]].float())
+                flat = torch.cat([flat, GAIN * turned], dim=1)
+            return self.normalise(self.dense(flat))
 
 
 class Branch(nn.Module):

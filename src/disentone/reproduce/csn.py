@@ -171,16 +171,17 @@ class _Protocol:
         DataError
             If clips of the triplets are trained on or lack, or no triplet is of a dimension.
         """
-        split = self.songs.table.split  # of MSD, songs that triplets name are left out of training
+        songs = self.songs.table  # opened here: without audio nothing can be judged
         if self.is_msd:
-            return
+            return  # songs of Dim-sim are left out of training where MSD is read
         if not self.dimensions:
             raise DataError(
                 f"The triplets of '{self.triplets}' hold in none of the dimensions "
                 f"{', '.join(DIMENSIONS)}: name these in its column dimension."
             )
-        place = places([str(name) for name in self.songs.table.ids], self.given.names.ravel())
-        trained = [name for name in np.unique(self.given.names) if split[place[name]] != "test"]
+        place = places([str(name) for name in songs.ids], self.given.names.ravel())
+        names = np.unique(self.given.names)
+        trained = [name for name in names if songs.split[place[name]] != "test"]
         if trained:
             raise DataError(
                 f"{len(trained)} clips that the triplets name, such as '{trained[0]}', are not in "
