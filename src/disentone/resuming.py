@@ -48,7 +48,7 @@ def restore(
     try:
         with safe_open(file, "pt") as stored:
             about = json.loads(stored.metadata()["state"])
-            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118  # it is no dict
         for number, learner in enumerate(learners):
             start = f"learner{number}."
             learner.load_state_dict(

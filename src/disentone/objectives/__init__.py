@@ -107,13 +107,13 @@ class Objective(nn.Module):
             for name in term.named_facets():
                 if name not in facets:
                     raise RecipeError(
-                        f"Term '{_name(term)}' names a facet '{name}' that the model does not "
+                        f"Term '{term.term}' names a facet '{name}' that the model does not "
                         f"have{closest(name, facets.names)}"
                     )
             for name in term.named_factors():
                 if name not in factors:
                     raise RecipeError(
-                        f"Term '{_name(term)}' needs factor '{name}', which the data does not have"
+                        f"Term '{term.term}' needs factor '{name}', which the data does not have"
                         f"{closest(name, tuple(factors))}"
                     )
             module = term.build(facets, factors)
@@ -127,13 +127,9 @@ class Objective(nn.Module):
         for index, term in enumerate(self.terms):
             parts = term(out, dict(self.learnt.items()).get(str(index)))
             total = total + term.weight * parts["value"]
-            name = _name(term)
+            name = term.term
             number = str(index) if name in logs else ""  # a second term of one kind
             logs[f"{name}{number}"] = parts.pop("value").detach()
             logs |= {f"{part}{number if part in logs else ''}": v for part, v in parts.items()}
         logs["total"] = total.detach()
         return total, logs
-
-
-def _name(term: Term) -> str:
-    return term.term  # type: ignore[attr-defined]  # every concrete term has it

@@ -13,13 +13,13 @@ class _Gather(torch.autograd.Function):
     """Concatenate over processes; the backward pass sums what every process wants of our part."""
 
     @staticmethod
-    def forward(context: torch.autograd.function.FunctionCtx, x: Tensor) -> Tensor:  # type: ignore[override]
+    def forward(context: torch.autograd.function.FunctionCtx, x: Tensor) -> Tensor:
         parts = [torch.empty_like(x) for _ in range(dist.get_world_size())]
         dist.all_gather(parts, x.contiguous())
         return torch.cat(parts)
 
     @staticmethod
-    def backward(context: torch.autograd.function.FunctionCtx, grad: Tensor) -> Tensor:  # type: ignore[override]
+    def backward(context: torch.autograd.function.FunctionCtx, grad: Tensor) -> Tensor:
         total = grad.contiguous()
         dist.all_reduce(total)
         return total.chunk(dist.get_world_size())[dist.get_rank()]
@@ -42,5 +42,5 @@ def gather(x: Tensor) -> Tensor:
     Tensor, shape (processes * batch, ...)
     """
     if dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1:
-        return _Gather.apply(x)  # type: ignore[no-any-return]
+        return _Gather.apply(x)
     return x

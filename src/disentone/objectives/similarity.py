@@ -117,7 +117,7 @@ class PairTerm(Term):
         """Codes (batch, dim) of every two views that agree in the facet, of all processes."""
         columns = self.columns(out, self.facet)
         if len(columns) < 2:
-            raise RecipeError(f"Term '{self.term}' compares views: some facet needs a relation.")  # type: ignore[attr-defined]
+            raise RecipeError(f"Term '{self.term}' compares views: some facet needs a relation.")
         part = slice(None) if self.facet is None else out.facets.slice(self.facet)
         codes = {column: gather(out.mean[:, column, part]) for column in columns}
         # The clip itself is the first view; partners for two facets agree with it, not in pairs.

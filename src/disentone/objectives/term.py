@@ -22,6 +22,8 @@ class Term(BaseModel):
 
     decodes: ClassVar[bool] = False  # whether it looks at the reconstruction
 
+    term: str  # each concrete term has its own name as the default
+
     weight: float = Field(default=1.0, description="the term's value is multiplied by this")
 
     def named_facets(self) -> tuple[str, ...]:
@@ -46,4 +48,4 @@ class Term(BaseModel):
 
     def __call__(self, out: Outputs, module: nn.Module | None = None) -> dict[str, Tensor]:
         """Value to minimise under ``"value"`` (a scalar); other entries are only logged."""
-        raise NotImplementedError
+        raise NotImplementedError  # not abstract: pydantic makes these from recipes

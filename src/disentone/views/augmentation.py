@@ -216,7 +216,7 @@ def _transformed(
     """Send a waveform through transforms that draw from `draw` and leave no trace of it."""
     one, two = (int(number) for number in draw.generate_state(2))
     with _lock:
-        before, before_numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
+        before, before_numpy = random.getstate(), np.random.get_state()  # noqa: NPY002  as below
         random.seed(one)
         np.random.seed(two)  # noqa: NPY002  the library draws from it
         try:
