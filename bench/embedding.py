@@ -125,7 +125,7 @@ def command(*words):
     """Run Python: what it says last, and the seconds that it takes from its start to its end."""
     began = time.perf_counter()
     words = [sys.executable, *map(str, words)]
-    done = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True)
+    done = subprocess.run(words, check=True, stdout=subprocess.PIPE, encoding="utf-8")
     return done.stdout.split()[-1], time.perf_counter() - began
 
 

@@ -70,13 +70,13 @@ class Watch(threading.Thread):
 def _family(parent):
     """A process and those below it."""
     tasks = Path(f"/proc/{parent}/task").glob("*/children")
-    children = [child for file in tasks for child in file.read_text().split()]
+    children = [child for file in tasks for child in file.read_text(encoding="utf-8").split()]
     return [parent, *(one for child in children for one in _family(int(child)))]
 
 
 def _share(process):
     try:
-        lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
+        lines = Path(f"/proc/{process}/smaps_rollup").read_text(encoding="utf-8").splitlines()
     except OSError:  # it has ended
         return 0
     return next((1024 * int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0)
@@ -85,7 +85,9 @@ def _share(process):
 def _work(process):
     """Seconds that a process has worked."""
     try:
-        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+        fields = (
+            Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        )
     except OSError:
         return 0.0
     return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")

@@ -35,7 +35,7 @@ def make_store(file, clips):
 
 def status(name):
     """A line of what the system says of this process, in bytes."""
-    lines = Path("/proc/self/status").read_text().splitlines()
+    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
     return next(1024 * int(line.split()[1]) for line in lines if line.startswith(name + ":"))
 
 
@@ -133,12 +133,12 @@ def main():
             words = [sys.executable, __file__, "--train", str(file), str(budget)]
             words.append(str(options.epochs))
             run = subprocess.run(
-                [*words, f"{folder}/{share}"], check=True, stdout=subprocess.PIPE, text=True
+                [*words, f"{folder}/{share}"], check=True, stdout=subprocess.PIPE, encoding="utf-8"
             )
             told = json.loads(run.stdout)
             peaks[share] = told["peak"] / MIB
             print(f"{clips} clips: {told['mapped'] / MIB:.0f} MiB of the store were mapped at last")
-        copied = subprocess.run([*words, "control"], stderr=subprocess.PIPE, text=True)
+        copied = subprocess.run([*words, "control"], stderr=subprocess.PIPE, encoding="utf-8")
         if copied.returncode == 0 or "MemoryError" not in copied.stderr:
             raise SystemExit("The budget does not bind: the control could load the store.")
     size = options.gigabytes * 1e9 / MIB

@@ -129,7 +129,7 @@ async def crowd(address, items):
 
 def memory(process, name):
     """MiB of a process, as the system tells it."""
-    lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
+    lines = Path(f"/proc/{process.pid}/status").read_text(encoding="utf-8").splitlines()
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(name))
 
 
@@ -137,7 +137,7 @@ def main(items):
     with tempfile.TemporaryDirectory() as folder:
         index = make_index(Path(folder), items)
         command = [sys.executable, "-m", "disentone.cli", "serve", str(index), "--port", "0", "-q"]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        with subprocess.Popen(command, stdout=subprocess.PIPE, encoding="utf-8") as server:
             try:
                 address = server.stdout.readline().strip()
                 times, open_query = slide(address), reweigh(address)

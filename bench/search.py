@@ -184,7 +184,7 @@ def _again(queries, weights):
 
 
 def status(name):
-    lines = Path("/proc/self/status").read_text().splitlines()
+    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
     return next(1024 * int(line.split()[1]) for line in lines if line.startswith(name + ":"))
 
 
@@ -212,7 +212,7 @@ def large(count, folder, lines):
     build(path, count)
     for memory in ("float32", "8-bit codes"):
         words = [sys.executable, __file__, "--measure", str(path), memory]
-        run = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True)
+        run = subprocess.run(words, check=True, stdout=subprocess.PIPE, encoding="utf-8")
         told = json.loads(run.stdout.splitlines()[-1])
         name = f"{told['count']:,} items, {memory}"
         lines.append(record(f"{name}, peak memory", told["peak"], "GiB", "target", 4.0))

@@ -68,7 +68,7 @@ def theirs(codes, labels):
 
 
 def status(name):
-    lines = Path("/proc/self/status").read_text().splitlines()
+    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
     return next(1024 * int(line.split()[1]) for line in lines if line.startswith(name + ":"))
 
 
@@ -87,7 +87,7 @@ def measure(who, part, rows, out):
     work_of(64)[1]()  # what is loaded and allocated once
     codes, work, plain = work_of(int(rows))
     began = status("VmRSS")
-    Path("/proc/self/clear_refs").write_text("5")  # the peak starts from here
+    Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")  # the peak starts from here
     work()
     peak = status("VmHWM") - began
     took = seconds(work, repeats=5 if who == "ours" else 3)
@@ -136,7 +136,7 @@ def main():
                 file = Path(folder) / f"{who}.npy"
                 words = [sys.executable, __file__, "--measure", who, part, rows, file]
                 run = subprocess.run(
-                    list(map(str, words)), check=True, stdout=subprocess.PIPE, text=True
+                    list(map(str, words)), check=True, stdout=subprocess.PIPE, encoding="utf-8"
                 )
                 told[who] = json.loads(run.stdout)
                 found[who] = np.load(file) if part else None

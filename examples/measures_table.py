@@ -172,9 +172,9 @@ def main(page: str | None = None) -> None:
         print(table())
         return
     path = Path(page)
-    before, _, rest = path.read_text().partition(OPEN)
+    before, _, rest = path.read_text(encoding="utf-8").partition(OPEN)
     _, _, after = rest.partition(CLOSE)
-    path.write_text(f"{before}{OPEN}\n{table()}\n{CLOSE}{after}")
+    path.write_text(f"{before}{OPEN}\n{table()}\n{CLOSE}{after}", encoding="utf-8")
     print(path)
 
 

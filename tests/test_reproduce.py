@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from filelock import FileLock
 from scipy import stats
 
 from disentone.audit import Card
@@ -262,21 +263,17 @@ def test_a_cell_that_fails_is_told_after_the_others_have_run(small, tmp_path, mo
 
 
 def test_a_cell_that_another_process_is_at_comes_last(small, tmp_path, monkeypatch):
-    import fcntl
-
     some = [module.Cell("T", name, "debug") for name in ("busy", "free")]
     study = replace(PAPERS["marl"](None), cells=lambda seeds: some)
     monkeypatch.setitem(PAPERS, "marl", lambda data: study)
-    lock = tmp_path / "locks" / "busy-t-0"
-    lock.parent.mkdir()
-    other = lock.open("a")
-    fcntl.flock(other, fcntl.LOCK_EX)
+    (tmp_path / "locks").mkdir()
+    other = FileLock(tmp_path / "locks" / "busy-t-0").acquire()
     real, order = module.train, []
 
     def train(recipe, folder, **options):
         order.append(folder.name)
         if folder.name == "free-t-0":
-            other.close()  # the other process is killed: its cell is ours
+            other.lock.release()  # the other process is killed: its cell is ours
         return real(recipe, folder, **options)
 
     monkeypatch.setattr(module, "train", train)

@@ -353,7 +353,8 @@ def load(folder: str | Path, *, device: str | torch.device = "cpu") -> Model:
             if name.startswith("network.")
         }
         network.load_state_dict(weights)
-        mean, std = tensors["standardise.mean"], tensors["standardise.std"]
+        # Copies: Windows does not replace or delete a file of which a tensor is still a map.
+        mean, std = (tensors[f"standardise.{name}"].clone() for name in ("mean", "std"))
         lufs, about = stored.get("lufs"), dict(stored["about"])
     except (*_WRONG_SHAPE, DataError, SafetensorError, RuntimeError) as error:
         lines = [line.strip() for line in str(error).splitlines()]  # the second one says what

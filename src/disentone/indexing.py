@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -264,7 +265,7 @@ class _Sink:
             check_same(Path(self.out), found, {"model": self.identity, **settings})
             self.about = self.index.about
         else:
-            self.about["root"] = os.path.commonpath([os.path.dirname(path) for path in clips.paths])
+            self.about["root"] = _root(clips.paths)
 
     def ids(self) -> set[tuple[str, float]]:
         """Path and start of what is in the index; items of files that changed are no more."""
@@ -332,8 +333,18 @@ def _stamp(path: str) -> str:
     return f"{status.st_size} {status.st_mtime_ns}"
 
 
+def _root(paths: Iterable[str]) -> str:
+    """Folder that all files are below; "" where they are on several drives of Windows."""
+    try:
+        return os.path.commonpath([os.path.dirname(path) for path in paths])
+    except ValueError:
+        return ""
+
+
 def _name(path: str, root: str, start: float = 0.0) -> str:
     """Name an item as briefly as can be: its path below the root, and where it starts."""
-    below = os.path.relpath(path, root)
-    name = path if below.startswith(os.pardir + os.sep) else below
+    name = Path(path).as_posix()
+    with suppress(ValueError):  # there is no root, or it is on another drive
+        below = Path(os.path.relpath(path, root)).as_posix() if root else "../"
+        name = name if below.startswith("../") else below
     return f"{name}@{start:.10g}" if start else name

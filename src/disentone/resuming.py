@@ -48,7 +48,9 @@ def restore(
     try:
         with safe_open(file, "pt") as stored:
             about = json.loads(stored.metadata()["state"])
-            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118  # it is no dict
+            names = list(stored.keys())
+            # Copies: Windows does not replace a file of which a tensor is still a map.
+            tensors = {name: stored.get_tensor(name).clone() for name in names}
         for number, learner in enumerate(learners):
             start = f"learner{number}."
             learner.load_state_dict(

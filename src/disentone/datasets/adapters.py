@@ -162,7 +162,7 @@ def _from_items(
     skipped = [Skipped(str(one), "It has no audio.") for one, file in zip(ids, files) if not file]
     kept = [item for item, file in zip(items, files) if file]
     root = os.path.abspath(getattr(dataset, "data_home", None) or ".")
-    paths = [os.path.relpath(file, root) for file in files if file]
+    paths = [Path(os.path.relpath(file, root)).as_posix() for file in files if file]
     chosen = list(_attributes(items[0])) if factors is None else list(factors)
     columns = {name: _values(kept, name, whence, asked=factors is not None) for name in chosen}
     columns = {name: values for name, values in columns.items() if values is not None}

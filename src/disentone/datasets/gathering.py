@@ -110,7 +110,7 @@ def _misnamed(path: Path) -> bool:
 
 
 def _of_file(path: Path) -> Clips:
-    name = np.array([str(path)], object)
+    name = np.array([path.as_posix()], object)
     return Clips(name, np.zeros(1), np.full(1, np.nan), {}, name, np.array([None], object))
 
 
@@ -119,8 +119,8 @@ def _of_table(opened: Collection, root: Path) -> Clips:
     sounds = table.sounds
     assert isinstance(sounds, FileSounds)  # a collection has no others
     factors = {name: _values(factor) for name, factor in table.factors.items()}
-    paths = np.array([str(Path(path)) for path in sounds.paths], dtype=object)  # without ./
-    recordings = np.array([str(root / str(name)) for name in table.recordings], dtype=object)
+    paths = np.array([Path(path).as_posix() for path in sounds.paths], object)  # without ./
+    recordings = np.array([(root / str(name)).as_posix() for name in table.recordings], object)
     splits = np.full(len(table), None) if splits is None else splits
     return Clips(paths, sounds.start, sounds.seconds, factors, recordings, splits)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
@@ -203,7 +203,7 @@ def _by_ends(names: Sequence[str], values: Sequence[Any]) -> list[int | None]:
 
     An end that several names or several rows have in common tells nothing.
     """
-    ours, theirs = ([PurePosixPath(str(text)).parts for text in given] for given in (names, values))
+    ours, theirs = ([PurePath(str(text)).parts for text in given] for given in (names, values))
     best: list[int | None] = [None] * len(names)
     for depth in range(max(map(len, theirs), default=0), 0, -1):
         rows = _positions(["/".join(parts[-depth:]) for parts in theirs])

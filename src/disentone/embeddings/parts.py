@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from filelock import BaseFileLock, FileLock, Timeout
 
 from disentone.audio import Skipped
 from disentone.embeddings.writing import write_embeddings
@@ -65,12 +66,10 @@ class Parts:
         return done
 
     def remove(self) -> None:
-        """Remove what is ours, and the folder if there is nothing else in it."""
-        for name in ("part-*.parquet", "whole.*", ".*.tmp", "settings.json", "lock"):
+        """Remove what is ours."""
+        for name in ("part-*.parquet", "whole.*", ".*.tmp", "settings.json"):
             for file in self.folder.glob(name):
                 file.unlink()
-        if not any(self.folder.iterdir()):
-            self.folder.rmdir()
 
 
 @contextmanager
@@ -88,7 +87,7 @@ def claimed(folder: Path, settings: Mapping[str, Any], *, resume: bool) -> Itera
     Yields
     ------
     Parts
-        Removed at the end if there is no part in it.
+        Their folder is removed at the end if there is nothing left in it.
 
     Raises
     ------
@@ -96,28 +95,36 @@ def claimed(folder: Path, settings: Mapping[str, Any], *, resume: bool) -> Itera
         If it cannot be written, another process works on it, or it holds parts that are not to
         be taken up or have other settings.
     """
-    parts, file = Parts(folder), folder / "settings.json"
+    parts, lock = Parts(folder), FileLock(folder / "lock", blocking=False)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / "lock").open("w")
+        lock.acquire()
+    except Timeout as error:
+        raise ArtifactError(f"Another command is at work on '{folder}'.") from error
     except OSError as error:
         raise ArtifactError(
             f"'{folder}' could not be made ({error.strerror}): choose another -o."
         ) from error
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise ArtifactError(f"Another command is at work on '{folder}'.") from error
-        try:
-            if parts.files():
-                _check_resumable(folder, settings, resume=resume)
-            else:
-                write_json(file, settings)
-            yield parts
-        finally:
-            if not parts.files() and folder.exists():
-                parts.remove()
+    try:
+        if parts.files():
+            _check_resumable(folder, settings, resume=resume)
+        else:
+            write_json(folder / "settings.json", settings)
+        yield parts
+    finally:
+        _release(lock, parts)
+
+
+def _release(lock: BaseFileLock, parts: Parts) -> None:
+    """Let others at the folder, and remove it if there is nothing in it."""
+    if not parts.files():
+        parts.remove()
+    with suppress(OSError):  # Windows removes the file of a lock when it is released, not before
+        if os.listdir(parts.folder) == [Path(lock.lock_file).name]:
+            os.unlink(lock.lock_file)
+    lock.release()
+    with suppress(OSError):  # it is not empty, or gone
+        parts.folder.rmdir()
 
 
 def check_same(place: Path, found: Mapping[str, Any], settings: Mapping[str, Any]) -> None:

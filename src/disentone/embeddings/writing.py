@@ -47,7 +47,7 @@ def write_embeddings(
     try:
         made = write[out.suffix.lower()](workshop, parts, schema, rows)
         for file in made:
-            with file.open("rb") as whole:
+            with file.open("rb+") as whole:  # Windows flushes only what may be written
                 os.fsync(whole.fileno())
         for file in made:  # the one that was asked for is the last
             os.replace(file, out.with_suffix(file.suffix))

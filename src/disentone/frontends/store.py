@@ -9,7 +9,6 @@ killed loses no more than the clips in flight, and several processes may build o
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -25,6 +24,7 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 import torch
+from filelock import FileLock
 
 from disentone import audio
 from disentone.audio import Skipped
@@ -316,7 +316,7 @@ class _Store:
         """Store features that are not there yet, and give the row of every clip."""
         if clips:
             try:
-                with self._locked():
+                with FileLock(self._folder / "lock"):  # freed by the system if we are killed
                     self._append(clips)
             except OSError as error:
                 raise DataError(
@@ -377,17 +377,11 @@ class _Store:
         _write(self._index, self._read, "".join(lines).encode())
         self._refresh()
 
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        """Keep other processes from writing; the system frees the lock of a killed process."""
-        with (self._folder / "lock").open("a") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield
-
 
 def _write(path: Path, offset: int, content: bytes) -> None:
     """Put content at the end of what counts, on the disk or not at all."""
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT, 0o666)
+    binary = getattr(os, "O_BINARY", 0)  # without it Windows writes "\r\n" for "\n"
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | binary, 0o666)
     try:
         os.ftruncate(handle, offset)  # takes off what a killed process left half-written
         os.lseek(handle, offset, os.SEEK_SET)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
+
+from filelock import FileLock, Timeout
 
 from disentone.audit.card import ALL
 from disentone.datasets.syntone import SynTone
@@ -186,11 +186,17 @@ def _run(
     job: _Job, prepared: dict[str, Data], device: str, watcher: Watcher, *, wait: bool = True
 ) -> bool:
     """Run a cell that is not finished; say no if another process is at it and we do not wait."""
-    with _locked(job.folder.parents[1] / "locks" / job.folder.name, wait=wait) as ours:
-        if ours and not is_finished(job.folder):  # another process may have run it meanwhile
+    file = job.folder.parents[1] / "locks" / job.folder.name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        lock = FileLock(file).acquire(blocking=wait)
+    except Timeout:
+        return False
+    with lock:
+        if not is_finished(job.folder):  # another process may have run it meanwhile
             data = _prepared(job.recipe, prepared, device, watcher)
             train(job.recipe, job.folder, data=data, resume=True, device=device, watcher=watcher)
-    return ours
+    return True
 
 
 def _prepared(recipe: Recipe, prepared: dict[str, Data], device: str, watcher: Watcher) -> Data:
@@ -201,18 +207,6 @@ def _prepared(recipe: Recipe, prepared: dict[str, Data], device: str, watcher: W
         prepared.clear()
         prepared[key] = prepare(recipe, device=device, watcher=watcher)
     return prepared[key]
-
-
-@contextmanager
-def _locked(file: Path, *, wait: bool) -> Iterator[bool]:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with file.open("a") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-            ours = True
-        except BlockingIOError:
-            ours = False
-        yield ours
 
 
 # --- several processes --------------------------------------------------------------------------

@@ -22,6 +22,7 @@ __all__ = ["Snapshot"]
 _BATCH = 8192  # rows that are read at once
 _MASKS = 32  # filters that are remembered
 _ROW = "_rowid"
+_SMALL_MACHINE = 8 * 2**30  # bytes of memory
 
 
 class Snapshot:
@@ -195,4 +196,8 @@ class Snapshot:
 
 
 def _half_of_memory() -> int:
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+    """Bytes; where the system does not say, as Windows, half of a small machine's."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+    except (AttributeError, ValueError, OSError):
+        return _SMALL_MACHINE // 2

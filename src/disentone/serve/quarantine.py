@@ -21,7 +21,11 @@ __all__ = ["decode"]
 _MEMORY = 2**31  # bytes of address space; ten minutes of 48 kHz stereo take a tenth of it
 _PATIENCE = 60  # seconds
 _REFUSED = 2  # exit status
-_ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # each reserves memory
+_CALM = {
+    "OPENBLAS_NUM_THREADS": "1",  # each thread reserves memory
+    "OMP_NUM_THREADS": "1",
+    "PYTHONIOENCODING": "utf-8",
+}
 
 
 def decode(file: Path, to: Path, *, name: str, sample_rate: int, seconds: float) -> None:
@@ -48,7 +52,11 @@ def decode(file: Path, to: Path, *, name: str, sample_rate: int, seconds: float)
     command = [sys.executable, "-m", __name__, str(file), str(to), str(sample_rate), str(seconds)]
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, timeout=_PATIENCE, env=os.environ | _ONE_THREAD
+            command,
+            capture_output=True,
+            encoding="utf-8",
+            timeout=_PATIENCE,
+            env=os.environ | _CALM,
         )
     except subprocess.TimeoutExpired as error:
         to.unlink(missing_ok=True)
