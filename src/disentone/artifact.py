@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import math
-import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +16,16 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from disentone import audio
-from disentone.errors import ArtifactError, AudioError, DataError
+from disentone.errors import AudioError, DataError
 from disentone.facets import Facets
 from disentone.files import write_bytes, write_json
 from disentone.frontends.build import AnyFrontEnd, build_frontend, frontend_config
+from disentone.model_files import FORMAT, MODEL_FILES, NETWORK, damaged, read_config
 from disentone.models import ModelConfig, MultiView
+from disentone.models.counting import multiply_adds
 
-__all__ = ["MODEL_FILES", "Embedding", "Model", "build_network", "load", "write_tensors"]
+__all__ = ["Embedding", "Model", "build_network", "load", "write_tensors"]
 
-FORMAT = 1
-MODEL_FILES = ("config.json", "model.safetensors")
 BATCH = 256  # clips at once, fewer where they are large
 _BATCH_NUMBERS = 2**24
 _BATCH_SAMPLES = 2**20
@@ -111,6 +110,16 @@ class Model:
         self.frontend.to(device)
         self.mean, self.std = self.mean.to(device), self.std.to(device)
         return self
+
+    @cached_property
+    def size(self) -> dict[str, int]:
+        """Frames and features of a window, parameters, and multiply-adds that embed a window."""
+        shape = {"frames": self.frontend.frames, "features": self.frontend.features}
+        return {
+            **shape,
+            "parameters": sum(parameter.numel() for parameter in self.network.parameters()),
+            "multiply_adds": multiply_adds(self.network, **shape),
+        }
 
     def standardise(self, features: Tensor) -> Tensor:
         """Features as the network takes them."""
@@ -299,7 +308,7 @@ class Model:
     def save(self, folder: str | Path) -> None:
         """Write ``model.safetensors`` and ``config.json`` into a folder, each atomically."""
         folder = Path(folder)
-        tensors = {f"network.{name}": value for name, value in self.network.state_dict().items()}
+        tensors = {f"{NETWORK}{name}": value for name, value in self.network.state_dict().items()}
         tensors |= {"standardise.mean": self.mean, "standardise.std": self.std}
         config = {
             "format": FORMAT,
@@ -307,6 +316,7 @@ class Model:
             "frontend": self.frontend.config.model_dump(mode="json"),
             "model": self.network.config.model_dump(mode="json"),
             "lufs": self.lufs,
+            "size": self.size,
             "about": self.about,
         }
         write_json(folder / "config.json", config)
@@ -331,37 +341,23 @@ def load(folder: str | Path, *, device: str | torch.device = "cpu") -> Model:
     ArtifactError
         If there is no model, it is damaged, or it is of another version.
     """
-    folder = Path(folder)
-    config_file, tensor_file = (folder / name for name in MODEL_FILES)
-    for file in (config_file, tensor_file):
-        if not file.is_file():
-            raise ArtifactError(f"There is no model in {folder}: {file.name} is missing.")
+    stored = read_config(folder)
     try:
-        stored = json.loads(config_file.read_text(encoding="utf-8"))
-        if stored.get("format") != FORMAT:
-            raise ArtifactError(
-                f"{config_file} has format {stored.get('format')!r}, and this version of "
-                f"disentone reads format {FORMAT}: use the version that wrote it."
-            )
         facets = Facets.from_json(stored["facets"])
         frontend = build_frontend(frontend_config(stored["frontend"]))
         network = build_network(ModelConfig(**stored["model"]), facets, frontend)
-        tensors = load_file(tensor_file)
+        tensors = load_file(Path(folder) / MODEL_FILES[1])
         weights = {
-            name.removeprefix("network."): value
+            name.removeprefix(NETWORK): value
             for name, value in tensors.items()
-            if name.startswith("network.")
+            if name.startswith(NETWORK)
         }
         network.load_state_dict(weights)
         # Copies: Windows does not replace or delete a file of which a tensor is still a map.
         mean, std = (tensors[f"standardise.{name}"].clone() for name in ("mean", "std"))
         lufs, about = stored.get("lufs"), dict(stored["about"])
     except (*_WRONG_SHAPE, DataError, SafetensorError, RuntimeError) as error:
-        lines = [line.strip() for line in str(error).splitlines()]  # the second one says what
-        reason = textwrap.shorten(" ".join(lines[:2]), 200)
-        raise ArtifactError(
-            f"The model in {folder} is damaged, or its two files do not belong together: {reason}"
-        ) from error
+        raise damaged(folder, error) from error
     network.eval()
     return Model(network, frontend, mean, std, lufs=lufs, about=about).to(device)
 

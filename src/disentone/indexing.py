@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from disentone import __version__
-from disentone.artifact import MODEL_FILES, Model
+from disentone.artifact import Model
 from disentone.audio import Skipped
 from disentone.datasets.gathering import Clips, gather, is_numeric
 from disentone.embeddings import model_id
@@ -23,6 +23,7 @@ from disentone.errors import ArtifactError, AudioError, DataError
 from disentone.extraction import check_lengths, embed_into, load_model
 from disentone.facets import Facets
 from disentone.files import write_bytes
+from disentone.model_files import MODEL_FILES
 from disentone.search import Index
 from disentone.search.store import column_name, facet_lengths, is_local, unusable
 from disentone.skipped import write_skipped

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -22,9 +22,6 @@ from disentone.cli.screen import (
     again,
     resumable,
 )
-
-if TYPE_CHECKING:
-    from disentone.artifact import Model
 
 
 class OnError(StrEnum):
@@ -169,36 +166,24 @@ def info(
     run: Annotated[Path, typer.Argument(help="Run folder, or any folder with a model.")],
 ) -> None:
     """Say what a model is: facets, front-end, parameters, and what its audit found."""
-    from disentone.artifact import load
     from disentone.audit import Card
-    from disentone.frontends.latent import DACConfig, HFEncoderConfig
-    from disentone.frontends.musical import MusicalConfig
+    from disentone.model_files import describe
 
-    model = load(run)
-    size = sum(parameter.numel() for parameter in model.network.parameters())
-    frontend = model.frontend.config
-    named = frontend.kind
-    if isinstance(frontend, MusicalConfig):
-        named += f" ({', '.join(frontend.inputs.chosen())})"
-    if isinstance(frontend, DACConfig | HFEncoderConfig):
-        named += f" {frontend.model} (weights {frontend.digest})"
+    model = describe(run)
+    size = model.size
+    if size is None:
+        from disentone.artifact import load  # of before sizes were written: torch has to count
+
+        size = load(run).size
     typer.echo(f"recipe     {model.about.get('recipe', 'unknown')}")
     typer.echo(f"facets     {', '.join(f'{name} ({n})' for name, n in model.facets.items())}")
     typer.echo(
-        f"front-end  {named}, {frontend.sample_rate} Hz, {frontend.seconds:g} s, "
-        f"{model.frontend.frames} frames x {model.frontend.features} features"
+        f"front-end  {model.frontend}, {model.sample_rate} Hz, {model.seconds:g} s, "
+        f"{size['frames']} frames x {size['features']} features"
     )
-    typer.echo(f"network    {size:,} parameters, {_multiply_adds(model):,} multiply-adds a window")
+    typer.echo(
+        f"network    {size['parameters']:,} parameters, "
+        f"{size['multiply_adds']:,} multiply-adds a window"
+    )
     if (run / "audit.json").exists():
         typer.echo(f"audit      {Card.load(run / 'audit.json').verdict()}")
-
-
-def _multiply_adds(model: Model) -> int:
-    """Count the multiply-adds of matrix products and convolutions that embed one window."""
-    import torch
-    from torch.utils.flop_counter import FlopCounterMode
-
-    shape = (1, model.frontend.frames, model.frontend.features)
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        model.network.posterior(torch.zeros(shape, device=model.device))
-    return counter.get_total_flops() // 2

@@ -48,7 +48,8 @@ def model_id(folder: str | Path) -> str:
     """
     folder = Path(folder)
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    config.pop("about", None)
+    for name in ("about", "size"):
+        config.pop(name, None)
     digest = hashlib.sha256(json.dumps(config).encode())
     digest.update((folder / "model.safetensors").read_bytes())
     return digest.hexdigest()

@@ -23,7 +23,9 @@ _FEWEST = 100
 
 
 class Matrix:
-    """Float32 vectors in memory, each facet a matrix (items, size) of its own; exact.
+    """Float32 vectors in memory, each facet a matrix (size, items) of its own; exact.
+
+    A row is one dimension of all items: a product with a short vector is up to twice as fast so.
 
     Parameters
     ----------
@@ -35,24 +37,22 @@ class Matrix:
 
     def __init__(self, batches: Iterable[np.ndarray], count: int, facets: Facets) -> None:
         self._facets = facets
-        self._parts = {name: np.empty((count, n), np.float32) for name, n in facets.items()}
+        self._parts = {name: np.empty((n, count), np.float32) for name, n in facets.items()}
         self.total = np.zeros(facets.dim)  # float64, the sum of all vectors
         place = 0
         for batch in batches:
             for name, part in facets.split(batch).items():
-                self._parts[name][place : place + len(batch)] = part
+                self._parts[name][:, place : place + len(batch)] = part.T
             self.total += batch.sum(axis=0, dtype=np.float64)
             place += len(batch)
 
     def facet(self, name: str, part: np.ndarray) -> np.ndarray:
         """Cosines with all items in one facet, float32 (items,)."""
-        import torch  # its product of a tall matrix and a vector is 1.7 times NumPy's
-
-        return torch.mv(torch.from_numpy(self._parts[name]), torch.from_numpy(part)).numpy()
+        return part @ self._parts[name]
 
     def vectors(self, positions: np.ndarray) -> np.ndarray:
         """Vectors of items, float32 (positions, dim)."""
-        return self._facets.join({name: part[positions] for name, part in self._parts.items()})
+        return self._facets.join({name: part[:, positions].T for name, part in self._parts.items()})
 
 
 class Codes:
@@ -144,11 +144,9 @@ def highest(scores: np.ndarray, count: int) -> np.ndarray:
     -------
     ndarray of int64, shape (at most count,)
     """
-    import torch  # six times as fast as numpy.argpartition
-
     if not (len(scores) and count):
         return np.empty(0, dtype=np.int64)
-    top = torch.topk(torch.from_numpy(scores), min(count, len(scores)), sorted=False).values
-    least = max(float(top.min()), float(np.finfo(scores.dtype).min))
+    place = len(scores) - min(count, len(scores))
+    least = max(np.partition(scores, place)[place], np.finfo(scores.dtype).min)
     found = np.flatnonzero(scores >= least)
     return found[np.argsort(-scores[found], kind="stable")][:count]
