@@ -2,187 +2,35 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Mapping, Sequence
-from importlib import resources
-from pathlib import Path
-from typing import Any
+import importlib
+from typing import TYPE_CHECKING, Any
 
-import yaml
-from pydantic import ValidationError
+from disentone.recipes.reading import about_recipe, recipe_names
 
-from disentone.errors import RecipeError, closest
-from disentone.recipes.automatic import fill_automatic
-from disentone.recipes.facet import parse_facets
-from disentone.recipes.schema import Recipe
+if TYPE_CHECKING:
+    from disentone.recipes.loading import dump_recipe, load_recipe, parse_recipe
+    from disentone.recipes.schema import Recipe
 
-__all__ = ["Recipe", "about_recipe", "dump_recipe", "load_recipe", "recipe_names"]
+__all__ = [
+    "Recipe",
+    "about_recipe",
+    "dump_recipe",
+    "load_recipe",
+    "parse_recipe",
+    "recipe_names",
+]
 
-
-def recipe_names() -> list[str]:
-    """Names of the recipes that come with the package."""
-    folder = resources.files("disentone.recipes")
-    return sorted(f.name[:-5] for f in folder.iterdir() if f.name.endswith(".yaml"))
-
-
-def about_recipe(name: str) -> str:
-    """Say in one line what a packaged recipe is for."""
-    return str(_read(name).get("about", ""))
-
-
-def load_recipe(
-    name: str | Path,
-    *,
-    settings: Sequence[str] = (),
-    data: str | Path | None = None,
-    facets: Sequence[str] = (),
-) -> Recipe:
-    """Load a recipe by name or from a YAML file, with some values set otherwise.
-
-    Parameters
-    ----------
-    name : str or path
-        A packaged recipe such as ``"marl-syntone"``, or a file ending in ``.yaml``.
-    settings : sequence of str
-        Overrides such as ``"training.epochs=10"``; ``"objective.0.weight=2"`` for list items.
-    data : path, optional
-        Folder or table that takes the place of the recipe's data.
-    facets : sequence of str
-        Facets that take the place of the recipe's, each in one line
-        (see :func:`~disentone.recipes.facet.parse_facets`).
-
-    Returns
-    -------
-    Recipe
-
-    Raises
-    ------
-    RecipeError
-        If there is no such recipe, a key does not exist, or a value does not fit.
-    DataError
-        If a value is ``auto`` and the data cannot be opened.
-    """
-    values = _read(name)
-    if data is not None:
-        place = values.setdefault("data", {"kind": "collection"})
-        if not isinstance(place, dict) or place.get("kind") != "collection":
-            raise RecipeError(f"Recipe '{name}' makes its own data and takes no --data.")
-        place["path"] = str(data)
-    if facets:
-        values["facets"] = parse_facets(facets)
-    if values.get("facets") == {}:
-        raise RecipeError(
-            f"Recipe '{name}' needs facets: add --facet \"timbre:8 same=instrument\" and the like."
-        )
-    for setting in settings:
-        _apply(values, setting)
-    return parse_recipe(fill_automatic(values), name=str(name))
+# Listing recipes takes their text alone: what checks them is imported when it is first used.
+_HOMES = {
+    "Recipe": "schema",
+    "dump_recipe": "loading",
+    "load_recipe": "loading",
+    "parse_recipe": "loading",
+}
 
 
-def parse_recipe(values: Mapping[str, Any], *, name: str) -> Recipe:
-    """Check a recipe's values; every mistake becomes one sentence."""
-    try:
-        return Recipe.model_validate(values)
-    except ValidationError as error:
-        raise RecipeError(f"Recipe '{name}': {_explain(error, values)}") from error
-
-
-def dump_recipe(recipe: Recipe) -> str:
-    """Give a complete recipe as YAML, every default written out."""
-    return yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
-
-
-def _read(name: str | Path) -> dict[str, Any]:
-    path = Path(name)
-    if path.suffix in (".yaml", ".yml"):
-        if not path.is_file():
-            raise RecipeError(f"There is no recipe file {path}.")
-        try:
-            text = path.read_text(encoding="utf-8")
-        except UnicodeDecodeError as error:
-            raise RecipeError(f"{name} is not valid YAML: it is not UTF-8 text.") from error
-    elif str(name) in recipe_names():
-        text = (resources.files("disentone.recipes") / f"{name}.yaml").read_text(encoding="utf-8")
-    else:
-        raise RecipeError(f"There is no recipe '{name}'{closest(str(name), recipe_names())}")
-    values = _yaml(text, str(name))
-    if not isinstance(values, dict):
-        raise RecipeError(f"{name} must be a YAML mapping of recipe keys to values.")
-    return values
-
-
-def _yaml(text: str, name: str) -> Any:
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        problem = getattr(error, "problem", None) or "it has characters that are not allowed"
-        line = f" in line {mark.line + 1}" if mark else ""
-        raise RecipeError(f"{name} is not valid YAML: {problem}{line}.") from error
-
-
-def _apply(values: dict[str, Any], setting: str) -> None:
-    path, equals, text = setting.partition("=")
-    if not equals:
-        raise RecipeError(f"Setting '{setting}' must look like training.epochs=10.")
-    *parents, last = path.strip().split(".")
-    place: Any = values
-    for key in parents:
-        if isinstance(place, list):
-            place = place[_item(place, key, setting)]
-        else:
-            place = place.setdefault(key, {})
-        if not isinstance(place, dict | list):
-            raise RecipeError(f"Setting '{setting}': '{key}' has no keys below it.")
-    is_pattern = path.strip() == "data.pattern" and text.startswith("{")  # no YAML mapping
-    value = text if is_pattern else _yaml(text, f"Setting '{setting}'")
-    if isinstance(place, list):
-        place[_item(place, last, setting)] = value
-    else:
-        place[last] = value
-
-
-def _item(place: list[Any], key: str, setting: str) -> int:
-    if not key.isdigit() or int(key) >= len(place):
-        raise RecipeError(f"Setting '{setting}': '{key}' must be a number below {len(place)}.")
-    return int(key)
-
-
-def _explain(error: ValidationError, values: Mapping[str, Any]) -> str:
-    """Say the first mistake in one sentence, with the nearest known key for an unknown one."""
-    first = error.errors()[0]
-    where = ".".join(_written(first["loc"], values))
-    if first["type"] == "extra_forbidden":
-        known = _known_keys(first["loc"])
-        near = difflib.get_close_matches(str(first["loc"][-1]), known, n=1)
-        return f"unknown key '{where}'" + (f"; did you mean '{near[0]}'?" if near else ".")
-    message = first["msg"].removeprefix("Value error, ")
-    return f"{where}: {message}." if where else f"{message}."
-
-
-def _written(location: tuple[Any, ...], values: Any) -> list[str]:
-    """Keys as the user wrote them: without the kinds that pydantic puts between them."""
-    parts = []
-    for part in location[:-1]:
-        if isinstance(values, Mapping) and part not in values:
-            continue
-        parts.append(str(part))
-        values = values[part] if isinstance(values, Mapping | list) else None
-    return [*parts, *(str(part) for part in location[-1:])]
-
-
-def _known_keys(location: tuple[Any, ...]) -> list[str]:
-    """Keys that the schema knows anywhere: good enough to suggest one."""
-    keys: set[str] = set()
-
-    def walk(node: Any) -> None:
-        if isinstance(node, dict):
-            keys.update(node.get("properties", {}))
-            for value in node.values():
-                walk(value)
-        elif isinstance(node, list):
-            for value in node:
-                walk(value)
-
-    walk(Recipe.model_json_schema())
-    return sorted(keys - {str(location[-1])})
+def __getattr__(name: str) -> Any:
+    """Import a public name from its home."""
+    if name in _HOMES:
+        return getattr(importlib.import_module(f"disentone.recipes.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'disentone.recipes' has no attribute '{name}'")

@@ -1,0 +1,148 @@
+"""Recipes that are checked: from a name or a file, and settings, to a complete description."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from disentone.errors import RecipeError
+from disentone.recipes.automatic import fill_automatic
+from disentone.recipes.facet import parse_facets
+from disentone.recipes.reading import parse_yaml, read_recipe
+from disentone.recipes.schema import Recipe
+
+__all__ = ["dump_recipe", "load_recipe", "parse_recipe"]
+
+
+def load_recipe(
+    name: str | Path,
+    *,
+    settings: Sequence[str] = (),
+    data: str | Path | None = None,
+    facets: Sequence[str] = (),
+) -> Recipe:
+    """Load a recipe by name or from a YAML file, with some values set otherwise.
+
+    Parameters
+    ----------
+    name : str or path
+        A packaged recipe such as ``"marl-syntone"``, or a file ending in ``.yaml``.
+    settings : sequence of str
+        Overrides such as ``"training.epochs=10"``; ``"objective.0.weight=2"`` for list items.
+    data : path, optional
+        Folder or table that takes the place of the recipe's data.
+    facets : sequence of str
+        Facets that take the place of the recipe's, each in one line
+        (see :func:`~disentone.recipes.facet.parse_facets`).
+
+    Returns
+    -------
+    Recipe
+
+    Raises
+    ------
+    RecipeError
+        If there is no such recipe, a key does not exist, or a value does not fit.
+    DataError
+        If a value is ``auto`` and the data cannot be opened.
+    """
+    values = read_recipe(name)
+    if data is not None:
+        place = values.setdefault("data", {"kind": "collection"})
+        if not isinstance(place, dict) or place.get("kind") != "collection":
+            raise RecipeError(f"Recipe '{name}' makes its own data and takes no --data.")
+        place["path"] = str(data)
+    if facets:
+        values["facets"] = parse_facets(facets)
+    if values.get("facets") == {}:
+        raise RecipeError(
+            f"Recipe '{name}' needs facets: add --facet \"timbre:8 same=instrument\" and the like."
+        )
+    for setting in settings:
+        _apply(values, setting)
+    return parse_recipe(fill_automatic(values), name=str(name))
+
+
+def parse_recipe(values: Mapping[str, Any], *, name: str) -> Recipe:
+    """Check a recipe's values; every mistake becomes one sentence."""
+    try:
+        return Recipe.model_validate(values)
+    except ValidationError as error:
+        raise RecipeError(f"Recipe '{name}': {_explain(error, values)}") from error
+
+
+def dump_recipe(recipe: Recipe) -> str:
+    """Give a complete recipe as YAML, every default written out."""
+    return yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def _apply(values: dict[str, Any], setting: str) -> None:
+    path, equals, text = setting.partition("=")
+    if not equals:
+        raise RecipeError(f"Setting '{setting}' must look like training.epochs=10.")
+    *parents, last = path.strip().split(".")
+    place: Any = values
+    for key in parents:
+        if isinstance(place, list):
+            place = place[_item(place, key, setting)]
+        else:
+            place = place.setdefault(key, {})
+        if not isinstance(place, dict | list):
+            raise RecipeError(f"Setting '{setting}': '{key}' has no keys below it.")
+    is_pattern = path.strip() == "data.pattern" and text.startswith("{")  # no YAML mapping
+    value = text if is_pattern else parse_yaml(text, f"Setting '{setting}'")
+    if isinstance(place, list):
+        place[_item(place, last, setting)] = value
+    else:
+        place[last] = value
+
+
+def _item(place: list[Any], key: str, setting: str) -> int:
+    if not key.isdigit() or int(key) >= len(place):
+        raise RecipeError(f"Setting '{setting}': '{key}' must be a number below {len(place)}.")
+    return int(key)
+
+
+def _explain(error: ValidationError, values: Mapping[str, Any]) -> str:
+    """Say the first mistake in one sentence, with the nearest known key for an unknown one."""
+    first = error.errors()[0]
+    where = ".".join(_written(first["loc"], values))
+    if first["type"] == "extra_forbidden":
+        known = _known_keys(first["loc"])
+        near = difflib.get_close_matches(str(first["loc"][-1]), known, n=1)
+        return f"unknown key '{where}'" + (f"; did you mean '{near[0]}'?" if near else ".")
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{where}: {message}." if where else f"{message}."
+
+
+def _written(location: tuple[Any, ...], values: Any) -> list[str]:
+    """Keys as the user wrote them: without the kinds that pydantic puts between them."""
+    parts = []
+    for part in location[:-1]:
+        if isinstance(values, Mapping) and part not in values:
+            continue
+        parts.append(str(part))
+        values = values[part] if isinstance(values, Mapping | list) else None
+    return [*parts, *(str(part) for part in location[-1:])]
+
+
+def _known_keys(location: tuple[Any, ...]) -> list[str]:
+    """Keys that the schema knows anywhere: good enough to suggest one."""
+    keys: set[str] = set()
+
+    def walk(node: Any) -> None:
+        if isinstance(node, dict):
+            keys.update(node.get("properties", {}))
+            for value in node.values():
+                walk(value)
+        elif isinstance(node, list):
+            for value in node:
+                walk(value)
+
+    walk(Recipe.model_json_schema())
+    return sorted(keys - {str(location[-1])})
