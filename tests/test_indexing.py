@@ -14,7 +14,8 @@ from disentone import extraction
 from disentone.artifact import load
 from disentone.embeddings import model_id
 from disentone.errors import ArtifactError, AudioError, DataError
-from disentone.indexing import AudioQueries, embed_query, index_collection, model_of
+from disentone.indexing import index_collection
+from disentone.querying import AudioQueries, embed_query, model_of
 from disentone.search import Index
 from disentone.watcher import Watcher
 

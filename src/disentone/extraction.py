@@ -13,14 +13,12 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import torch
 
 from disentone import __version__
-from disentone.artifact import Model, load
 from disentone.audio import Skipped
 from disentone.clips import ClipTable
 from disentone.datasets.files import FileSounds
@@ -32,8 +30,11 @@ from disentone.embeddings import model_id, read_about
 from disentone.embeddings.layout import check_suffix, schema_of, table_of
 from disentone.embeddings.parts import Sink, assemble, check_same, claimed
 from disentone.errors import ArtifactError, AudioError, DataError, RecipeError
-from disentone.frontends.store import compute_features
+from disentone.model_files import check_model
 from disentone.watcher import Watcher
+
+if TYPE_CHECKING:
+    from disentone.artifact import Model
 
 __all__ = ["check_lengths", "embed_collection", "embed_into", "load_model"]
 
@@ -116,7 +117,7 @@ def embed_collection(
     """
     out, watcher = check_suffix(out), watcher or Watcher()
     check_lengths(segment, hop)
-    loaded = load_model(model, device)
+    check_model(model)
     settings = {"model": model_id(model), "segment": segment, "hop": hop}
     if out.exists():
         _check_finished(out, settings, resume=resume)
@@ -127,6 +128,7 @@ def embed_collection(
         watcher.note(note)
     if skipped and on_error == "stop":
         raise AudioError(f"{skipped[0].path}: {skipped[0].reason}")
+    loaded = load_model(model, device)
     numeric = {name: is_numeric(values) for name, values in clips.factors.items()}
     about = {**settings, "disentone": __version__, "recipe": loaded.about.get("recipe")}
     schema = schema_of(loaded.facets, numeric, about)
@@ -199,6 +201,8 @@ def embed_into(
 
 @contextmanager
 def _one_torch_thread() -> Iterator[None]:
+    import torch
+
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -249,6 +253,8 @@ def check_lengths(segment: float | None, hop: float | None) -> None:
 
 def load_model(model: str | Path, device: str) -> Model:
     """Load a model onto a device, which this machine may not have."""
+    from disentone.artifact import load
+
     try:
         return load(model, device=device)
     except (RuntimeError, AssertionError) as error:
@@ -396,6 +402,8 @@ class _Work:
         ids = [f"{path} (window {number})" for number, path in enumerate(files.paths)]
         number = {name: index for index, name in enumerate(ids)}
         table = ClipTable(np.array(ids, object), {}, np.full(len(ids), "train"), sounds)
+        from disentone.frontends.store import compute_features
+
         computed = compute_features(
             table, frontend, cache=self.cache, jobs=self.jobs, progress=progress
         )

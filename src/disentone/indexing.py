@@ -1,4 +1,4 @@
-"""Join models and indexes: index a collection of audio, and make queries of audio."""
+"""Index a collection of audio: embed it part by part into an index."""
 
 from __future__ import annotations
 
@@ -13,23 +13,22 @@ import numpy as np
 import pyarrow as pa
 
 from disentone import __version__
-from disentone.artifact import Model
 from disentone.audio import Skipped
 from disentone.datasets.gathering import Clips, gather, is_numeric
 from disentone.embeddings import model_id
 from disentone.embeddings.layout import about_of, schema_of, values_of
 from disentone.embeddings.parts import check_same
-from disentone.errors import ArtifactError, AudioError, DataError
+from disentone.errors import DataError
 from disentone.extraction import check_lengths, embed_into, load_model
 from disentone.facets import Facets
 from disentone.files import write_bytes
-from disentone.model_files import MODEL_FILES
+from disentone.model_files import MODEL_FILES, check_model
 from disentone.search import Index
 from disentone.search.store import column_name, facet_lengths, is_local, unusable
 from disentone.skipped import write_skipped
 from disentone.watcher import Watcher
 
-__all__ = ["AudioQueries", "embed_query", "index_collection", "model_of"]
+__all__ = ["index_collection"]
 
 _TOLD = 5  # clips that were left out, on the screen
 
@@ -82,11 +81,12 @@ def index_collection(
     """
     watcher = watcher or Watcher()
     check_lengths(segment, hop)
+    check_model(model)
+    clips, skipped, notes = gather(paths)
     loaded = load_model(model, device)
     about = {"segment": segment, "hop": hop, "disentone": __version__}
     about |= {"recipe": loaded.about.get("recipe"), "model_folder": os.path.abspath(model)}
     sink = _Sink(out, Path(model), model_id(model), about)
-    clips, skipped, notes = gather(paths)
     for note in notes:
         watcher.note(note)
     clips = _for_items(clips)
@@ -117,121 +117,6 @@ def index_collection(
     if len(skipped) > _TOLD:
         watcher.note(f"Left out, in all: {len(skipped)}; see {out}/skipped.csv.")
     return sink.index
-
-
-def model_of(index: Index, model: str | Path | None = None, *, device: str = "cpu") -> Model:
-    """Load the model of an index: the copy in it, or the one given, if it is the same.
-
-    Raises
-    ------
-    ArtifactError
-        If there is no model, or it is another one.
-    """
-    made_from = index.about.get("model_folder")
-    places = [model] if model else [Path(index.uri) / "model", *([made_from] if made_from else [])]
-    found = [Path(place) for place in places if (Path(place) / MODEL_FILES[0]).is_file()]
-    if not found:
-        raise ArtifactError(
-            f"There is no model at '{places[-1]}': say where that of the index is (--model), or "
-            "search by items of the index."
-        )
-    index.check_model(model_id(found[0]))
-    return load_model(found[0], device)
-
-
-def embed_query(
-    model: Model, path: str | Path, *, start: float = 0.0, end: float | None = None
-) -> np.ndarray:
-    """Embed an audio file or a segment of one, exactly as the items of an index are.
-
-    Parameters
-    ----------
-    model : Model
-    path : path
-    start, end : float
-        Seconds; to the end of the file by default.
-
-    Returns
-    -------
-    ndarray of float32, shape (dim,)
-
-    Raises
-    ------
-    AudioError
-        If the file cannot be read, is silent or not finite, or ends before `start`.
-    """
-    if end is not None and not end > start:
-        raise AudioError(f"A segment from {start:g} s cannot end at {end:g} s: it must end later.")
-    name = np.array([str(path)], dtype=object)
-    seconds = np.array([np.nan if end is None else end - start])
-    clip = Clips(name, np.array([start]), seconds, {}, name, np.array([None], dtype=object))
-    kept = _Kept()
-    embed_into(kept, model, clip, schema_of(model.facets, {}, {}), [], jobs=1, stop=True)
-    return values_of(kept.tables[0])[0]
-
-
-class _Kept:
-    """Embeddings of a query, which are kept and nothing else."""
-
-    def __init__(self) -> None:
-        self.tables: list[pa.Table] = []
-
-    def ids(self) -> set[tuple[str, float]]:
-        return set()
-
-    def add(self, table: pa.Table) -> None:
-        self.tables.append(table)
-
-
-class AudioQueries:
-    """Examples for an index, from names that may be ids of its items or audio files.
-
-    The model is loaded for the first file that is not in the index.
-
-    Parameters
-    ----------
-    index : Index
-    model : path, optional
-        Of the index, where it is not in it.
-    device : str
-    """
-
-    def __init__(
-        self, index: Index, model: str | Path | None = None, *, device: str = "cpu"
-    ) -> None:
-        self._index, self._model, self._device = index, model, device
-        self._loaded: Model | None = None
-
-    def example(
-        self, name: str, *, start: float = 0.0, end: float | None = None
-    ) -> str | np.ndarray:
-        """Give the id of an item, or the embedding of a file or of a part of it.
-
-        Raises
-        ------
-        DataError
-            If there is neither an item nor a file of this name.
-        AudioError
-            See :func:`embed_query`.
-        ArtifactError
-            See :func:`model_of`.
-        """
-        whole = not start and end is None
-        stored = self._item(name) if whole else None
-        if stored is not None:
-            return stored
-        if not Path(name).is_file():
-            raise self._index.unknown(name, "no audio file, and ")
-        if self._loaded is None:
-            self._loaded = model_of(self._index, self._model, device=self._device)
-        return embed_query(self._loaded, name, start=start, end=end)
-
-    def _item(self, name: str) -> str | None:
-        """Id of the item that has this name, or is the only one of this file."""
-        if name in self._index:
-            return name
-        there = self._index.ids_of(os.path.abspath(name))
-        return there[0] if len(there) == 1 else None
 
 
 def _for_items(clips: Clips) -> Clips:

@@ -121,13 +121,20 @@ def search(
     """
     import json as text
 
-    from disentone.indexing import AudioQueries
+    from disentone.querying import AudioQueries
     from disentone.search import Index
     from disentone.search.weights import parse_pairs, parse_weights
 
     opened = Index.open(index)
-    examples = AudioQueries(opened, model, device=device)
     mixed = {} if mix is None else parse_pairs(mix, "--mix", "timbre=a.wav,pitch=b.wav")
+    weighted = None if weights is None else parse_weights(weights, opened.facets)
+    examples = AudioQueries(opened, model, device=device)
+    # All that can be mistyped is looked at before a model is loaded.
+    for facet in mixed:
+        opened.facets.slice(facet)
+    if where is not None:
+        opened.snapshot().where(where)
+    examples.check([*(queries or ()), *(like or ()), *(away or ()), *mixed.values()])
     wanted = [examples.example(name, start=start, end=end) for name in queries or ()]
     query = opened.query(
         like=wanted + [examples.example(name) for name in like or ()],
@@ -135,7 +142,7 @@ def search(
         mix={name: examples.example(file) for name, file in mixed.items()},
     )
     found = query.rank(
-        None if weights is None else parse_weights(weights, opened.facets),
+        weighted,
         where=where,
         k=k,
         diversity=diverse,

@@ -6,8 +6,10 @@ import difflib
 import json
 import os
 import re
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec, module_from_spec
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +48,8 @@ HIDDEN = ("vector", "stamp")  # columns that are not shown
 _RESERVED = (*HIDDEN, "score", "facets", "cosines", "x", "y")
 _MAP = pa.schema({"id": pa.string(), "x": pa.float32(), "y": pa.float32()})
 _TABLE, _KEY = "items", b"disentone"
+REST_CLIENT = "lance_namespace_urllib3_client"
+"""LanceDB needs its models; its ``__init__`` takes as long as the rest of LanceDB."""
 
 
 class Store:
@@ -319,13 +323,31 @@ def _factor(name: str, column: pa.ChunkedArray) -> pa.Array:
 
 def _connect(uri: str | Path, options: Mapping[str, Any]) -> Any:
     try:
-        import lancedb
+        with _without(REST_CLIENT):
+            import lancedb
     except ImportError as error:
         raise ArtifactError("An index needs LanceDB: pip install 'disentone[search]'.") from error
     if os.environ.get("LANCE_IO_THREADS") == "1":  # with a single one, reading never ends
         os.environ["LANCE_IO_THREADS"] = "2"
     with _reporting(f"'{uri}' cannot be opened"):
         return lancedb.connect(str(uri), **options)
+
+
+@contextmanager
+def _without(package: str) -> Iterator[None]:
+    """Import parts of a package without what its ``__init__`` imports.
+
+    Whoever imports the package itself later gets all of it.
+    """
+    spec = None if package in sys.modules else find_spec(package)
+    if spec is None:  # all of it is there already, or nothing
+        yield
+        return
+    sys.modules[package] = module_from_spec(spec)
+    try:
+        yield
+    finally:
+        del sys.modules[package]
 
 
 def _found(database: Any, name: str) -> Any | None:

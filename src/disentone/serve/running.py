@@ -17,7 +17,7 @@ import uvicorn
 
 from disentone.artifact import Model
 from disentone.errors import ArtifactError, RecipeError
-from disentone.indexing import model_of
+from disentone.querying import model_of
 from disentone.search import Index
 from disentone.serve.app import create_app
 from disentone.serve.guard import LOCAL

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from disentone.artifact import Model
 from disentone.errors import DataError
-from disentone.indexing import embed_query
+from disentone.querying import embed_query
 from disentone.search import Hit, Index, OpenQuery
 from disentone.serve import schemas, sounds
 from disentone.serve.describing import PLACE, factor_of, item_of, name_of, numbers_of, part_of
@@ -62,7 +62,7 @@ class Served:
     name : str
         Of the collection, for people.
     model : Model, optional
-        The index's (:func:`disentone.indexing.model_of`), which embeds uploads; without it only
+        The index's (:func:`disentone.querying.model_of`), which embeds uploads; without it only
         items are queries.
     limits : Limits, optional
     """
