@@ -1,9 +1,10 @@
 # The two commands: `make demo` and `make test`. Both make their own environment in .venv.
+# `make bench` measures every kind of work and writes docs/speed.md.
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: demo test lint clean
+.PHONY: demo test bench lint clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/disentone demo
@@ -11,6 +12,9 @@ demo: $(VENV)/.installed
 test: $(VENV)/.installed
 	@$(MAKE) --no-print-directory lint
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile
+
+bench: $(VENV)/.installed
+	@$(BIN)/python bench/speed.py
 
 lint: $(VENV)/.installed
 	@$(BIN)/ruff check .

@@ -153,49 +153,18 @@ def time_ours(paths, model, folder, out, *, store=None, first=True):
     return np.array(spent)
 
 
-def stages(paths, audio_seconds):
-    """Milliseconds on one core for a second of audio, stage by stage: ours and the peer's."""
-    import librosa
-    import torch
+def compare(clips, repeats):
+    """A collection of so many clips, embedded in every way."""
+    from timing import record
 
-    from disentone import audio
-    from disentone.frontends.logmel import LogMel, LogMelConfig
-    from timing import record, seconds
-
-    torch.set_num_threads(1)
-    unit, total = "ms a s of audio", 1000 / audio_seconds
-    frontend = LogMel(LogMelConfig())
-    waves = [audio.read(path, sample_rate=16000)[: SECONDS * 16000] for path in paths]
-    blocks = [torch.from_numpy(wave.reshape(-1, 16000)) for wave in waves]
-    ours = seconds(lambda: [audio.read(path, sample_rate=16000) for path in paths])
-    theirs = seconds(lambda: [librosa.load(path, sr=16000) for path in paths])
-    decode = record("decode and resample", ours * total, unit, "librosa.load", theirs * total)
-    mel = {"sr": 16000, "n_fft": 1024, "hop_length": 512, "n_mels": 64}
-    with torch.inference_mode():
-        ours = seconds(lambda: [frontend(block) for block in blocks])
-    theirs = seconds(
-        lambda: [
-            librosa.power_to_db(librosa.feature.melspectrogram(y=b.numpy(), **mel)) for b in blocks
-        ]
-    )
-    return [decode, record("log-mel", ours * total, unit, "librosa", theirs * total)]
-
-
-def main():
-    from timing import publish, record
-
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--clips", type=int, default=720, help=f"of {SECONDS} s each")
-    parser.add_argument("--repeats", type=int, default=2)
-    options = parser.parse_args()
     spent = {}
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
-        paths = make_collection(work / "clips", options.clips)
+        paths = make_collection(work / "clips", clips)
         make_model(work / "model")
         common = (work / "model", work / "clips")
         store = work / "store"
-        for _ in range(options.repeats):
+        for _ in range(repeats):
             for name, seconds in {
                 "peer": time_peer(paths, *common, work / "peer.npy"),
                 "plain": time_ours(paths, *common, work / "plain.parquet"),
@@ -206,20 +175,17 @@ def main():
             }.items():
                 spent[name] = np.minimum(spent.get(name, np.inf), seconds)
         check_alike(work)
-        parts = stages(paths[:40], 40 * SECONDS)
-    length = options.clips * SECONDS
+    length = clips * SECONDS
     speed = {name: length / seconds for name, seconds in spent.items()}
-    unit = "x real time"
-    lines = []
     for name, what, peer_name, peer_what in (
-        ("plain", f"{length / 3600:g} h of FLAC and OGG", "peer", "librosa + DataLoader"),
-        ("first", "the same, and features stored", "peer", "librosa + DataLoader"),
+        ("plain", "embedded", "peer", "librosa + DataLoader"),
+        ("first", "embedded, and features stored", "peer", "librosa + DataLoader"),
         ("second", "again, from the store", "first", "first pass"),
     ):
         for part, detail in enumerate(("", ", whole command")):
             ours, theirs = speed[name][part], speed[peer_name][part]
-            lines.append(record(what + detail, ours, unit, peer_what, theirs))
-    publish("embedding", lines + parts)
+            size = {"size": clips, "size_unit": "clips"}
+            yield record(what + detail, ours, "x real time", peer_what, theirs, **size)
 
 
 def check_alike(work):
@@ -231,6 +197,20 @@ def check_alike(work):
     np.testing.assert_array_equal(plain, read_embeddings(work / "second.parquet").values)
     error = np.abs(plain - np.load(work / "peer.npy")).max() / plain.std()
     print(f"largest difference to librosa's embeddings: {error:.2g} standard deviations")
+
+
+def main():
+    from timing import publish
+
+    parser = argparse.ArgumentParser(description=__doc__)
+    counts = f"of {SECONDS} s each"
+    parser.add_argument("--clips", type=int, nargs="+", default=[60, 240], help=counts)
+    parser.add_argument("--repeats", type=int, default=2)
+    options = parser.parse_args()
+    lines = []
+    for clips in options.clips:
+        lines += compare(clips, options.repeats)
+    publish("embedding", lines)
 
 
 if __name__ == "__main__":

@@ -5,8 +5,8 @@ neighbours in one facet lie far apart in another. All indexes hold the concatena
 facets and get the query with its facets scaled; truth is an exact product. Ours is timed as a
 user calls it: from an embedding to a list of hits with their paths and factors out of the store.
 
-The second part opens an index of a million items in a process of its own, with all cores, and tells
-its memory. The third tells what indexing costs beside embedding. Targets are those of the project.
+The second part tells what indexing costs beside embedding. With --large an index of a million items
+is opened in a process of its own, with all cores, and its memory told. Targets are the project's.
 """
 
 import argparse
@@ -21,6 +21,7 @@ from pathlib import Path
 import faiss
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import soundfile
 import torch
 
@@ -30,11 +31,17 @@ from disentone.frontends.logmel import LogMel, LogMelConfig
 from disentone.indexing import index_collection
 from disentone.models import ModelConfig, MultiView
 from disentone.search import Index
-from timing import publish, record
+from timing import publish, record, side_by_side
 
 FACETS = Facets({f"facet{i}": 32 for i in range(8)})
 GROUPS, QUERIES, K, CHUNK = 100, 40, 10, 50_000
-KINDS = ("equal", "random", "two", "one", "negative")
+KINDS = {
+    "equal": "all equal",
+    "random": "random",
+    "two": "two facets",
+    "one": "one facet",
+    "negative": "one negative",
+}
 
 
 def made_up(count, seed):
@@ -144,39 +151,54 @@ def peers(vectors):
     return {"FAISS flat": flat, "FAISS HNSW, ef 64": hnsw, "FAISS IVF, 16 probes": ivf}
 
 
-def compare(count, folder, lines):
-    """Every kind of weighting, ours beside the peers, on the same vectors."""
-    path = Path(folder) / "small"
-    build(path, count)
-    index, coded = Index.open(path), Index.open(path, memory=0)
+def compare(count, kinds, folder, lines):
+    """Make and open an index, and search it in kinds of weighting beside the peers."""
+    path, size = Path(folder) / f"{count}.index", {"size": count, "size_unit": "items"}
+    built, files = build(path, count), Path(folder) / f"{count}.parquet"
+    index, opened = opened_in(path)
     vectors = index.vectors([str(n) for n in range(count)])
-    queries = made_up(QUERIES, 10**9)
-    others = peers(vectors)
-    for kind in KINDS:
-        weights = weightings(kind)
-        scaled = queries * np.repeat(weights, 32, axis=1)
-        truth = [np.argsort(-(vectors @ query))[:K].tolist() for query in scaled]
-        (ms, found), (again, reranked) = ours(index, queries, weights)
-        (ms8, found8), _ = ours(coded, queries, weights)
-        best = [np.argsort(-(vectors @ s))[:K].tolist() for s in _again(queries, weights)]
-        name = f"{count:,} items, {kind} weights"
-        mine, mine8 = recall(found, truth), recall(found8, truth)
-        lines.append(record(f"{name}, query", ms, "ms", "target", 10.0))
-        lines.append(record(f"{name}, recall@10", mine, "share", "target", 0.99))
-        lines.append(record(f"{name}, weighed again", again, "ms", "target", 3.0))
-        lines.append(
-            record(
-                f"{name}, weighed again, recall@10", recall(reranked, best), "share", "target", 0.99
-            )
+    table = pa.table({"vector": list(vectors)})
+    written, read = side_by_side(
+        lambda: pq.write_table(table, files), lambda: pq.read_table(files), repeats=1
+    )
+    lines.append(record("an index made", built, "s", "Parquet of the vectors", written, **size))
+    lines.append(record("an index opened", opened, "s", "Parquet of the vectors", read, **size))
+    coded, others = Index.open(path, memory=0), peers(vectors)
+    for kind in kinds:
+        lines += [line | size for line in compare_kind(kind, (index, coded), vectors, others)]
+
+
+def opened_in(path):
+    """An index that is ready to be searched, and the seconds that it took."""
+    began = time.perf_counter()
+    index = Index.open(path)
+    index.search(made_up(1, 10**9)[0], k=K)
+    return index, time.perf_counter() - began
+
+
+def compare_kind(kind, indexes, vectors, others):
+    """Queries with one kind of weights; what a peer finds of the truth stands beside its name."""
+    queries, weights = made_up(QUERIES, 10**9), weightings(kind)
+    scaled = queries * np.repeat(weights, 32, axis=1)
+    product, _ = timed(lambda query: vectors @ query, [(query,) for query in scaled])
+    limit = {"limit": "one product, NumPy", "limit_value": product}
+    truth = [np.argsort(-(vectors @ query))[:K].tolist() for query in scaled]
+    best = [np.argsort(-(vectors @ s))[:K].tolist() for s in _again(queries, weights)]
+    (ms, found), (again, reranked) = ours(indexes[0], queries, weights)
+    (ms8, found8), _ = ours(indexes[1], queries, weights)
+    name = KINDS[kind]
+    for peer, other in others.items():
+        theirs, got = timed(
+            lambda q, o=other: o.search(q[None], K)[1][0].tolist(), [(s,) for s in scaled]
         )
-        lines.append(record(f"{name}, query, 8-bit codes", ms8, "ms", "target", 10.0))
-        lines.append(record(f"{name}, recall@10, 8-bit codes", mine8, "share", "target", 0.99))
-        for peer, other in others.items():
-            theirs, got = timed(
-                lambda q, o=other: o.search(q[None], K)[1][0].tolist(), [(s,) for s in scaled]
-            )
-            lines.append(record(f"{name}, query", ms, "ms", peer, theirs))
-            lines.append(record(f"{name}, recall@10", mine, "share", peer, recall(got, truth)))
+        peer = f"{peer} (recall {recall(got, truth):.2f})"
+        yield record(f"query, {name}", ms, "ms", peer, theirs, **limit)
+    yield record(f"query, {name}, 8-bit codes", ms8, "ms", "target", 10.0, **limit)
+    yield record(f"weighed again, {name}", again, "ms", "target", 3.0)
+    rights = (("", recall(found, truth)), (", 8-bit codes", recall(found8, truth)),
+              (", weighed again", recall(reranked, best)))  # fmt: skip
+    for what, right in rights:
+        yield record(f"recall@10, {name}{what}", right, "share", "target", 0.99)
 
 
 def _again(queries, weights):
@@ -214,16 +236,19 @@ def large(count, folder, lines):
         words = [sys.executable, __file__, "--measure", str(path), memory]
         run = subprocess.run(words, check=True, stdout=subprocess.PIPE, encoding="utf-8")
         told = json.loads(run.stdout.splitlines()[-1])
-        name = f"{told['count']:,} items, {memory}"
-        lines.append(record(f"{name}, peak memory", told["peak"], "GiB", "target", 4.0))
-        lines.append(record(f"{name}, opening", told["opened"], "s", "target", 10.0))
-        for kind in KINDS:
+        size = {"size": told["count"], "size_unit": "items"}
+
+        def line(name, value, unit, target, memory=memory, size=size):
+            lines.append(record(f"{name}, {memory}", value, unit, "target", target, **size))
+
+        line("peak memory", told["peak"], "GiB", 4.0)
+        line("opening", told["opened"], "s", 10.0)
+        for kind, title in KINDS.items():
             first, again = told[kind]
-            lines.append(record(f"{name}, {kind} weights, query", first, "ms", "target", 80.0))
+            line(f"query, {title}", first, "ms", 80.0)
             if memory == "float32":
-                title = f"{name}, {kind} weights, weighed again"
-                lines.append(record(title, again, "ms", "target", 20.0))
-        lines.append(record(f"{name}, filtered query", told["filtered"], "ms", "target", 80.0))
+                line(f"weighed again, {title}", again, "ms", 20.0)
+        line("filtered query", told["filtered"], "ms", 80.0)
 
 
 def overhead(files, folder, lines):
@@ -256,8 +281,11 @@ def overhead(files, folder, lines):
     began = time.perf_counter()
     index_collection(model, [sounds], Path(folder) / "made.index", jobs=1)
     embedding = time.perf_counter() - began - sum(spent)
-    title = f"indexing {files:,} files of {frontend.config.seconds:g} s"
-    lines.append(record(title, sum(spent), "s", "a tenth of embedding them", embedding / 10))
+    title = f"index of files of {frontend.config.seconds:g} s, without their embedding"
+    size = {"size": files, "size_unit": "files"}
+    lines.append(
+        record(title, sum(spent), "s", "a tenth of embedding them", embedding / 10, **size)
+    )
 
 
 def one_thread():
@@ -267,13 +295,16 @@ def one_thread():
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--items", type=int, default=100_000)
-    parser.add_argument("--large", type=int, default=1_000_000)
-    parser.add_argument("--files", type=int, default=4096)
+    parser.add_argument("--items", type=int, nargs="+", default=[10_000, 100_000])
+    parser.add_argument("--large", type=int, default=0, help="1,000,000, say: minutes")
+    parser.add_argument("--files", type=int, default=1024)
     options = parser.parse_args()
     lines = []
     with tempfile.TemporaryDirectory() as folder:
-        compare(options.items, folder, lines)
+        build(Path(folder) / "first.index", 300)  # loads what the first index loads
+        for count in sorted(options.items):
+            kinds = tuple(KINDS) if count == max(options.items) else ("random",)
+            compare(count, kinds, folder, lines)
         if options.large:
             large(options.large, folder, lines)
         overhead(options.files, folder, lines)

@@ -1,7 +1,8 @@
 """Timing for benchmarks: the best of repeats, and flat records beside a peer and a limit.
 
 What a processor can do is part of every figure. `both_ways` runs a benchmark as it is and once more
-under caps that hide AVX-512 and bfloat16 from torch, as on most laptops and servers in use.
+under caps that hide AVX-512 and bfloat16, as on most laptops and servers in use: from torch (the
+first three), the matrix products of NumPy and SciPy, FAISS, and NumPy's own loops.
 """
 
 import json
@@ -12,11 +13,20 @@ import sys
 import time
 from pathlib import Path
 
-RESULTS = Path(__file__).parent / "results"
+RESULTS = Path(os.environ.get("BENCH_RESULTS", Path(__file__).parent / "results"))
 CAPS = {
     "ONEDNN_MAX_CPU_ISA": "AVX2",
     "ATEN_CPU_CAPABILITY": "avx2",
     "MKL_ENABLE_INSTRUCTIONS": "AVX2",
+    "OPENBLAS_CORETYPE": "Haswell",
+    "FAISS_SIMD_LEVEL": "AVX2",
+    "NPY_DISABLE_CPU_FEATURES": "X86_V4,AVX512_ICL,AVX512_SPR",
+}
+UNITS = {  # what decides how fast a processor multiplies, by its flag in Linux
+    "avx2": "AVX2",
+    "avx512f": "AVX-512",
+    "avx512_bf16": "AVX-512 BF16",
+    "amx_bf16": "AMX BF16",
 }
 
 
@@ -46,16 +56,19 @@ def cpu_info(field):
 
 
 def machine():
-    """What the numbers were measured on."""
+    """What the numbers were measured on: processor, what it multiplies with, cores, torch."""
     import torch
 
     name = cpu_info("model name") or platform.processor() or platform.machine()
-    return f"{name}, {os.cpu_count()} cores, torch {torch.__version__}"
+    flags = cpu_info("flags").split()
+    units = [unit for flag, unit in UNITS.items() if flag in flags]
+    able = f" ({', '.join(units)})" if units else ""
+    return f"{name}{able}, {os.cpu_count()} cores, torch {torch.__version__}"
 
 
 def caps():
-    """AVX2 if this process was started under the caps, else none."""
-    return "AVX2" if all(os.environ.get(k) == v for k, v in CAPS.items()) else "none"
+    """AVX2 if this process was started under torch's caps, else none."""
+    return "AVX2" if os.environ.get("ATEN_CPU_CAPABILITY") == "avx2" else "none"
 
 
 def caps_matter():
@@ -93,7 +106,7 @@ def record(
         "unit": unit,
         "peer": peer,
         "peer_value": peer_value,
-        "ratio": None if peer is None else value / peer_value,
+        "ratio": value / peer_value if peer_value else None,
         "limit": limit,
         "limit_value": limit_value,
         "size": size,
@@ -101,25 +114,26 @@ def record(
         "caps": caps(),
         "threads": threads or torch.get_num_threads(),
         "machine": machine(),
+        "date": time.strftime("%Y-%m-%d"),
     }
 
 
 def publish(benchmark, records):
-    """Print a table; write the records beside those of other caps and threads."""
+    """Print a table; write the records beside those of other caps and threads on this machine."""
     print(f"{records[0]['machine']}, caps: {records[0]['caps']}")
     for r in records:
         size = "" if r["size"] is None else f", {r['size']:,} {r['size_unit']}"
         line = f"{r['name'] + size:52s} {r['value']:12.4g} {r['unit']:16s}"
-        if r["peer"] is not None:
+        if r["ratio"] is not None:
             line += f" {r['peer']}: {r['peer_value']:.4g}, ratio {r['ratio']:.2f}"
         if r["limit"] is not None:
             line += f"  limit, {r['limit']}: {r['limit_value']:.4g}"
         print(line)
     file = RESULTS / f"{benchmark}.json"
     old = json.loads(file.read_text(encoding="utf-8")) if file.exists() else []
-    new = {_way(r) for r in records}
-    kept = [r for r in old if "caps" in r and _way(r) not in new]
-    RESULTS.mkdir(exist_ok=True)
+    new, here = {_way(r) for r in records}, records[0]["machine"]
+    kept = [r for r in old if r["machine"] == here and _way(r) not in new]
+    RESULTS.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(kept + records, indent=2) + "\n", encoding="utf-8")
 
 

@@ -1,5 +1,7 @@
 """SynTone into log-mel features: ours, against a loop over clips with SciPy and librosa."""
 
+import argparse
+
 import librosa
 import numpy as np
 import scipy.signal
@@ -7,9 +9,7 @@ import scipy.signal
 from disentone.datasets.syntone import SynTone, syntone
 from disentone.frontends.logmel import LogMel, LogMelConfig
 from disentone.frontends.store import compute_features
-from timing import publish, record, seconds
-
-CLIPS = 2000
+from timing import publish, record, side_by_side
 
 
 def peer(frequencies):
@@ -23,15 +23,28 @@ def peer(frequencies):
         librosa.power_to_db(mel, ref=1.0, top_db=None)
 
 
-def main():
-    table = syntone(SynTone(frequencies=CLIPS // 4))
+def compare(clips):
+    """Clips a second, from nothing to features in memory."""
+    table = syntone(SynTone(frequencies=clips // 4))
     frontend = LogMel(LogMelConfig())
-    ours = seconds(lambda: compute_features(table, frontend), repeats=3)
-    theirs = seconds(lambda: peer(np.linspace(440, 7900, CLIPS // 10)), repeats=3) * 10
-    name = "SciPy + librosa loop"
-    rate = record("synthesis and log-mel", CLIPS / ours, "clips/s", name, CLIPS / theirs)
-    whole = record("the protocol's 32,000 clips", 16 * ours, "s", name, 16 * theirs)
-    publish("tones", [rate, whole])
+    ours, theirs = side_by_side(
+        lambda: compute_features(table, frontend),
+        lambda: peer(np.linspace(440, 7900, clips // 10)),  # a tenth: every clip costs the same
+        repeats=3,
+    )
+    return record(
+        "synthesis and log-mel", clips / ours, "clips/s",
+        "SciPy + librosa loop", clips / (10 * theirs), size=clips, size_unit="clips",
+    )  # fmt: skip
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--clips", type=int, nargs="+", default=[500, 2000])
+    lines = []
+    for clips in parser.parse_args().clips:
+        lines.append(compare(clips))
+    publish("tones", lines)
 
 
 if __name__ == "__main__":
