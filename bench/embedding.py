@@ -1,8 +1,8 @@
 """Embed FLAC and OGG clips from a cold start: ours, against librosa in a torch DataLoader.
 
 Each is a new process, finds no file in the system's cache, and leaves the embeddings on disk. The
-lines called "whole command" are `disentone embed` with the start of Python and torch, which takes
-a second and more; the others count the work alone. Each is run several times and the best is kept,
+lines called "whole command" are `disentone embed` with the start of Python and torch; the others
+count the work alone. Each is run several times and the best is kept,
 as machines have other work. The model is the default network on log-mel windows of 1 s; weights do
 not matter.
 """

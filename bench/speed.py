@@ -69,7 +69,7 @@ KINDS = (
     Kind(
         "Start-up",
         "A verb of the command line in a new process, in CPU-seconds.",
-        (Benchmark("startup"),),
+        (),
     ),
     Kind(
         "Decoding",
@@ -109,13 +109,12 @@ KINDS = (
         "Training step",
         "Forward, backward and optimiser, batch as in the recipe. The limit is a large matrix "
         "product in the same run.",
-        (Benchmark("steps", quick=("--quick",)),),
+        (Benchmark("networks"), Benchmark("inception")),
     ),
     Kind(
         "Audit",
         "Probes, and every measure of a made-up code of 128 dimensions with six factors.",
         (
-            Benchmark("probes", quick=("--quick",)),
             Benchmark(
                 "measures",
                 ("--items", "5000", "20000"),

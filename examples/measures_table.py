@@ -1,6 +1,6 @@
 """Print what every measure says of codes whose worth is known.
 
-    python examples/measures_table.py                      # prints it, in about a minute
+    python examples/measures_table.py                      # prints it
     python examples/measures_table.py docs/measures.md     # puts it between the page's marks
 
 Six codes of the same three factors (4 x 5 x 3 classes, every combination equally often):

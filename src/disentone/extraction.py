@@ -413,7 +413,7 @@ class _Work:
     def _network(self, features: np.ndarray) -> np.ndarray:
         """Embed features in batches, one thread each: torch's own wait for each other by spinning.
 
-        Where another program has a core, that is more than ten times slower.
+        That is much slower where another program has a core.
         """
         batches = [features[i : i + _BATCH] for i in range(0, len(features), _BATCH)]
         empty = np.empty((0, self.model.facets.dim), np.float32)

@@ -232,7 +232,7 @@ def _dtype(frontend: FrontEnd) -> np.dtype:
 
 @contextmanager
 def _cores_left_for(jobs: int) -> Iterator[None]:
-    """Keep torch's threads off the decoders' cores: they wait by spinning, which is 5x slower."""
+    """Keep torch's threads off the decoders' cores: they wait by spinning, which slows both."""
     threads = torch.get_num_threads()
     torch.set_num_threads(max(1, threads - jobs))
     try:
