@@ -17,17 +17,17 @@ from disentone.datasets.gathering import Clips
 from disentone.embeddings import model_id
 from disentone.embeddings.layout import schema_of, values_of
 from disentone.errors import ArtifactError, AudioError
-from disentone.model_files import MODEL_FILES
+from disentone.model_files import MODEL_FILES, check_model
 from disentone.search import Index
 
 if TYPE_CHECKING:
     from disentone.artifact import Model
 
-__all__ = ["AudioQueries", "embed_query", "model_of"]
+__all__ = ["AudioQueries", "embed_query", "model_folder", "model_of"]
 
 
-def model_of(index: Index, model: str | Path | None = None, *, device: str = "cpu") -> Model:
-    """Load the model of an index: the copy in it, or the one given, if it is the same.
+def model_folder(index: Index, model: str | Path | None = None) -> Path:
+    """Find the model of an index: the copy in it, or the one given, if it is the same.
 
     Raises
     ------
@@ -42,10 +42,16 @@ def model_of(index: Index, model: str | Path | None = None, *, device: str = "cp
             f"There is no model at '{places[-1]}': say where that of the index is (--model), or "
             "search by items of the index."
         )
+    check_model(found[0])
     index.check_model(model_id(found[0]))
+    return found[0]
+
+
+def model_of(index: Index, model: str | Path | None = None, *, device: str = "cpu") -> Model:
+    """Load the model of an index; see :func:`model_folder`."""
     from disentone.extraction import load_model
 
-    return load_model(found[0], device)
+    return load_model(model_folder(index, model), device)
 
 
 def embed_query(

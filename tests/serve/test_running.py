@@ -77,13 +77,13 @@ def test_no_index_and_no_model_are_told(started, tmp_path, caplog):
     assert "Sounds cannot be uploaded" in caplog.text
 
 
-def test_what_has_to_be_installed_is_told(monkeypatch):
+def test_what_has_to_be_installed_is_told(index, monkeypatch):
     from disentone.cli.serving import serve
 
     monkeypatch.delitem(sys.modules, "disentone.serve.running")
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     with pytest.raises(RecipeError, match=r"needs uvicorn: pip install 'disentone\[search,web\]'"):
-        serve("my.index")
+        serve(index.uri)
 
 
 def test_the_command_prints_the_address_and_ends_with_ctrl_c(index):

@@ -38,6 +38,11 @@ def serve(
     The page and its API answer on this machine only, unless --host says otherwise; then every
     request needs the token, which is made up and printed where none is given.
     """
+    from disentone.search.store import check_there
+
+    check_there(index)
+    if not quiet:
+        console.print(f"Opening {index} ...", style="dim", highlight=False, markup=False)
     try:
         from disentone.serve.running import run
         from disentone.serve.served import Limits

@@ -23,6 +23,7 @@ __all__ = [
     "HIDDEN",
     "PLACE",
     "Store",
+    "check_there",
     "column_name",
     "facet_lengths",
     "factors_of",
@@ -84,8 +85,7 @@ class Store:
     @classmethod
     def open(cls, uri: str | Path, **options: Any) -> Store:
         """Open a store."""
-        if is_local(uri) and not Path(uri).is_dir():
-            raise ArtifactError(f"There is no index '{uri}': make it with disentone index.")
+        check_there(uri)
         database = _connect(uri, options)
         with _reporting(f"The index in '{uri}' is damaged"):
             table = _found(database, _TABLE)
@@ -271,6 +271,17 @@ def column_name(factor: str) -> str:
 def is_local(uri: str | Path) -> bool:
     """Whether an index is a folder on this machine."""
     return "://" not in str(uri)
+
+
+def check_there(uri: str | Path) -> None:
+    """Refuse a folder that is not there, before LanceDB is imported for it.
+
+    Raises
+    ------
+    ArtifactError
+    """
+    if is_local(uri) and not Path(uri).is_dir():
+        raise ArtifactError(f"There is no index '{uri}': make it with disentone index.")
 
 
 def texts_filter(column: str, texts: Sequence[str]) -> str:

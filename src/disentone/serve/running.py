@@ -15,9 +15,9 @@ from pathlib import Path
 
 import uvicorn
 
-from disentone.artifact import Model
 from disentone.errors import ArtifactError, RecipeError
-from disentone.querying import model_of
+from disentone.model_files import describe
+from disentone.querying import model_folder
 from disentone.search import Index
 from disentone.serve.app import create_app
 from disentone.serve.guard import LOCAL
@@ -87,9 +87,11 @@ def run(
             asyncio.run(uvicorn.Server(config).serve(sockets=[door]))
 
 
-def _model(index: Index, model: str | Path | None) -> Model | None:
+def _model(index: Index, model: str | Path | None) -> Path | None:
     try:
-        return model_of(index, model)
+        folder = model_folder(index, model)
+        describe(folder)  # a damaged one is told now, and not at the first upload
+        return folder
     except ArtifactError as error:
         if model is not None:
             raise

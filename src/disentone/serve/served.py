@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
-from disentone.artifact import Model
 from disentone.errors import DataError
+from disentone.extraction import load_model
+from disentone.model_files import describe
 from disentone.querying import embed_query
 from disentone.search import Hit, Index, OpenQuery
 from disentone.serve import schemas, sounds
@@ -21,6 +22,9 @@ from disentone.serve.describing import PLACE, factor_of, item_of, name_of, numbe
 from disentone.serve.problems import Missing
 from disentone.serve.recent import Recent
 from disentone.serve.uploads import Uploads
+
+if TYPE_CHECKING:
+    from disentone.artifact import Model
 
 __all__ = ["Limits", "Served"]
 
@@ -61,9 +65,9 @@ class Served:
         For temporary files; whoever made it removes it.
     name : str
         Of the collection, for people.
-    model : Model, optional
-        The index's (:func:`disentone.querying.model_of`), which embeds uploads; without it only
-        items are queries.
+    model : Model or Path, optional
+        The index's (:func:`disentone.querying.model_folder`), which embeds uploads; loaded, and
+        torch with it, for the first of them. Without it only items are queries.
     limits : Limits, optional
     """
 
@@ -73,13 +77,13 @@ class Served:
         *,
         folder: Path,
         name: str = "index",
-        model: Model | None = None,
+        model: Model | Path | None = None,
         limits: Limits | None = None,
     ) -> None:
         self.index, self.name, self.model = index, name, model
         self.limits = limits or Limits()
         self.folder = folder
-        self.uploads = None if model is None else self._uploads(model)
+        self.uploads = None if model is None else self._uploads(_sample_rate(model))
         self._queries: Recent[OpenQuery] = Recent(self.limits.query_bytes)
         self._files: Recent[Path] = Recent(
             self.limits.file_bytes, lambda file: file.unlink(missing_ok=True)
@@ -88,11 +92,11 @@ class Served:
         self._rows: Recent[dict[str, Any]] = Recent(10_000)
         self._embedding, self._converting = Lock(), Lock()
 
-    def _uploads(self, model: Model) -> Uploads:
+    def _uploads(self, sample_rate: int) -> Uploads:
         limits = self.limits
         return Uploads(
             self.folder,
-            sample_rate=model.frontend.sample_rate,
+            sample_rate=sample_rate,
             max_bytes=limits.upload_bytes,
             max_seconds=limits.upload_seconds,
             room=limits.file_bytes,
@@ -237,6 +241,8 @@ class Served:
         if end is not None and end - start < SHORTEST:
             raise DataError(f"A part must be at least {SHORTEST:g} s long.")
         with self._embedding:
+            if isinstance(self.model, Path):
+                self.model = load_model(self.model, "cpu")
             return embed_query(self.model, path, start=start, end=end)
 
     # --- sounds ----------------------------------------------------------------------------------
@@ -276,3 +282,9 @@ class Served:
         if not path.is_file():
             raise Missing(f"The file of '{row['id']}' is not where it was when it was indexed.")
         return path
+
+
+def _sample_rate(model: Model | Path) -> int:
+    if isinstance(model, Path):
+        return describe(model).sample_rate
+    return model.frontend.sample_rate
