@@ -2,7 +2,7 @@
 
 Each is a new process, finds no file in the system's cache, and leaves the embeddings on disk. The
 lines called "whole command" are `disentone embed` with the start of Python and torch; the others
-count the work alone. Each is run several times and the best is kept,
+count the work alone. With --repeats each is run several times and the best is kept,
 as machines have other work. The model is the default network on log-mel windows of 1 s; weights do
 not matter.
 """
@@ -205,7 +205,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     counts = f"of {SECONDS} s each"
     parser.add_argument("--clips", type=int, nargs="+", default=[60, 240], help=counts)
-    parser.add_argument("--repeats", type=int, default=2)
+    parser.add_argument("--repeats", type=int, default=1)
     options = parser.parse_args()
     lines = []
     for clips in options.clips:

@@ -16,7 +16,8 @@ where it was measured: in the same run, in turns, the best of several times.
 - A line without a number of threads ran on one.
 """
 COLUMNS = ("", "size", "caps", "ours", "peer", "times the peer", "limit", "of the limit")
-SMALLER = ("s", "ms", "us", "MiB", "GiB", "CPU-s")  # is better; otherwise larger is
+SMALLER = ("s", "ms", "us", "MiB", "GiB", "CPU-s", "CPU-seconds")  # is better
+LARGER = ("", "x", "share", "clips/s", "GFLOP/s", "1/s")
 
 
 def page(sections, *, caps):
@@ -97,7 +98,10 @@ def better(record, other):
 
 
 def smaller_is_better(unit):
-    return unit.partition(" ")[0] in SMALLER
+    word = unit.partition(" ")[0]
+    if word not in SMALLER + LARGER:
+        raise ValueError(f"Is less or more of '{unit}' better? Add it to SMALLER or LARGER.")
+    return word in SMALLER
 
 
 def number(value):

@@ -55,6 +55,11 @@ def test_less_time_and_more_speed_are_both_better(bench, record):
     )  # fmt: skip
 
 
+def test_a_unit_that_says_nothing_is_asked_about(bench, record):
+    with pytest.raises(ValueError, match="less or more of 'furlongs' better"):
+        bench("speed_page").line(record(unit="furlongs", peer="a horse", peer_value=1.0))
+
+
 @pytest.mark.parametrize(
     ("value", "text"), [(1234.6, "1,235"), (0.0123456, "0.0123"), (99.96, "100.0"), (0, "0")]
 )
