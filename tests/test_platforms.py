@@ -1,16 +1,18 @@
 """Windows and macOS, as far as another system can tell."""
 
+import io
 import ntpath
 import subprocess
 import sys
 from pathlib import Path, PureWindowsPath
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 
 import small
-from disentone import indexing, load
+from disentone import audio, cli, indexing, load
 from disentone.resuming import restore
 from disentone.search import snapshot
 
@@ -65,3 +67,17 @@ def test_files_on_several_drives_of_windows_keep_their_names():
 def test_a_system_that_does_not_tell_its_memory_is_taken_for_a_small_one(monkeypatch):
     monkeypatch.delattr("os.sysconf")
     assert snapshot._half_of_memory() == 4 * 2**30
+
+
+def test_a_name_that_the_output_cannot_spell_is_escaped(tmp_path, monkeypatch):
+    """Windows gives pipes an encoding of one region."""
+    (tmp_path / "東").mkdir()
+    audio.write(tmp_path / "東" / "a.wav", np.sin(np.arange(8000.0)), 16_000)
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, "cp1252"))
+    monkeypatch.setattr(sys, "argv", ["disentone", "inspect", str(tmp_path / "東")])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    sys.stdout.flush()
+    assert not ended.value.code
+    assert rb"\u6771" in written.getvalue()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import errno
 import gc
+import io
 import sys
 
 from disentone.cli import (  # noqa: F401  # each adds its verbs
@@ -26,6 +27,8 @@ def main() -> None:
     """Run the command line; mistakes of the user become one sentence and exit code 2."""
     gc.set_threshold(50_000)  # what torch's import makes stays: to look through it takes 0.2 s
     atexit.register(gc.freeze)  # and 0.3 s more when Python ends
+    if isinstance(sys.stdout, io.TextIOWrapper):  # pipes of Windows lack most letters
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         app()
     except DisentoneError as error:
