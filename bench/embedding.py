@@ -60,7 +60,8 @@ def make_model(folder):
 
     from disentone.artifact import Model
     from disentone.facets import Facets
-    from disentone.frontends.logmel import LogMel, LogMelConfig
+    from disentone.frontends.config import LogMelConfig
+    from disentone.frontends.logmel import LogMel
     from disentone.models import ModelConfig, MultiView
 
     torch.manual_seed(0)

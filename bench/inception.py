@@ -9,7 +9,8 @@ import argparse
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from disentone.models.inception import InceptionConfig, InceptionEncoder
+from disentone.models.config import InceptionConfig
+from disentone.models.inception import InceptionEncoder
 from disentone.objectives.mining import semi_hard, triplet_loss
 from disentone.objectives.similarity import cosines
 from timing import publish, record, seconds

@@ -15,7 +15,8 @@ import librosa
 import numpy as np
 import torch
 
-from disentone.frontends.musical import Inputs, Musical, MusicalConfig
+from disentone.frontends.config import Inputs, MusicalConfig
+from disentone.frontends.musical import Musical
 from timing import publish, record, seconds
 
 INPUTS = ("mel", "tempogram", "cens")

@@ -27,7 +27,8 @@ import torch
 
 from disentone.artifact import Model
 from disentone.facets import Facets
-from disentone.frontends.logmel import LogMel, LogMelConfig
+from disentone.frontends.config import LogMelConfig
+from disentone.frontends.logmel import LogMel
 from disentone.indexing import index_collection
 from disentone.models import ModelConfig, MultiView
 from disentone.search import Index

@@ -7,7 +7,8 @@ import numpy as np
 import scipy.signal
 
 from disentone.datasets.syntone import SynTone, syntone
-from disentone.frontends.logmel import LogMel, LogMelConfig
+from disentone.frontends.config import LogMelConfig
+from disentone.frontends.logmel import LogMel
 from disentone.frontends.store import compute_features
 from timing import publish, record, side_by_side
 

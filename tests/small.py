@@ -10,7 +10,8 @@ from disentone.artifact import Model, write_tensors
 from disentone.datasets.syntone import SynTone, syntone
 from disentone.facets import Facets
 from disentone.factors import Factor
-from disentone.frontends.logmel import LogMel, LogMelConfig
+from disentone.frontends.config import LogMelConfig
+from disentone.frontends.logmel import LogMel
 from disentone.models import ModelConfig, MultiView
 from disentone.objectives import (
     Agreement,

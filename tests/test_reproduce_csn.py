@@ -14,7 +14,7 @@ from disentone.datasets.triplets import read_triplets
 from disentone.errors import DataError
 from disentone.files import write_bytes
 from disentone.frontends.build import build_frontend
-from disentone.models.inception import InceptionConfig
+from disentone.models.config import InceptionConfig
 from disentone.recipes import dump_recipe, load_recipe
 from disentone.reproduce import csn
 from disentone.reproduce.cells import Row, Score

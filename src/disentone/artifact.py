@@ -19,9 +19,11 @@ from disentone import audio
 from disentone.errors import AudioError, DataError
 from disentone.facets import Facets
 from disentone.files import write_bytes, write_json
-from disentone.frontends.build import AnyFrontEnd, build_frontend, frontend_config
+from disentone.frontends.build import AnyFrontEnd, build_frontend
+from disentone.frontends.config import frontend_config
 from disentone.model_files import FORMAT, MODEL_FILES, NETWORK, damaged, read_config
-from disentone.models import ModelConfig, MultiView
+from disentone.models import MultiView
+from disentone.models.config import ModelConfig
 from disentone.models.counting import multiply_adds
 
 __all__ = ["Embedding", "Model", "build_network", "load", "write_tensors"]

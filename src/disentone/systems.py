@@ -20,7 +20,8 @@ from disentone.datasets.triplets import GivenTriplets
 from disentone.embeddings.opening import WHOLE, open_embeddings
 from disentone.errors import AudioError, DataError
 from disentone.facets import Facets
-from disentone.frontends.logmel import LogMel, LogMelConfig
+from disentone.frontends.config import LogMelConfig
+from disentone.frontends.logmel import LogMel
 from disentone.recipes import Recipe, load_recipe
 from disentone.watcher import Watcher
 

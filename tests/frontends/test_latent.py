@@ -15,7 +15,8 @@ from disentone.clips import ClipTable
 from disentone.datasets.folder import read_folder
 from disentone.errors import ArtifactError, RecipeError
 from disentone.frontends import latent
-from disentone.frontends.build import build_frontend, frontend_config
+from disentone.frontends.build import build_frontend
+from disentone.frontends.config import frontend_config
 from disentone.frontends.logmel import LogMel
 from disentone.frontends.store import compute_features
 

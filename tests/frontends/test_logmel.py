@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 import torch
 
-from disentone.frontends.logmel import LogMel, LogMelConfig, mel_filters
+from disentone.frontends.config import LogMelConfig
+from disentone.frontends.logmel import LogMel, mel_filters
 
 SETTINGS = [
     LogMelConfig(),

@@ -9,10 +9,11 @@ from pydantic import ValidationError
 
 from disentone import cli, runs
 from disentone.datasets.folder import read_folder
-from disentone.frontends.build import build_frontend, frontend_config
+from disentone.frontends.build import build_frontend
 from disentone.frontends.chroma import cens, chroma_filters
+from disentone.frontends.config import Inputs, MusicalConfig, frontend_config
 from disentone.frontends.logmel import power_spectrogram
-from disentone.frontends.musical import Inputs, Musical, MusicalConfig
+from disentone.frontends.musical import Musical
 from disentone.frontends.store import compute_features
 from disentone.frontends.tempogram import folding, onset_strength, tempogram
 from disentone.musical import TONICS

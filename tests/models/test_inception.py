@@ -12,13 +12,11 @@ from disentone.artifact import build_network
 from disentone.errors import RecipeError
 from disentone.facets import Facets
 from disentone.frontends.build import build_frontend
-from disentone.frontends.musical import Musical, MusicalConfig
+from disentone.frontends.config import MusicalConfig
+from disentone.frontends.musical import Musical
 from disentone.models import ModelConfig, MultiView
-from disentone.models.inception import (
-    InceptionConfig,
-    InceptionEncoder,
-    InceptionModule,
-)
+from disentone.models.config import InceptionConfig
+from disentone.models.inception import InceptionEncoder, InceptionModule
 from disentone.recipes import load_recipe
 
 PARTS = {"mel": slice(0, 128), "tempogram": slice(128, 512), "cens": slice(512, 524)}

@@ -10,7 +10,8 @@ import torch
 
 from disentone.artifact import Model
 from disentone.audit import Card
-from disentone.frontends.logmel import LogMel, LogMelConfig
+from disentone.frontends.config import LogMelConfig
+from disentone.frontends.logmel import LogMel
 from disentone.models import MultiView
 from disentone.preparation import prepare
 from disentone.recipes import load_recipe

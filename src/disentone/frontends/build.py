@@ -2,37 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any
+from disentone.frontends.config import AnyConfig, DACConfig, HFEncoderConfig, MusicalConfig
+from disentone.frontends.latent import DAC, HFEncoder
+from disentone.frontends.logmel import LogMel
+from disentone.frontends.musical import Musical
 
-from pydantic import BeforeValidator, Field, TypeAdapter
+__all__ = ["AnyFrontEnd", "build_frontend"]
 
-from disentone.frontends.latent import DAC, DACConfig, HFEncoder, HFEncoderConfig
-from disentone.frontends.logmel import LogMel, LogMelConfig
-from disentone.frontends.musical import Musical, MusicalConfig
-
-__all__ = ["AnyFrontEnd", "FrontEndConfig", "build_frontend", "frontend_config"]
-
-AnyConfig = LogMelConfig | MusicalConfig | DACConfig | HFEncoderConfig
 AnyFrontEnd = LogMel | Musical | DAC | HFEncoder
-
-
-def _log_mel_by_default(values: Any) -> Any:
-    if isinstance(values, Mapping) and "kind" not in values:
-        return {"kind": "logmel", **values}
-    return values
-
-
-FrontEndConfig = Annotated[
-    AnyConfig,
-    Field(discriminator="kind"),
-    BeforeValidator(_log_mel_by_default),
-]
-
-
-def frontend_config(values: Mapping[str, Any]) -> AnyConfig:
-    """Check the values of a front-end, as a model's ``config.json`` holds them."""
-    return TypeAdapter(FrontEndConfig).validate_python(values)
 
 
 def build_frontend(config: AnyConfig) -> AnyFrontEnd:

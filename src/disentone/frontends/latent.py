@@ -4,69 +4,21 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from typing import Any, Literal
+from typing import Any
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from disentone.errors import ArtifactError, RecipeError
+from disentone.frontends.config import DACConfig, HFEncoderConfig
 from disentone.frontends.pretrained import digest, open_pretrained
 
-__all__ = ["DAC", "DACConfig", "HFEncoder", "HFEncoderConfig", "Latent", "LatentConfig"]
+__all__ = ["DAC", "HFEncoder", "Latent"]
 
 _CODECS = ("dac", "encodec")
 _AST = "audio-spectrogram-transformer"
 _CLAP = ("clap", "clap_audio_model")
 _BATCH_SAMPLES = {"cpu": 2**19, "cuda": 2**22}  # DAC needs about 1 KB of memory for each
-
-
-class LatentConfig(BaseModel):
-    """What all front-ends with pretrained weights have in common."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    seconds: float = Field(default=10.0, gt=0, description="a clip is cut or zero-padded to this")
-    dtype: Literal["float32", "float16"] = Field(
-        default="float32", description="precision of the features; float16 halves their store"
-    )
-    features: int | None = Field(
-        default=None, ge=1, description="numbers in a frame; filled in, or demanded"
-    )
-    digest: str | None = Field(
-        default=None, description="of the weights; filled in, or demanded: no others are taken"
-    )
-
-
-class DACConfig(LatentConfig):
-    """Continuous latents of a Descript Audio Codec, before quantisation.
-
-    After Kumar et al., "High-Fidelity Audio Compression with Improved RVQGAN" (2023), as LATENT
-    uses it: 1024 numbers every 512 samples at 44.1 kHz. The paper brings clips to -24 LUFS first,
-    which is the collection's part: set ``data.lufs: -24`` in the recipe.
-    """
-
-    kind: Literal["dac"] = "dac"
-    model: str = Field(default="descript/dac_44khz", description="name on the hub, or a folder")
-    sample_rate: int = Field(default=44100, ge=1000, description="Hz; the codec's own")
-
-
-class HFEncoderConfig(LatentConfig):
-    """Frames of any Hugging Face audio encoder: EnCodec, AST, wav2vec 2.0, HuBERT, WavLM, CLAP.
-
-    EnCodec gives its encoder's output before quantisation (a stereo codec hears the clip on both
-    sides); AST and CLAP, whose tokens are patches, the mean over frequency at each time; all others
-    their last hidden state, or the ``layer`` asked for.
-    """
-
-    kind: Literal["encoder"] = "encoder"
-    model: str = Field(description="name on the hub, or a folder")
-    sample_rate: int | None = Field(
-        default=None, ge=1000, description="Hz; the encoder's own, filled in"
-    )
-    layer: int | None = Field(
-        default=None, description="which hidden states: 0 goes into the first layer, -1 is the last"
-    )
 
 
 class Latent(nn.Module, ABC):

@@ -2,41 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor, nn
 
-__all__ = ["LogMel", "LogMelConfig", "mel_filters", "power_spectrogram"]
+from disentone.frontends.config import LogMelConfig
 
-
-class LogMelConfig(BaseModel):
-    """Parameters of a log-mel front-end; stored with every model that was trained on it."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    kind: Literal["logmel"] = "logmel"
-    sample_rate: int = Field(default=16000, ge=1000, description="Hz")
-    seconds: float = Field(default=1.0, gt=0, description="a clip is cut or zero-padded to this")
-    n_fft: int = Field(default=1024, ge=16)
-    hop: int = Field(default=512, ge=1, description="samples between frames")
-    n_mels: int = Field(default=64, ge=2)
-    low: float = Field(default=0.0, ge=0, description="lower edge of the first band, Hz")
-    high: float | None = Field(
-        default=None, description="upper edge of the last band, Hz; half the rate"
-    )
-    floor_db: float = Field(
-        default=-60.0, description="mel power below this many dB counts as this"
-    )
-
-    @model_validator(mode="after")
-    def _fits(self) -> LogMelConfig:
-        high = self.high or self.sample_rate / 2
-        if not self.low < high <= self.sample_rate / 2:
-            raise ValueError("low < high <= sample_rate / 2 must hold")
-        return self
+__all__ = ["LogMel", "mel_filters", "power_spectrogram"]
 
 
 def mel_filters(

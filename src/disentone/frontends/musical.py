@@ -3,84 +3,17 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, field_validator
 from torch import Tensor, nn
 
 from disentone.frontends.chroma import cens, chroma_filters
+from disentone.frontends.config import MusicalConfig
 from disentone.frontends.logmel import mel_filters, power_spectrogram
 from disentone.frontends.tempogram import folding, onset_strength, tempogram
 from disentone.musical import TONICS
 
-__all__ = ["Inputs", "Musical", "MusicalConfig"]
-
-
-class Inputs(BaseModel):
-    """Which inputs a musical front-end gives; their order is fixed."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    mel: bool = Field(default=True, description="what sounds: log10(1 + 10 S) of mel power")
-    tempogram: bool = Field(default=True, description="at which lags the onsets repeat")
-    cens: bool = Field(default=True, description="which pitch classes sound")
-
-    def chosen(self) -> list[str]:
-        """Names of the inputs that are on, in the order of their columns."""
-        return [name for name in type(self).model_fields if getattr(self, name)]
-
-
-class MusicalConfig(BaseModel):
-    """Parameters of a musical front-end; the defaults are those of CSN.
-
-    After Ribecky, Abeßer and Lukashevich, "Multi-input architecture and disentangled
-    representation learning for multi-dimensional modeling of music similarity" (2021): windows of
-    23 ms with half of it shared, segments of 3 s.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    kind: Literal["musical"] = "musical"
-    inputs: Inputs = Inputs()
-    sample_rate: int = Field(default=22050, ge=1000, description="Hz")
-    seconds: float = Field(default=3.0, gt=0, description="a clip is cut or zero-padded to this")
-    n_fft: int = Field(default=512, ge=16, description="samples of the window that all share")
-    chroma_fft: int | None = Field(
-        default=None,
-        ge=16,
-        description="samples of a longer window for CENS alone; 4096 tells keys better",
-    )
-    hop: int = Field(default=256, ge=1, description="samples between frames")
-    n_mels: int = Field(default=128, ge=2, description="bands, also of the onset strength")
-    lags: int = Field(default=384, ge=2, description="of the tempogram; a lag is a frame long")
-    cyclic: int | None = Field(
-        default=None,
-        ge=2,
-        description="bins of one octave of tempo, into which the lags are folded; a tempo and its "
-        "double are the same then",
-    )
-    tuning: float = Field(
-        default=0.0, ge=-0.5, le=0.5, description="semitones of the music above A = 440 Hz"
-    )
-    smoothing: int = Field(default=41, ge=1, description="frames that CENS averages over; odd")
-    dtype: Literal["float32", "float16"] = Field(
-        default="float32", description="precision of the features; float16 halves their store"
-    )
-
-    @field_validator("inputs")
-    @classmethod
-    def _something(cls, inputs: Inputs) -> Inputs:
-        if not inputs.chosen():
-            raise ValueError("at least one input must be on")
-        return inputs
-
-    @field_validator("smoothing")
-    @classmethod
-    def _centred(cls, frames: int) -> int:
-        if frames % 2 == 0:
-            raise ValueError("must be odd, to be centred on a frame")
-        return frames
+__all__ = ["Musical"]
 
 
 class Musical(nn.Module):

@@ -7,38 +7,18 @@ code for every frame, (batch, frames, dim).
 from __future__ import annotations
 
 import math
-from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
-from disentone.models.encoders import FrameNetworkConfig, FullPrecision, frame_layers
+from disentone.models.config import (
+    ConvDecoderConfig,
+    DecoderConfig,
+    DenseDecoderConfig,
+    FrameNetworkConfig,
+)
+from disentone.models.encoders import FullPrecision, frame_layers
 
-__all__ = ["ConvDecoderConfig", "DecoderConfig", "DenseDecoderConfig", "build_decoder"]
-
-
-class DenseDecoderConfig(BaseModel):
-    """Dense layers from the embedding to the whole spectrogram."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    kind: Literal["dense"] = "dense"
-    widths: tuple[int, ...] = Field(default=(256, 512), min_length=1)
-
-
-class ConvDecoderConfig(BaseModel):
-    """Transposed convolutions, the mirror of the convolutional encoder."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    kind: Literal["conv"] = "conv"
-    channels: tuple[int, ...] = Field(default=(256, 128, 64, 32), min_length=1)
-    width: int = Field(default=256, ge=1, description="units of the dense layer")
-
-
-DecoderConfig = Annotated[
-    DenseDecoderConfig | ConvDecoderConfig | FrameNetworkConfig, Field(discriminator="kind")
-]
+__all__ = ["build_decoder"]
 
 
 def build_decoder(config: DecoderConfig, *, dim: int, frames: int, features: int) -> nn.Module:

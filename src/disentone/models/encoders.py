@@ -7,75 +7,22 @@ frames and maps to (batch, frames, out).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from disentone.models.inception import InceptionConfig, InceptionEncoder
+from disentone.models.config import (
+    ConvEncoderConfig,
+    EncoderConfig,
+    FrameNetworkConfig,
+    InceptionConfig,
+    PatchEncoderConfig,
+)
+from disentone.models.inception import InceptionEncoder
 
-__all__ = [
-    "ConvEncoderConfig",
-    "EncoderConfig",
-    "FrameNetworkConfig",
-    "FullPrecision",
-    "PatchEncoderConfig",
-    "build_encoder",
-    "dense",
-]
-
-
-class PatchEncoderConfig(BaseModel):
-    """A shared network on patches of a few frames: nothing but large matrix products.
-
-    Beside each standardised decibel ``x`` the network sees ``exp(contrast * (x - PEAK))``, which is
-    close to linear amplitude: where decibels show the faint parts of a spectrum, amplitude shows
-    exactly where its peaks are.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    kind: Literal["patch"] = "patch"
-    patch: int = Field(default=4, ge=1, description="frames in a patch")
-    width: int = Field(default=256, ge=1)
-    depth: int = Field(default=2, ge=1, description="layers on each patch")
-    contrast: float = Field(
-        default=2.5, ge=0, description="steepness of the amplitude view; 0: none"
-    )
-    dropout: float = Field(default=0.0, ge=0, lt=1, description="for small collections")
-
-
-class ConvEncoderConfig(BaseModel):
-    """Strided two-dimensional convolutions, in the style of SynTone's networks."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    kind: Literal["conv"] = "conv"
-    channels: tuple[int, ...] = Field(default=(32, 64, 128, 256), min_length=1)
-    width: int = Field(default=256, ge=1, description="units of the dense layer")
-    dropout: float = Field(default=0.0, ge=0, lt=1, description="for small collections")
-
-
-class FrameNetworkConfig(BaseModel):
-    """A small network on every frame alone, as for the latents of a codec.
-
-    After LATENT: a multi-layer perceptron whose depth and width the paper leaves open.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    kind: Literal["frames"] = "frames"
-    width: int = Field(default=512, ge=1)
-    depth: int = Field(default=1, ge=0, description="hidden layers")
-    dropout: float = Field(default=0.0, ge=0, lt=1, description="for small collections")
-
-
-EncoderConfig = Annotated[
-    PatchEncoderConfig | ConvEncoderConfig | FrameNetworkConfig | InceptionConfig,
-    Field(discriminator="kind"),
-]
+__all__ = ["FullPrecision", "build_encoder", "dense"]
 
 
 def build_encoder(

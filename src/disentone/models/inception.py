@@ -8,17 +8,16 @@ modules are those of C. Szegedy et al., "Going Deeper with Convolutions" (2015),
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 from torch.nn import functional
 
 from disentone.errors import RecipeError
+from disentone.models.config import InceptionConfig
 from disentone.musical import TONICS
 
-__all__ = ["InceptionConfig", "InceptionEncoder", "InceptionModule"]
+__all__ = ["InceptionEncoder", "InceptionModule"]
 
 MAP = 16
 """Bins and frames of the map in which every branch ends (CSN, Section 3.2)."""
@@ -47,42 +46,6 @@ GAIN = 4
 
 MULTIPLE = 4
 """All numbers of channels are multiples of this."""
-
-
-class InceptionConfig(BaseModel):
-    """Inception blocks, after CSN: a branch for every input of the front-end.
-
-    A front-end with one input, such as mel alone, makes the network of the baseline: a basic
-    block of convolution and max-pooling, six Inception blocks, a dense layer, layer
-    normalisation. With several inputs each has a branch of a basic block and two Inception
-    blocks; the branches' 16 x 16 maps are concatenated, and the other four blocks follow.
-
-    The paper leaves the channels open. Here the first convolution has 64, as GoogLeNet's, and the
-    blocks have 128, 128, 128, 128, 256, 256, shared out within a module as in GoogLeNet's
-    inception (3a). After the branches time alone is halved, down to a single frame: where in time
-    something sounds must not matter, but at which band, lag or pitch class must, and it would be
-    lost if the 16 bins were pooled as well.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    kind: Literal["inception"] = "inception"
-    width: float = Field(
-        default=1.0, gt=0, le=4, description="multiplies all channels; 0.25 suits a CPU"
-    )
-    dropout: float = Field(default=0.0, ge=0, lt=1, description="before the dense layer")
-    skip: bool = Field(
-        default=False,
-        description="the dense layer also sees the branches' maps, averaged over time; not in the "
-        "paper",
-    )
-    rotations: int = Field(
-        default=0,
-        ge=0,
-        description="filters over pitch classes that answer alike in every key, which the dense "
-        "layer also sees; not in the paper",
-    )
-    layer_norm: bool = Field(default=True, description="layer normalisation of the embedding")
 
 
 class InceptionEncoder(nn.Module):

@@ -9,84 +9,24 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor, nn
 
 from disentone.errors import RecipeError
 from disentone.facets import Facets
-from disentone.models.decoders import DecoderConfig, DenseDecoderConfig, build_decoder
-from disentone.models.encoders import EncoderConfig, PatchEncoderConfig, build_encoder
+from disentone.models.config import ModelConfig
+from disentone.models.decoders import build_decoder
+from disentone.models.encoders import build_encoder
 from disentone.models.fusion import product_of_experts, with_prior
-from disentone.models.inception import InceptionConfig
 
-__all__ = ["Groups", "ModelConfig", "MultiView", "Outputs"]
+__all__ = ["Groups", "MultiView", "Outputs"]
 
 Groups = Mapping[str, tuple[int, ...]]
 """For each shared facet, the columns (views) that agree in it."""
 
 LOG_VARIANCE = 12.0
 """Experts' log-variances are kept within plus and minus this, where float32 is exact enough."""
-
-
-class ModelConfig(BaseModel):
-    """Network of a multi-view model."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    kind: Literal["multiview"] = "multiview"
-    encoder: EncoderConfig = Field(default_factory=PatchEncoderConfig)
-    decoder: DecoderConfig | None = Field(
-        default_factory=DenseDecoderConfig, description="none where no term looks at what it makes"
-    )
-    fusion: Literal["poe", "mean", "swap"] = Field(
-        default="poe",
-        description="product of experts over views; their mean; or decode each view with "
-        "another view's code",
-    )
-    levels: dict[str, int] = Field(
-        default_factory=dict,
-        description="facets whose code is rounded, to so many levels in each dimension",
-    )
-    stochastic: bool = Field(
-        default=True, description="sample the code in training, or decode the mean"
-    )
-
-    pool: dict[str, Literal["mean", "max", "std"]] = Field(
-        default_factory=dict,
-        description="how the frames of a facet become one vector, where the network encodes frame "
-        "by frame; by default their mean. What lasts shows in the mean, events in max and std",
-    )
-
-    unit_length: bool = Field(
-        default=False,
-        description="every facet of a code has length 1: cosine and Euclidean distance order clips "
-        "alike, and no facet outweighs another",
-    )
-
-    @model_validator(mode="after")
-    def _agree(self) -> ModelConfig:
-        framewise = self.encoder.kind == "frames"
-        if self.decoder is not None and framewise != (self.decoder.kind == "frames"):
-            raise ValueError("an encoder of kind 'frames' and a decoder of that kind go together")
-        normed = "unit_length" if self.unit_length else None
-        if isinstance(self.encoder, InceptionConfig) and self.encoder.layer_norm:
-            normed = "encoder.layer_norm"
-        if normed and self.gaussian:
-            raise ValueError(
-                f"'{normed}' is for codes without a variance: set 'stochastic: false' and "
-                "'fusion: mean'"
-            )
-        if self.pool and self.encoder.kind != "frames":
-            raise ValueError("'pool' needs an encoder of kind 'frames': others have no frames")
-        return self
-
-    @property
-    def gaussian(self) -> bool:
-        """Whether the encoder gives a variance beside each mean."""
-        return self.stochastic or self.fusion == "poe"
 
 
 @dataclass(frozen=True)

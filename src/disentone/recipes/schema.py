@@ -12,9 +12,8 @@ from disentone.datasets.config import CollectionConfig
 from disentone.datasets.syntone import SynTone
 from disentone.errors import DataError
 from disentone.facets import Facets
-from disentone.frontends.build import FrontEndConfig
-from disentone.frontends.logmel import LogMelConfig
-from disentone.models import ModelConfig
+from disentone.frontends.config import FrontEndConfig, LogMelConfig
+from disentone.models.config import ModelConfig
 from disentone.objectives import Agreement, AnyTerm, Divergence, Given, Reconstruction, Triplet
 from disentone.recipes.facet import FacetConfig
 from disentone.training import TrainingConfig

@@ -1,0 +1,194 @@
+"""What a recipe says of its front-end.
+
+The front-ends themselves stand in the other files: these import torch, and a recipe is read and
+checked without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    field_validator,
+    model_validator,
+)
+
+__all__ = [
+    "AnyConfig",
+    "DACConfig",
+    "FrontEndConfig",
+    "HFEncoderConfig",
+    "Inputs",
+    "LatentConfig",
+    "LogMelConfig",
+    "MusicalConfig",
+    "frontend_config",
+]
+
+
+class LogMelConfig(BaseModel):
+    """Parameters of a log-mel front-end; stored with every model that was trained on it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["logmel"] = "logmel"
+    sample_rate: int = Field(default=16000, ge=1000, description="Hz")
+    seconds: float = Field(default=1.0, gt=0, description="a clip is cut or zero-padded to this")
+    n_fft: int = Field(default=1024, ge=16)
+    hop: int = Field(default=512, ge=1, description="samples between frames")
+    n_mels: int = Field(default=64, ge=2)
+    low: float = Field(default=0.0, ge=0, description="lower edge of the first band, Hz")
+    high: float | None = Field(
+        default=None, description="upper edge of the last band, Hz; half the rate"
+    )
+    floor_db: float = Field(
+        default=-60.0, description="mel power below this many dB counts as this"
+    )
+
+    @model_validator(mode="after")
+    def _fits(self) -> LogMelConfig:
+        high = self.high or self.sample_rate / 2
+        if not self.low < high <= self.sample_rate / 2:
+            raise ValueError("low < high <= sample_rate / 2 must hold")
+        return self
+
+
+class Inputs(BaseModel):
+    """Which inputs a musical front-end gives; their order is fixed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    mel: bool = Field(default=True, description="what sounds: log10(1 + 10 S) of mel power")
+    tempogram: bool = Field(default=True, description="at which lags the onsets repeat")
+    cens: bool = Field(default=True, description="which pitch classes sound")
+
+    def chosen(self) -> list[str]:
+        """Names of the inputs that are on, in the order of their columns."""
+        return [name for name in type(self).model_fields if getattr(self, name)]
+
+
+class MusicalConfig(BaseModel):
+    """Parameters of a musical front-end; the defaults are those of CSN.
+
+    After Ribecky, Abeßer and Lukashevich, "Multi-input architecture and disentangled
+    representation learning for multi-dimensional modeling of music similarity" (2021): windows of
+    23 ms with half of it shared, segments of 3 s.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["musical"] = "musical"
+    inputs: Inputs = Inputs()
+    sample_rate: int = Field(default=22050, ge=1000, description="Hz")
+    seconds: float = Field(default=3.0, gt=0, description="a clip is cut or zero-padded to this")
+    n_fft: int = Field(default=512, ge=16, description="samples of the window that all share")
+    chroma_fft: int | None = Field(
+        default=None,
+        ge=16,
+        description="samples of a longer window for CENS alone; 4096 tells keys better",
+    )
+    hop: int = Field(default=256, ge=1, description="samples between frames")
+    n_mels: int = Field(default=128, ge=2, description="bands, also of the onset strength")
+    lags: int = Field(default=384, ge=2, description="of the tempogram; a lag is a frame long")
+    cyclic: int | None = Field(
+        default=None,
+        ge=2,
+        description="bins of one octave of tempo, into which the lags are folded; a tempo and its "
+        "double are the same then",
+    )
+    tuning: float = Field(
+        default=0.0, ge=-0.5, le=0.5, description="semitones of the music above A = 440 Hz"
+    )
+    smoothing: int = Field(default=41, ge=1, description="frames that CENS averages over; odd")
+    dtype: Literal["float32", "float16"] = Field(
+        default="float32", description="precision of the features; float16 halves their store"
+    )
+
+    @field_validator("inputs")
+    @classmethod
+    def _something(cls, inputs: Inputs) -> Inputs:
+        if not inputs.chosen():
+            raise ValueError("at least one input must be on")
+        return inputs
+
+    @field_validator("smoothing")
+    @classmethod
+    def _centred(cls, frames: int) -> int:
+        if frames % 2 == 0:
+            raise ValueError("must be odd, to be centred on a frame")
+        return frames
+
+
+class LatentConfig(BaseModel):
+    """What all front-ends with pretrained weights have in common."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    seconds: float = Field(default=10.0, gt=0, description="a clip is cut or zero-padded to this")
+    dtype: Literal["float32", "float16"] = Field(
+        default="float32", description="precision of the features; float16 halves their store"
+    )
+    features: int | None = Field(
+        default=None, ge=1, description="numbers in a frame; filled in, or demanded"
+    )
+    digest: str | None = Field(
+        default=None, description="of the weights; filled in, or demanded: no others are taken"
+    )
+
+
+class DACConfig(LatentConfig):
+    """Continuous latents of a Descript Audio Codec, before quantisation.
+
+    After Kumar et al., "High-Fidelity Audio Compression with Improved RVQGAN" (2023), as LATENT
+    uses it: 1024 numbers every 512 samples at 44.1 kHz. The paper brings clips to -24 LUFS first,
+    which is the collection's part: set ``data.lufs: -24`` in the recipe.
+    """
+
+    kind: Literal["dac"] = "dac"
+    model: str = Field(default="descript/dac_44khz", description="name on the hub, or a folder")
+    sample_rate: int = Field(default=44100, ge=1000, description="Hz; the codec's own")
+
+
+class HFEncoderConfig(LatentConfig):
+    """Frames of any Hugging Face audio encoder: EnCodec, AST, wav2vec 2.0, HuBERT, WavLM, CLAP.
+
+    EnCodec gives its encoder's output before quantisation (a stereo codec hears the clip on both
+    sides); AST and CLAP, whose tokens are patches, the mean over frequency at each time; all others
+    their last hidden state, or the ``layer`` asked for.
+    """
+
+    kind: Literal["encoder"] = "encoder"
+    model: str = Field(description="name on the hub, or a folder")
+    sample_rate: int | None = Field(
+        default=None, ge=1000, description="Hz; the encoder's own, filled in"
+    )
+    layer: int | None = Field(
+        default=None, description="which hidden states: 0 goes into the first layer, -1 is the last"
+    )
+
+
+AnyConfig = LogMelConfig | MusicalConfig | DACConfig | HFEncoderConfig
+
+
+def _log_mel_by_default(values: Any) -> Any:
+    if isinstance(values, Mapping) and "kind" not in values:
+        return {"kind": "logmel", **values}
+    return values
+
+
+FrontEndConfig = Annotated[
+    AnyConfig,
+    Field(discriminator="kind"),
+    BeforeValidator(_log_mel_by_default),
+]
+
+
+def frontend_config(values: Mapping[str, Any]) -> AnyConfig:
+    """Check the values of a front-end, as a model's ``config.json`` holds them."""
+    return TypeAdapter(FrontEndConfig).validate_python(values)

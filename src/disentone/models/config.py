@@ -1,0 +1,192 @@
+"""What a recipe says of a network: encoder, decoder, and how views are fused.
+
+The networks themselves stand in the other files: these import torch, and a recipe is read and
+checked without it.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+__all__ = [
+    "ConvDecoderConfig",
+    "ConvEncoderConfig",
+    "DecoderConfig",
+    "DenseDecoderConfig",
+    "EncoderConfig",
+    "FrameNetworkConfig",
+    "InceptionConfig",
+    "ModelConfig",
+    "PatchEncoderConfig",
+]
+
+
+class PatchEncoderConfig(BaseModel):
+    """A shared network on patches of a few frames: nothing but large matrix products.
+
+    Beside each standardised decibel ``x`` the network sees ``exp(contrast * (x - PEAK))``, which is
+    close to linear amplitude: where decibels show the faint parts of a spectrum, amplitude shows
+    exactly where its peaks are.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["patch"] = "patch"
+    patch: int = Field(default=4, ge=1, description="frames in a patch")
+    width: int = Field(default=256, ge=1)
+    depth: int = Field(default=2, ge=1, description="layers on each patch")
+    contrast: float = Field(
+        default=2.5, ge=0, description="steepness of the amplitude view; 0: none"
+    )
+    dropout: float = Field(default=0.0, ge=0, lt=1, description="for small collections")
+
+
+class ConvEncoderConfig(BaseModel):
+    """Strided two-dimensional convolutions, in the style of SynTone's networks."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["conv"] = "conv"
+    channels: tuple[int, ...] = Field(default=(32, 64, 128, 256), min_length=1)
+    width: int = Field(default=256, ge=1, description="units of the dense layer")
+    dropout: float = Field(default=0.0, ge=0, lt=1, description="for small collections")
+
+
+class FrameNetworkConfig(BaseModel):
+    """A small network on every frame alone, as for the latents of a codec.
+
+    After LATENT: a multi-layer perceptron whose depth and width the paper leaves open.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["frames"] = "frames"
+    width: int = Field(default=512, ge=1)
+    depth: int = Field(default=1, ge=0, description="hidden layers")
+    dropout: float = Field(default=0.0, ge=0, lt=1, description="for small collections")
+
+
+class InceptionConfig(BaseModel):
+    """Inception blocks, after CSN: a branch for every input of the front-end.
+
+    A front-end with one input, such as mel alone, makes the network of the baseline: a basic
+    block of convolution and max-pooling, six Inception blocks, a dense layer, layer
+    normalisation. With several inputs each has a branch of a basic block and two Inception
+    blocks; the branches' 16 x 16 maps are concatenated, and the other four blocks follow.
+
+    The paper leaves the channels open. Here the first convolution has 64, as GoogLeNet's, and the
+    blocks have 128, 128, 128, 128, 256, 256, shared out within a module as in GoogLeNet's
+    inception (3a). After the branches time alone is halved, down to a single frame: where in time
+    something sounds must not matter, but at which band, lag or pitch class must, and it would be
+    lost if the 16 bins were pooled as well.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["inception"] = "inception"
+    width: float = Field(
+        default=1.0, gt=0, le=4, description="multiplies all channels; 0.25 suits a CPU"
+    )
+    dropout: float = Field(default=0.0, ge=0, lt=1, description="before the dense layer")
+    skip: bool = Field(
+        default=False,
+        description="the dense layer also sees the branches' maps, averaged over time; not in the "
+        "paper",
+    )
+    rotations: int = Field(
+        default=0,
+        ge=0,
+        description="filters over pitch classes that answer alike in every key, which the dense "
+        "layer also sees; not in the paper",
+    )
+    layer_norm: bool = Field(default=True, description="layer normalisation of the embedding")
+
+
+EncoderConfig = Annotated[
+    PatchEncoderConfig | ConvEncoderConfig | FrameNetworkConfig | InceptionConfig,
+    Field(discriminator="kind"),
+]
+
+
+class DenseDecoderConfig(BaseModel):
+    """Dense layers from the embedding to the whole spectrogram."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["dense"] = "dense"
+    widths: tuple[int, ...] = Field(default=(256, 512), min_length=1)
+
+
+class ConvDecoderConfig(BaseModel):
+    """Transposed convolutions, the mirror of the convolutional encoder."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["conv"] = "conv"
+    channels: tuple[int, ...] = Field(default=(256, 128, 64, 32), min_length=1)
+    width: int = Field(default=256, ge=1, description="units of the dense layer")
+
+
+DecoderConfig = Annotated[
+    DenseDecoderConfig | ConvDecoderConfig | FrameNetworkConfig, Field(discriminator="kind")
+]
+
+
+class ModelConfig(BaseModel):
+    """Network of a multi-view model."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["multiview"] = "multiview"
+    encoder: EncoderConfig = Field(default_factory=PatchEncoderConfig)
+    decoder: DecoderConfig | None = Field(
+        default_factory=DenseDecoderConfig, description="none where no term looks at what it makes"
+    )
+    fusion: Literal["poe", "mean", "swap"] = Field(
+        default="poe",
+        description="product of experts over views; their mean; or decode each view with "
+        "another view's code",
+    )
+    levels: dict[str, int] = Field(
+        default_factory=dict,
+        description="facets whose code is rounded, to so many levels in each dimension",
+    )
+    stochastic: bool = Field(
+        default=True, description="sample the code in training, or decode the mean"
+    )
+
+    pool: dict[str, Literal["mean", "max", "std"]] = Field(
+        default_factory=dict,
+        description="how the frames of a facet become one vector, where the network encodes frame "
+        "by frame; by default their mean. What lasts shows in the mean, events in max and std",
+    )
+
+    unit_length: bool = Field(
+        default=False,
+        description="every facet of a code has length 1: cosine and Euclidean distance order clips "
+        "alike, and no facet outweighs another",
+    )
+
+    @model_validator(mode="after")
+    def _agree(self) -> ModelConfig:
+        framewise = self.encoder.kind == "frames"
+        if self.decoder is not None and framewise != (self.decoder.kind == "frames"):
+            raise ValueError("an encoder of kind 'frames' and a decoder of that kind go together")
+        normed = "unit_length" if self.unit_length else None
+        if isinstance(self.encoder, InceptionConfig) and self.encoder.layer_norm:
+            normed = "encoder.layer_norm"
+        if normed and self.gaussian:
+            raise ValueError(
+                f"'{normed}' is for codes without a variance: set 'stochastic: false' and "
+                "'fusion: mean'"
+            )
+        if self.pool and self.encoder.kind != "frames":
+            raise ValueError("'pool' needs an encoder of kind 'frames': others have no frames")
+        return self
+
+    @property
+    def gaussian(self) -> bool:
+        """Whether the encoder gives a variance beside each mean."""
+        return self.stochastic or self.fusion == "poe"
