@@ -12,7 +12,7 @@ from disentone.audit import Card
 from disentone.datasets.folder import open_collection
 from disentone.datasets.stratification import split_within
 from disentone.errors import DataError, RecipeError
-from disentone.recipes import load_recipe
+from disentone.recipes import dump_recipe, load_recipe
 
 RATE = 8000
 SENSORS = {"0": "train", "1": "train", "2": "valid", "3": "valid", "4": "test", "5": "test"}
@@ -51,7 +51,7 @@ def recipe(tmp_path):
     """Give a tiny recipe of the paper's kind: the sensor shared, the source private."""
 
     def make(path, labels, *settings, **frontend):
-        values = yaml.safe_load(runs.dump_recipe(load_recipe("debug")))
+        values = yaml.safe_load(dump_recipe(load_recipe("debug")))
         values |= {"name": "small", "data": {"kind": "collection"}}
         values["data"]["derive"] = {"source": " + ".join(labels)}
         values["facets"] = {

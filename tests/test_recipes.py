@@ -136,6 +136,8 @@ def test_data_takes_the_place_of_the_recipes():
         ("training.epochs=0", "training.epochs: "),
         ("training.epochs=many", "training.epochs: "),
         ("training.optimiser=sgd", "'adam' or 'adamw'"),
+        ("training.precision=bfloat61", "not 'bfloat61'; did you mean 'bfloat16'?"),
+        ("training.precision=half", "'auto', 'float32' or 'bfloat16', not 'half'."),
         ("data.kind=cloud", "data: .*'syntone'"),
         ("objective.0.term=magic", "objective.0: .*'reconstruction'"),
         ("model.encoder.kind=rnn", "model.encoder: .*'patch'"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -18,18 +19,19 @@ from disentone.datasets.stratification import split_within
 from disentone.datasets.syntone import SynTone
 from disentone.errors import ArtifactError, RecipeError
 from disentone.factors import Factor
-from disentone.files import write_bytes
 from disentone.frontends.build import AnyFrontEnd, build_frontend
 from disentone.inspection.known import find_decided
 from disentone.models import MultiView
 from disentone.objectives import Objective
+from disentone.precision import cost_note, kind_of
 from disentone.preparation import Data, prepare
-from disentone.recipes import Recipe, dump_recipe, load_recipe
+from disentone.recipes import Recipe, load_recipe
+from disentone.run_folder import begun_on, claim, is_finished, occupied, with_precision
 from disentone.skipped import write_skipped
-from disentone.training import fit, join_processes
+from disentone.training import fit, join_processes, of_first
 from disentone.watcher import Watcher
 
-__all__ = ["audit_run", "free_folder", "is_finished", "train", "untrained_network"]
+__all__ = ["audit_run", "check_device", "train", "untrained_network"]
 
 
 def train(
@@ -63,18 +65,34 @@ def train(
     Raises
     ------
     ArtifactError
-        If ``out`` holds another run, or something that is no run.
+        If ``out`` holds another run, or something that is no run, or another command trains there.
     RecipeError
         If this machine has no such device.
     """
     out, watcher = Path(out), watcher or Watcher()
-    _check_device(device)
+    check_device(device)
     first = join_processes(device)
-    if first:
-        claim(out, recipe, resume=resume)
-    if resume and is_finished(out):
-        watcher.note(f"{out} is finished already.")
-        return out / "report.html"
+    with occupied(out) if first else nullcontext():
+        mine = claim(out, recipe, resume=resume, device=device) if first else recipe
+        recipe = with_precision(recipe, of_first(mine.training.precision))
+        if resume and is_finished(out):
+            watcher.note(f"{out} is finished already.")
+            return out / "report.html"
+        return _run(recipe, out, data, resume=resume, device=device, first=first, watcher=watcher)
+
+
+def _run(
+    recipe: Recipe,
+    out: Path,
+    data: Data | None,
+    *,
+    resume: bool,
+    device: str,
+    first: bool,
+    watcher: Watcher,
+) -> Path:
+    """Train, audit and report in a folder that is ours; processes but the first only train."""
+    _tell_machine(recipe, out, device, watcher)
     data = data or prepare(recipe, device=device, watcher=watcher)
     for name in _named_factors(recipe):
         data.table.factor(name)  # better refused now than after the training
@@ -82,7 +100,7 @@ def train(
         write_skipped(out / "skipped.csv", data.skipped)
     model = _train(recipe, data, out, resume=resume, device=device, watcher=watcher)
     if not first:
-        return out / "report.html"  # the first process audits and reports
+        return out / "report.html"
     card = audit_model(model, data, recipe, run=out.name, watcher=watcher)
     card.save(out / "audit.json")
     from disentone.report.run import report_run  # drawing libraries are slow to import
@@ -156,43 +174,6 @@ def audit_run(
     from disentone.report.run import report_run  # drawing libraries are slow to import
 
     return report_run(out, recipe=recipe, model=model, data=prepared, card=card)
-
-
-def is_finished(out: Path) -> bool:
-    """Say whether a folder holds a run that went to its end."""
-    return (out / "report.html").is_file()
-
-
-def free_folder(folder: Path) -> Path:
-    """Give the folder itself if it is free, else the first of NAME-2, NAME-3 ... that is."""
-    candidate, number = folder, 2
-    while candidate.exists():
-        candidate, number = folder.with_name(f"{folder.name}-{number}"), number + 1
-    return candidate
-
-
-def claim(out: Path, recipe: Recipe, *, resume: bool) -> None:
-    """Make a run folder, or check that it holds this recipe's unfinished run."""
-    file = out / "config.yaml"
-    if not file.exists():
-        if out.exists() and (not out.is_dir() or any(out.iterdir())):
-            raise ArtifactError(f"{out} exists and is not a run: choose another --out.")
-        write_bytes(file, dump_recipe(recipe).encode())
-        return
-    if {entry.name for entry in out.iterdir()} <= {"config.yaml", "skipped.csv"}:
-        load_recipe(file)  # refuses what no run has written
-        write_bytes(file, dump_recipe(recipe).encode())  # the run there ended before it trained
-        return
-    if not resume:
-        state = "a finished run" if is_finished(out) else "an unfinished run"
-        raise ArtifactError(
-            f"{out} holds {state}: add --resume to go on with it, or choose another --out."
-        )
-    if load_recipe(file) != recipe:
-        raise ArtifactError(
-            f"{out} was started with other settings (see config.yaml there): "
-            "resume it with the same ones, or choose another --out."
-        )
 
 
 def audit_model(
@@ -317,7 +298,8 @@ def _tellable(table: ClipTable) -> tuple[str, ...]:
     )
 
 
-def _check_device(device: str) -> None:
+def check_device(device: str) -> None:
+    """Refuse a device that this machine does not have, before anything is written."""
     try:
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError) as error:
@@ -338,7 +320,12 @@ def _train(
     train_split, valid_split = (
         make_split(recipe, data, name, moments, objective, watcher) for name in ("train", "valid")
     )
-    about = {"recipe": recipe.name, "train_clips": len(train_split)}
+    about = {
+        "recipe": recipe.name,
+        "train_clips": len(train_split),
+        "precision": recipe.training.precision,
+        "machine": begun_on(out) or kind_of(device),
+    }
     lufs = None if isinstance(recipe.data, SynTone) else recipe.data.lufs
     model = Model(network, frontend, train_split.mean, train_split.std, lufs=lufs, about=about)
     history = fit(
@@ -356,6 +343,17 @@ def _train(
     )
     _tell_missing(history, watcher)
     return load(out)
+
+
+def _tell_machine(recipe: Recipe, out: Path, device: str, watcher: Watcher) -> None:
+    """Say what a run computes in, and whether it was begun on a machine of another kind."""
+    watcher.note(cost_note(recipe.training.precision, device))
+    began, here = begun_on(out), kind_of(device)
+    if began is not None and began != here:
+        watcher.note(
+            f"This run began on another kind of machine ({began}; here: {here}). It keeps its "
+            "precision, and ends a little otherwise than it would have there."
+        )
 
 
 def _tell_missing(history: Sequence[Mapping[str, float]], watcher: Watcher) -> None:

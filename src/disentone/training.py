@@ -22,11 +22,12 @@ from disentone.errors import DataError, RecipeError
 from disentone.files import append_line
 from disentone.models import Groups, MultiView
 from disentone.objectives import Objective
+from disentone.precision import Precision, resolved
 from disentone.resuming import read_history, restore, rewrite_history, save_state
 from disentone.schedule import reductions
 from disentone.views import TripletSampler, ViewSampler
 
-__all__ = ["Progress", "Split", "TrainingConfig", "fit", "join_processes"]
+__all__ = ["Progress", "Split", "TrainingConfig", "fit", "join_processes", "of_first"]
 
 
 class TrainingConfig(BaseModel):
@@ -55,7 +56,9 @@ class TrainingConfig(BaseModel):
     critic_pace: float = Field(
         default=3.0, gt=0, description="learning rate of what terms learn, relative to the model's"
     )
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: Precision = Field(
+        default="auto", description="auto: bfloat16 where the device multiplies it, else float32"
+    )
     keep: Literal["best", "last"] = Field(
         default="best", description="which epoch's model: of the least validation loss, or the last"
     )
@@ -165,6 +168,7 @@ def fit(
     """
     rank, world = _processes()
     device = torch.device(device)
+    config = config.model_copy(update={"precision": resolved(config.precision, device)})
     model.to(device)
     kind = torch.optim.Adam if config.optimiser == "adam" else torch.optim.AdamW
     learners: list[nn.Module] = [model, objective.to(device)]
@@ -343,6 +347,14 @@ def join_processes(device: str | torch.device) -> bool:
     if int(os.environ.get("WORLD_SIZE", "1")) > 1 and not dist.is_initialized():
         dist.init_process_group("nccl" if torch.device(device).type == "cuda" else "gloo")
     return _processes()[0] == 0
+
+
+def of_first(value: Any) -> Any:
+    """Give every process what the first one has."""
+    values = [value]
+    if _processes()[1] > 1:
+        dist.broadcast_object_list(values, 0)
+    return values[0]
 
 
 def _processes() -> tuple[int, int]:

@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 import disentone
 from command_line import QUICK, call, complaint
 from disentone import cli
+from disentone.precision import kind_of, resolved
 from disentone.recipes import load_recipe, recipe_names
 
 COMMANDS = typer.main.get_command(cli.app).commands
@@ -66,6 +67,7 @@ def test_info_tells_what_a_model_is_and_what_its_audit_found(copied):
     parameters = load_file(copied / "model.safetensors")
     count = sum(t.numel() for name, t in parameters.items() if name.startswith("network."))
     assert f"{count:,} parameters" in done.out
+    assert f"trained    in {resolved('auto', 'cpu')} on {kind_of('cpu')}\n" in done.out
     assert "The shared facet tells timbre at" in done.out
     (copied / "audit.json").unlink()
     assert "audit" not in call("info", copied).out

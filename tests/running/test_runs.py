@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 from quick_runs import QUICK, Notes
 
-from disentone import runs
+from disentone import run_folder, runs
 from disentone.artifact import load
 from disentone.audit import Card
 from disentone.errors import ArtifactError, DataError, RecipeError
 from disentone.factors import Factor
+from disentone.precision import resolved
 from disentone.preparation import prepare
-from disentone.recipes import load_recipe
+from disentone.recipes import dump_recipe, load_recipe
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +36,11 @@ def copied(finished, tmp_path):
     return shutil.copytree(finished, tmp_path / "copied")
 
 
+def as_run(recipe):
+    """The recipe with the precision that suits this machine, as a run writes it."""
+    return run_folder.with_precision(recipe, resolved("auto", "cpu"))
+
+
 # --- what a run leaves ------------------------------------------------------------------------
 
 
@@ -42,14 +48,14 @@ def test_a_run_leaves_what_was_promised_and_nothing_else(finished):
     """No ``skipped.csv``, as nothing was skipped; no temporary file."""
     assert {path.name for path in finished.iterdir()} == {
         "config.yaml", "metrics.jsonl", "model.safetensors", "config.json", "last",
-        "audit.json", "audit-outcomes.npz", "report.html", "figures",
+        "audit.json", "audit-outcomes.npz", "report.html", "figures", ".lock",
     }  # fmt: skip
     assert {path.name for path in (finished / "last").iterdir()} == {"state.safetensors"}
     assert not list(finished.rglob("*.tmp"))
 
 
 def test_the_config_is_the_whole_recipe_again(finished, recipe):
-    assert load_recipe(finished / "config.yaml") == recipe
+    assert load_recipe(finished / "config.yaml") == as_run(recipe)
     assert "weight_decay" in (finished / "config.yaml").read_text(), "defaults are written out"
 
 
@@ -100,7 +106,7 @@ def test_features_are_standardised_with_the_training_clips_alone(finished, recip
     np.testing.assert_allclose(model.mean, training.mean(), rtol=1e-5)
     np.testing.assert_allclose(model.std, training.std(), rtol=1e-5)
     assert abs(float(model.mean) - data.features.mean()) > 1e-3, "the others are different"
-    assert model.about == {"recipe": "debug", "train_clips": len(training)}
+    assert (model.about["recipe"], model.about["train_clips"]) == ("debug", len(training))
 
 
 # --- going on -----------------------------------------------------------------------------------
@@ -164,33 +170,33 @@ def test_a_config_that_is_not_ours_is_left_alone(tmp_path, recipe):
 
 
 def test_an_empty_folder_is_free(tmp_path, recipe):
-    runs.claim(tmp_path / "here", recipe, resume=False)
-    assert load_recipe(tmp_path / "here" / "config.yaml") == recipe
+    run_folder.claim(tmp_path / "here", recipe, resume=False)
+    assert load_recipe(tmp_path / "here" / "config.yaml") == as_run(recipe)
 
 
 def test_a_run_that_failed_before_training_leaves_its_folder_free(tmp_path, recipe):
     mistaken = load_recipe("debug", settings=[*QUICK, "facets.shared.same=timber"])
     with pytest.raises(DataError, match="no factor 'timber'; did you mean 'timbre'"):
         runs.train(mistaken, tmp_path / "run")
-    runs.claim(tmp_path / "run", recipe, resume=False)
-    assert load_recipe(tmp_path / "run" / "config.yaml") == recipe
+    run_folder.claim(tmp_path / "run", recipe, resume=False)
+    assert load_recipe(tmp_path / "run" / "config.yaml") == as_run(recipe)
 
 
 def test_a_state_of_another_model_is_refused(copied, recipe, tmp_path):
     (copied / "report.html").unlink()
     other = load_recipe("debug", settings=[*QUICK, "facets.shared.dim=3"])
-    (copied / "config.yaml").write_text(runs.dump_recipe(other))
+    (copied / "config.yaml").write_text(dump_recipe(other))
     with pytest.raises(ArtifactError, match=r"state\.safetensors .*belongs to another model"):
         runs.train(other, copied, resume=True)
 
 
 def test_free_folders_are_numbered(tmp_path):
     folder = tmp_path / "demo"
-    assert runs.free_folder(folder) == folder
+    assert run_folder.free_folder(folder) == folder
     folder.mkdir()
-    assert runs.free_folder(folder) == tmp_path / "demo-2"
+    assert run_folder.free_folder(folder) == tmp_path / "demo-2"
     (tmp_path / "demo-2").mkdir()
-    assert runs.free_folder(folder) == tmp_path / "demo-3"
+    assert run_folder.free_folder(folder) == tmp_path / "demo-3"
 
 
 def test_a_device_that_is_not_there_is_one_sentence(tmp_path, recipe):

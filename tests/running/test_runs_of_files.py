@@ -15,14 +15,14 @@ from disentone.batches import make_split
 from disentone.errors import DataError
 from disentone.objectives import Objective
 from disentone.preparation import prepare
-from disentone.recipes import load_recipe
+from disentone.recipes import dump_recipe, load_recipe
 from disentone.watcher import Watcher
 
 
 @pytest.fixture
 def of_files(tmp_path):
     """Give a tiny recipe whose data are files."""
-    values = yaml.safe_load(runs.dump_recipe(load_recipe("debug", settings=QUICK)))
+    values = yaml.safe_load(dump_recipe(load_recipe("debug", settings=QUICK)))
     values |= {"name": "of-files", "data": {"kind": "collection"}}
     values["data"]["kinds"] = {"frequency": "continuous"}
     values["frontend"] |= {"sample_rate": RATE, "n_mels": 12}

@@ -185,5 +185,7 @@ def info(
         f"network    {size['parameters']:,} parameters, "
         f"{size['multiply_adds']:,} multiply-adds a window"
     )
+    if "precision" in model.about:  # trained by this version
+        typer.echo(f"trained    in {model.about['precision']} on {model.about['machine']}")
     if (run / "audit.json").exists():
         typer.echo(f"audit      {Card.load(run / 'audit.json').verdict()}")

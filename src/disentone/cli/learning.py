@@ -21,7 +21,7 @@ def demo(
     quiet: Quiet = False,
 ) -> None:
     """Show the main job, offline: make tones, train, audit, and write a report."""
-    from disentone.runs import free_folder, is_finished
+    from disentone.run_folder import free_folder, is_finished
 
     folder = out or Path("runs/demo")
     if out is None and (folder / "config.yaml").exists() and not resume:

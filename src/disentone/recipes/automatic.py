@@ -31,6 +31,8 @@ LOOKED_AT = 400  # files whose headers are read
 def fill_automatic(values: Mapping[str, Any]) -> dict[str, Any]:
     """Replace every ``auto`` in a recipe's values by what suits its collection.
 
+    But for ``training.precision``, which is for the machine to say when a run starts.
+
     Epochs are such that there are some 1200 steps, at least 4 and at most 200; the sample rate is
     the one that most files have, at most 22,050 Hz; clips are as long as the segments, or else as
     most files, at most 1.5 s.
@@ -54,7 +56,7 @@ def fill_automatic(values: Mapping[str, Any]) -> dict[str, Any]:
         for section, part in values.items()
         if isinstance(part, dict)
         for key, value in part.items()
-        if value == AUTO
+        if value == AUTO and (section, key) != ("training", "precision")
     ]
     if not wanted:
         return values

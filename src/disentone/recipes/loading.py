@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -113,11 +114,18 @@ def _explain(error: ValidationError, values: Mapping[str, Any]) -> str:
     first = error.errors()[0]
     where = ".".join(_written(first["loc"], values))
     if first["type"] == "extra_forbidden":
-        known = _known_keys(first["loc"])
-        near = difflib.get_close_matches(str(first["loc"][-1]), known, n=1)
-        return f"unknown key '{where}'" + (f"; did you mean '{near[0]}'?" if near else ".")
+        return f"unknown key '{where}'" + _near(first["loc"][-1], _known_keys(first["loc"]))
     message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "literal_error":
+        known = re.findall(r"'([^']*)'", message)
+        return f"{where}: {message}, not '{first['input']}'" + _near(first["input"], known)
     return f"{where}: {message}." if where else f"{message}."
+
+
+def _near(word: Any, known: Sequence[str]) -> str:
+    """End a sentence, with the nearest known word if one is near."""
+    near = difflib.get_close_matches(str(word), known, n=1)
+    return f"; did you mean '{near[0]}'?" if near else "."
 
 
 def _written(location: tuple[Any, ...], values: Any) -> list[str]:

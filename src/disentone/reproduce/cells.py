@@ -20,7 +20,8 @@ from disentone.errors import DisentoneError
 from disentone.preparation import Data, prepare
 from disentone.recipes import Recipe, load_recipe
 from disentone.report import Figure
-from disentone.runs import claim, is_finished, train
+from disentone.run_folder import claim, is_finished
+from disentone.runs import check_device, train
 from disentone.watcher import Watcher
 
 __all__ = ["Cell", "Row", "Score", "Study", "at_path", "run_cells", "slug"]
@@ -139,6 +140,7 @@ def run_cells(
     A cell that is finished in ``out`` is not run again; an unfinished one goes on. Two commands on
     one folder share the work: a cell is locked while it is run.
     """
+    check_device(device)
     settings = study.quick if quick else ()
     cells = study.cells(seeds)
     todo: dict[Path, _Job] = {}
@@ -147,7 +149,8 @@ def run_cells(
             folder = out / "cells" / cell.folder(seed)
             recipe = cell.load(seed, settings)
             title = f"{cell.table.partition(':')[0]} · {cell.row} · seed {seed}"
-            claim(folder, recipe, resume=True)  # refuses what was run with other settings
+            # Refused where it was run with other settings.
+            claim(folder, recipe, resume=True, device=device)
             if not is_finished(folder):
                 todo.setdefault(folder, _Job(folder, recipe, title))
     if jobs > 1 and len(todo) > 1:
