@@ -69,7 +69,7 @@ KINDS = (
     Kind(
         "Start-up",
         "A verb of the command line in a new process, in CPU-seconds.",
-        (),
+        (Benchmark("startup", quick=("--items", "1000", "--repeats", "1"), caps=False),),
     ),
     Kind(
         "Decoding",

@@ -62,9 +62,10 @@ def section(records):
 
 
 def grouped(records):
-    """Records that differ in nothing but the caps stand below each other."""
-    groups = {}
-    for record in records:
+    """What differs in nothing but the caps stands together, and so do the sizes of one name."""
+    records, groups = list(records), {}
+    names = {record["name"]: place for place, record in reversed([*enumerate(records)])}
+    for record in sorted(records, key=lambda r: (names[r["name"]], r["size"] or 0)):
         key = tuple(record.get(k) for k in ("name", "unit", "size", "threads", "peer"))
         groups.setdefault(key, []).append(record)
     return {

@@ -69,15 +69,20 @@ def test_numbers_have_three_digits(bench, value, text):
 
 def test_caps_stand_below_each_other_and_sizes_apart(bench, record):
     both = [
-        record(size=size, size_unit="clips", caps=caps)
+        record(name=name, size=size, size_unit="clips", caps=caps)
         for caps in ("none", "AVX2")
         for size in (10, 100)
+        for name in ("decode", "a part")
     ]
     rows = cells(bench("speed_page").section(both))
     assert [row[:3] for row in rows] == [
         ["decode", "10 clips", "none"],
         ["", "", "AVX2"],
         ["decode", "100 clips", "none"],
+        ["", "", "AVX2"],
+        ["a part", "10 clips", "none"],
+        ["", "", "AVX2"],
+        ["a part", "100 clips", "none"],
         ["", "", "AVX2"],
     ]
 
