@@ -117,7 +117,7 @@ KINDS = (
         (
             Benchmark(
                 "measures",
-                ("--items", "5000", "20000"),
+                ("--items", "2000", "10000"),
                 ("--items", "1000", "2000"),
                 threads=(2,),
             ),
