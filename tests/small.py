@@ -97,7 +97,7 @@ def gradients(rank, world, folder):
 
     from torch import distributed as dist
 
-    from disentone.training import _average_gradients, _mine
+    from disentone.processes import average_gradients, share_of_rows
 
     if world > 1:
         dist.init_process_group(
@@ -105,11 +105,11 @@ def gradients(rank, world, folder):
         )
     options = NETWORK.model_dump() | {"stochastic": False}
     model, split, _, _ = problem(network=ModelConfig(**options))
-    views = _mine(split.sampler.epoch(0)[:32])
+    views = share_of_rows(split.sampler.epoch(0)[:32])
     batch = split.batch(views, torch.device("cpu"))
     kind = Factor.categorical("kind", ["a", "b", "c"])
     kinds = torch.where(torch.arange(32) < 14, -1.0, torch.arange(32) % 3.0)  # few for rank 0
-    labels = {"kind": torch.from_numpy(_mine(kinds.numpy()))[:, None].expand(-1, 2)}
+    labels = {"kind": torch.from_numpy(share_of_rows(kinds.numpy()))[:, None].expand(-1, 2)}
     named = {}
     for name, terms in TERMS.items():
         torch.manual_seed(0)
@@ -118,7 +118,7 @@ def gradients(rank, world, folder):
         learners = torch.nn.ModuleDict({"model": model.network, "objective": objective})
         learners.zero_grad()
         objective(replace(out, labels=labels))[0].backward()
-        _average_gradients(learners)
+        average_gradients(list(learners.parameters()))
         for parameter, p in learners.named_parameters():
             if p.grad is not None:
                 named[f"{name}.{parameter}"] = p.grad

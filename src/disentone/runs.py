@@ -25,10 +25,11 @@ from disentone.models import MultiView
 from disentone.objectives import Objective
 from disentone.precision import cost_note, kind_of
 from disentone.preparation import Data, prepare
+from disentone.processes import join, of_first
 from disentone.recipes import Recipe, load_recipe
 from disentone.run_folder import begun_on, claim, is_finished, occupied, with_precision
 from disentone.skipped import write_skipped
-from disentone.training import fit, join_processes, of_first
+from disentone.training import fit
 from disentone.watcher import Watcher
 
 __all__ = ["audit_run", "check_device", "train", "untrained_network"]
@@ -71,7 +72,7 @@ def train(
     """
     out, watcher = Path(out), watcher or Watcher()
     check_device(device)
-    first = join_processes(device)
+    first = join(device)
     with occupied(out) if first else nullcontext():
         mine = claim(out, recipe, resume=resume, device=device) if first else recipe
         recipe = with_precision(recipe, of_first(mine.training.precision))

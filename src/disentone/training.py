@@ -4,30 +4,31 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict, Field
-from torch import Tensor, nn
+from torch import Tensor
 from torch import distributed as dist
 
 from disentone.errors import DataError, RecipeError
 from disentone.files import append_line
-from disentone.models import Groups, MultiView
+from disentone.models import MultiView
 from disentone.objectives import Objective
 from disentone.precision import Precision, resolved
+from disentone.processes import mean_over_processes, processes
 from disentone.resuming import read_history, restore, rewrite_history, save_state
 from disentone.schedule import reductions
+from disentone.step import Learner
 from disentone.views import TripletSampler, ViewSampler
 
-__all__ = ["Progress", "Split", "TrainingConfig", "fit", "join_processes", "of_first"]
+__all__ = ["Progress", "Split", "TrainingConfig", "fit"]
 
 
 class TrainingConfig(BaseModel):
@@ -92,9 +93,8 @@ class Split:
         """Views (rows, columns) of clips as standardised features (rows, columns, ...)."""
         views = views[:, : self.sampler.columns]
         index = views.reshape(-1) if self.rows is None else self.rows[views.reshape(-1)]
-        x = torch.as_tensor(self.features[index]).to(device).float()
-        x = (x - self.mean.to(device)) / self.std.to(device)
-        return x.unflatten(0, views.shape)
+        x = torch.as_tensor(self.features[index]).to(device).float()  # a copy, ours to change
+        return x.sub_(self.mean.to(device)).div_(self.std.to(device)).unflatten(0, views.shape)
 
     def known(self, views: np.ndarray, device: torch.device) -> dict[str, Tensor]:
         """Labels of views (rows, columns), each (rows, columns) or (rows, columns, labels)."""
@@ -166,33 +166,23 @@ def fit(
     ArtifactError
         If what is to be resumed belongs to another model.
     """
-    rank, world = _processes()
-    device = torch.device(device)
-    config = config.model_copy(update={"precision": resolved(config.precision, device)})
-    model.to(device)
-    kind = torch.optim.Adam if config.optimiser == "adam" else torch.optim.AdamW
-    learners: list[nn.Module] = [model, objective.to(device)]
-    optimiser = kind(
-        [
-            {"params": list(learner.parameters()), "pace": pace}
-            for learner, pace in zip(learners, (1.0, config.critic_pace))
-        ],
-        lr=config.learning_rate,
-        weight_decay=config.weight_decay,
+    config = config.model_copy(
+        update={"precision": resolved(config.precision, torch.device(device))}
     )
+    rank, world = processes()
+    learner = Learner(model, objective, config, device)
     state_file, metrics_file = out / "last" / "state.safetensors", out / "metrics.jsonl"
     first, best, best_epoch = 0, math.inf, -1
     if resume and state_file.exists():
-        first, best, best_epoch = restore(state_file, learners, optimiser)
+        first, best, best_epoch = restore(state_file, learner.modules, learner.optimiser)
     history = read_history(metrics_file)[:first]
     if rank == 0:
         rewrite_history(metrics_file, history)
     steps = _batches(len(train.sampler), config.batch)
     _batches(len(valid.sampler), config.batch, "Validation")  # refused now, not after an epoch
     if world > 1:
-        for learner in learners:
-            for parameter in learner.parameters():
-                dist.broadcast(parameter.data, 0)
+        for parameter in chain(*learner.parameters):
+            dist.broadcast(parameter.data, 0)
     for epoch in range(first, config.epochs):
         if config.patience is not None and epoch - best_epoch > config.patience and epoch > 0:
             break
@@ -203,8 +193,8 @@ def fit(
         losses = [record["valid/total"] for record in history]
         for step, views in enumerate(_slices(train.sampler.epoch(epoch), config.batch)):
             done, total = epoch * steps + step, config.epochs * steps
-            _set_rate(optimiser, config, done, total, losses)
-            logs = _step(model, train, views, objective, optimiser, config, device, done / total)
+            learner.set_rate(_rate(config, done, total, losses))
+            logs = learner.step(train, views, done / total)
             sums.add(logs, len(views))
             if step % 10 == 0 or step == steps - 1:
                 values = sums.values()
@@ -216,7 +206,7 @@ def fit(
                 progress(Progress(epoch, config.epochs, step + 1, steps, values))
         record: dict[str, float] = {"epoch": epoch, "seconds": 0.0}
         record |= {f"train/{name}": value for name, value in sums.values().items()}
-        validated = evaluate(model, valid, objective, config, device)
+        validated = evaluate(learner, valid)
         if not math.isfinite(validated["total"]):
             raise RecipeError(
                 f"The validation loss is not finite in epoch {epoch}: look at the valid clips, or "
@@ -224,7 +214,7 @@ def fit(
             )
         record |= {f"valid/{name}": value for name, value in validated.items()}
         record["seconds"] = round(time.perf_counter() - began, 3)
-        record["learning_rate"] = optimiser.param_groups[0]["lr"]  # of the last step
+        record["learning_rate"] = learner.optimiser.param_groups[0]["lr"]  # of the last step
         history.append(record)
         better = validated["total"] < best
         if better:
@@ -233,81 +223,24 @@ def fit(
             save_best()
         if rank == 0:  # the state comes last: whatever it names is already on disk
             append_line(metrics_file, json.dumps(record))
-            save_state(state_file, learners, optimiser, epoch + 1, best, best_epoch)
+            save_state(state_file, learner.modules, learner.optimiser, epoch + 1, best, best_epoch)
     if world > 1:
         dist.barrier()  # nobody reads the best model before it is written
     return history
 
 
-def evaluate(
-    model: MultiView,
-    split: Split,
-    objective: Objective,
-    config: TrainingConfig,
-    device: torch.device,
-) -> dict[str, float]:
+def evaluate(learner: Learner, split: Split) -> dict[str, float]:
     """Mean losses of a split on the same views every time, with posterior means as codes."""
-    model.eval()
+    learner.model.eval()
     sums = _Means()
     with torch.no_grad():
-        for views in _slices(split.sampler.epoch(0), config.batch):
-            mine = _mine(views)
-            with _precision(config, device):
-                out = model(
-                    split.batch(mine, device),
-                    split.sampler.groups,
-                    dataset_size=split.sampler.clips,
-                    decode=objective.decodes,
-                )
-            sums.add(objective(replace(out, labels=split.known(mine, device)))[1], len(views))
-    return _over_processes(sums.values())
+        for views in _slices(split.sampler.epoch(0), learner.config.batch):
+            sums.add(learner.losses(split, views)[1], len(views))
+    return mean_over_processes(sums.values())
 
 
-def _step(
-    model: MultiView,
-    train: Split,
-    views: np.ndarray,
-    objective: Objective,
-    optimiser: torch.optim.Optimizer,
-    config: TrainingConfig,
-    device: torch.device,
-    progress: float,
-) -> dict[str, Tensor]:
-    groups: Groups = train.sampler.groups
-    mine = _mine(views)
-    with _precision(config, device):
-        out = model(
-            train.batch(mine, device),
-            groups,
-            dataset_size=train.sampler.clips,
-            progress=progress,
-            decode=objective.decodes,
-        )
-    out = replace(out, labels=train.known(mine, device))
-    total, logs = objective(out)  # in full precision: determinants and densities need it
-    optimiser.zero_grad(set_to_none=True)
-    total.backward()
-    for learner in (model, objective):
-        _average_gradients(learner)
-        parameters = list(learner.parameters())
-        if config.clip is not None and parameters:
-            nn.utils.clip_grad_norm_(parameters, config.clip)
-    optimiser.step()
-    return logs
-
-
-def _precision(config: TrainingConfig, device: torch.device) -> AbstractContextManager[Any]:
-    low = config.precision == "bfloat16"
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=low)
-
-
-def _set_rate(
-    optimiser: torch.optim.Optimizer,
-    config: TrainingConfig,
-    step: int,
-    steps: int,
-    losses: list[float],
-) -> None:
+def _rate(config: TrainingConfig, step: int, steps: int, losses: list[float]) -> float:
+    """Learning rate of a step."""
     warmup = max(1, min(config.warmup, steps // 10))
     rate = config.learning_rate * min(1.0, (step + 1) / warmup)
     if config.schedule == "cosine":
@@ -315,16 +248,12 @@ def _set_rate(
     if config.schedule == "plateau":
         reduced = rate / config.reduce ** reductions(losses, patience=config.plateau)
         rate = max(reduced, min(rate, config.least_rate))
-    for group in optimiser.param_groups:
-        group["lr"] = rate * group["pace"]
-
-
-# --- batches, alone or over processes -------------------------------------------------------
+    return rate
 
 
 def _batches(rows: int, batch: int, what: str = "Training") -> int:
     """Count the batches of an epoch: none of a single clip, and none with less than one each."""
-    least = max(2, _processes()[1])
+    least = max(2, processes()[1])
     if rows < least:
         raise DataError(f"{what} needs at least {least} clips with partners, and there are {rows}.")
     return max(1, min(round(rows / batch), rows // least))
@@ -333,54 +262,6 @@ def _batches(rows: int, batch: int, what: str = "Training") -> int:
 def _slices(views: np.ndarray, batch: int) -> Iterator[np.ndarray]:
     """Cut an epoch in batches of nearly equal size, so that no clip and no short batch is lost."""
     yield from np.array_split(views, _batches(len(views), batch))
-
-
-def _mine(views: np.ndarray) -> np.ndarray:
-    """Rows of this process: consecutive and equally many, as gathering needs."""
-    rank, world = _processes()
-    share = len(views) // world
-    return views[rank * share : (rank + 1) * share]
-
-
-def join_processes(device: str | torch.device) -> bool:
-    """Join the processes that torchrun started, if it did; say whether this is the first."""
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1 and not dist.is_initialized():
-        dist.init_process_group("nccl" if torch.device(device).type == "cuda" else "gloo")
-    return _processes()[0] == 0
-
-
-def of_first(value: Any) -> Any:
-    """Give every process what the first one has."""
-    values = [value]
-    if _processes()[1] > 1:
-        dist.broadcast_object_list(values, 0)
-    return values[0]
-
-
-def _processes() -> tuple[int, int]:
-    if dist.is_available() and dist.is_initialized():
-        return dist.get_rank(), dist.get_world_size()
-    return 0, 1
-
-
-def _over_processes(values: dict[str, float]) -> dict[str, float]:
-    """Mean over processes, the same on each, so that all of them stop in the same epoch."""
-    _, world = _processes()
-    if world == 1:
-        return values
-    parts: list[dict[str, float]] = [{} for _ in range(world)]
-    dist.all_gather_object(parts, values)
-    return {name: sum(part[name] for part in parts) / world for name in values}
-
-
-def _average_gradients(model: nn.Module) -> None:
-    _, world = _processes()
-    if world == 1:
-        return
-    for parameter in model.parameters():
-        if parameter.grad is not None:
-            dist.all_reduce(parameter.grad)
-            parameter.grad /= world
 
 
 def _mix(seed: int, epoch: int, rank: int) -> int:

@@ -17,6 +17,7 @@ from disentone.models.config import (
     FrameNetworkConfig,
 )
 from disentone.models.encoders import FullPrecision, frame_layers
+from disentone.models.layout import channels_last
 
 __all__ = ["build_decoder"]
 
@@ -79,5 +80,7 @@ class ConvDecoder(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         """Map (batch, dim) to (batch, frames, features)."""
-        picture = self.convolutions(self.dense(z).unflatten(-1, self.small)).squeeze(1)
+        picture = self.convolutions(channels_last(self.dense(z).unflatten(-1, self.small))).squeeze(
+            1
+        )
         return picture[:, : self.shape[0], : self.shape[1]]

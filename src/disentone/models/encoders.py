@@ -21,6 +21,7 @@ from disentone.models.config import (
     PatchEncoderConfig,
 )
 from disentone.models.inception import InceptionEncoder
+from disentone.models.layout import channels_last
 
 __all__ = ["FullPrecision", "build_encoder", "dense"]
 
@@ -143,4 +144,4 @@ class ConvEncoder(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (batch, frames, features) to (batch, out)."""
-        return self.head(self.convolutions(x.unsqueeze(1)).flatten(1))
+        return self.head(self.convolutions(channels_last(x.unsqueeze(1))).flatten(1))

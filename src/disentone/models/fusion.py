@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 __all__ = ["product_of_experts", "with_prior"]
 
@@ -37,5 +38,9 @@ def product_of_experts(mean: Tensor, log_variance: Tensor, *, dim: int) -> tuple
 
 
 def with_prior(mean: Tensor, log_variance: Tensor) -> tuple[Tensor, Tensor]:
-    """Posterior of a single view: the product of its expert and the prior."""
-    return product_of_experts(mean.unsqueeze(0), log_variance.unsqueeze(0), dim=0)
+    """Posterior of a single view: :func:`product_of_experts` of one, which is a sigmoid.
+
+    The view's share of the precision is ``e^-v / (e^-v + 1)`` where its log-variance is ``v``.
+    """
+    mean = torch.where(torch.isinf(log_variance), torch.zeros_like(mean), mean)
+    return torch.sigmoid(-log_variance) * mean, functional.logsigmoid(log_variance)

@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from disentone.errors import RecipeError
 from disentone.models.config import InceptionConfig
+from disentone.models.layout import channels_last
 from disentone.musical import TONICS
 
 __all__ = ["InceptionEncoder", "InceptionModule"]
@@ -122,7 +123,7 @@ class Branch(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map (batch, 1, bins, frames) to (batch, channels, 16, 16)."""
         x = functional.pad(x, (0, 0, 0, self.padding))
-        return self.blocks(self.basic(x))
+        return self.blocks(self.basic(channels_last(x)))
 
 
 class Rotations(nn.Module):
@@ -167,7 +168,7 @@ class InceptionModule(nn.Module):
         point, narrow3, three, narrow5, five, pooled = (_share(n, width) for n in SHARES)
         if reduce:
             paths: list[nn.Module] = [
-                _convolution(before, point, 1, stride=stride),
+                _Point(before, point, stride=stride),
                 nn.Sequential(
                     _convolution(before, narrow3, 1), _convolution(narrow3, three, 3, stride=stride)
                 ),
@@ -178,7 +179,7 @@ class InceptionModule(nn.Module):
             ]
         else:
             paths = [
-                _convolution(before, point, 1, stride=stride),
+                _Point(before, point, stride=stride),
                 _convolution(before, three, 3, stride=stride),
                 _convolution(before, five, 5, stride=stride),
                 pool,
@@ -204,6 +205,22 @@ def _blocks(
         modules += [naive, InceptionModule(naive.channels, width, reduce=True)]
         before = modules[-1].channels
     return nn.Sequential(*modules), before
+
+
+class _Point(nn.Sequential):
+    """A convolution of size 1, normalised, of every so many bins and frames.
+
+    What it strides over is dropped before it: torch's own strided convolution of size 1 crashes
+    where channels come last (seen with torch 2.13 on a CPU).
+    """
+
+    def __init__(self, before: int, after: int, *, stride: tuple[int, int]) -> None:
+        super().__init__(*_convolution(before, after, 1))
+        self.stride = stride
+
+    def forward(self, x: Tensor) -> Tensor:
+        bins, frames = self.stride
+        return super().forward(channels_last(x[:, :, ::bins, ::frames]))
 
 
 def _convolution(

@@ -45,7 +45,11 @@ def agreement(views: Tensor, *, epsilon: float = 1e-4) -> Tensor:
     floor = epsilon * torch.eye(dim, device=views.device, dtype=views.dtype)
     within = around.T @ around / (clips * (count - 1))
     whole = centred.T @ centred / (clips * count)
-    return 0.5 * (torch.logdet(within + floor) - torch.logdet(whole + floor))
+    # Positive definite, so that Cholesky factors give the determinants.
+    factors, failed = torch.linalg.cholesky_ex(torch.stack([within + floor, whole + floor]))
+    logs = factors.diagonal(dim1=-2, dim2=-1).log().sum(-1)
+    # Where rounding made one indefinite the value is NaN, which training refuses.
+    return logs[0] - logs[1] + torch.where(failed.any(), torch.nan, 0.0)
 
 
 class Agreement(Term):

@@ -38,39 +38,49 @@ def decomposed_kl(*, z: Tensor, mean: Tensor, log_variance: Tensor, dataset_size
 
     Parameters
     ----------
-    z : Tensor, shape (batch, dim)
+    z : Tensor, shape (..., batch, dim)
         Samples from the posteriors: the very ones that were decoded.
-    mean, log_variance : Tensor, shape (batch, dim)
-        Gaussian posteriors of the clips.
+    mean, log_variance : Tensor, shape (..., batch, dim)
+        Gaussian posteriors of the clips; each batch, such as a view, is estimated by itself.
     dataset_size : int
         Clips in the training split, at least the batch size.
 
     Returns
     -------
     KLParts
-        Each in nats per clip.
+        Each of shape (...), in nats per clip.
 
     Raises
     ------
     RecipeError
         If the batch has one clip, or more clips than the data set.
     """
-    batch = len(z)
+    batch = z.shape[-2]
     if batch < 2:
         raise RecipeError("The decomposed KL compares clips in a batch: use a batch of 2 or more.")
     if dataset_size < batch:
         raise RecipeError(f"A batch of {batch} does not fit a training split of {dataset_size}.")
-    pairwise = _log_normal(z.unsqueeze(1), mean, log_variance)  # (batch z, batch q, dim)
-    own = _log_normal(z, mean, log_variance).sum(-1)  # (batch,)
-    log_weight = _stratified(batch, dataset_size, z)
-    joint = torch.logsumexp(pairwise.sum(-1) + log_weight, dim=1)  # (batch,) log q(z)
-    marginals = torch.logsumexp(pairwise + log_weight.unsqueeze(-1), dim=1).sum(-1)
-    prior = _log_normal(z, torch.zeros_like(z), torch.zeros_like(z)).sum(-1)
-    return KLParts(
-        information=(own - joint).mean(),
-        total_correlation=(joint - marginals).mean(),
-        dimensionwise=(marginals - prior).mean(),
+    pairwise = _log_normal(  # (..., batch z, batch q, dim)
+        z.unsqueeze(-2), mean.unsqueeze(-3), log_variance.unsqueeze(-3)
     )
+    own = _log_normal(z, mean, log_variance).sum(-1)  # (..., batch)
+    log_weight = _stratified(batch, dataset_size, z)
+    joint = torch.logsumexp(pairwise.sum(-1) + log_weight, dim=-1)  # (..., batch) log q(z)
+    marginals = torch.logsumexp(pairwise + log_weight.unsqueeze(-1), dim=-2).sum(-1)
+    return KLParts(
+        information=(own - joint).mean(-1),
+        total_correlation=(joint - marginals).mean(-1),
+        dimensionwise=(marginals - _log_prior(z)).mean(-1),
+    )
+
+
+def sampled_kl(*, z: Tensor, mean: Tensor, log_variance: Tensor) -> Tensor:
+    """KL of the posteriors to the prior by their samples: the sum of the three parts.
+
+    Parameters and shapes are those of :func:`decomposed_kl`. The aggregate posterior cancels in
+    the sum, so that nothing is compared between clips.
+    """
+    return (_log_normal(z, mean, log_variance).sum(-1) - _log_prior(z)).mean(-1)
 
 
 def _stratified(batch: int, dataset_size: int, like: Tensor) -> Tensor:
@@ -81,8 +91,13 @@ def _stratified(batch: int, dataset_size: int, like: Tensor) -> Tensor:
 
 
 def _log_normal(z: Tensor, mean: Tensor, log_variance: Tensor) -> Tensor:
-    squared = (z - mean).square() * torch.exp(-log_variance)
-    return -0.5 * (squared + log_variance + math.log(2 * math.pi))
+    at_mean = -0.5 * (log_variance + math.log(2 * math.pi))
+    return torch.addcmul(at_mean, (z - mean).square(), -0.5 * torch.exp(-log_variance))
+
+
+def _log_prior(z: Tensor) -> Tensor:
+    """Log-density of samples (..., dim) under N(0, 1) in every dimension."""
+    return -0.5 * (z.square().sum(-1) + z.shape[-1] * math.log(2 * math.pi))
 
 
 class Divergence(Term):
@@ -110,31 +125,36 @@ class Divergence(Term):
         for name in self.facets or out.facets.names:
             if out.model.config.pool.get(name, "mean") != "mean":
                 raise RecipeError(f"Term 'kl' needs facets pooled by the mean; '{name}' is not.")
-        sums: dict[str, Tensor] = {}
+        logs: dict[str, Tensor] = {}
         value = out.z.new_zeros(())
         for name in self.facets or out.facets.names:
+            columns, stand_for = _distinct_columns(out, name)
             part = out.facets.slice(name)
-            for column, views in _distinct_columns(out, name):
+            z, mean, log_variance = (
+                gather(x[:, columns, part]).transpose(0, 1)  # (columns, batch, dim)
+                for x in (out.z, out.posterior_mean, out.posterior_log_variance)
+            )
+            views = torch.tensor(stand_for, dtype=z.dtype, device=z.device)
+            plain = self.alpha == self.beta == self.gamma
+            with torch.set_grad_enabled(torch.is_grad_enabled() and not plain):
                 kl = decomposed_kl(
-                    z=gather(out.z[:, column, part]),
-                    mean=gather(out.posterior_mean[:, column, part]),
-                    log_variance=gather(out.posterior_log_variance[:, column, part]),
-                    dataset_size=out.dataset_size,
+                    z=z, mean=mean, log_variance=log_variance, dataset_size=out.dataset_size
                 )
-                value = value + views * (
+            if plain:  # the parts are for the log: their sum compares no clips, and costs little
+                weighted = self.alpha * sampled_kl(z=z, mean=mean, log_variance=log_variance)
+            else:
+                weighted = (
                     self.alpha * kl.information
                     + self.beta * kl.total_correlation
                     + self.gamma * kl.dimensionwise
                 )
-                for key, part_value in zip(("mi", "tc", "dkl"), kl):
-                    label = f"{key}_{name}"
-                    sums[label] = sums.get(label, 0) + views * part_value.detach()
-        return {"value": value, **sums}
+            value = value + views @ weighted
+            logs |= {f"{k}_{name}": views @ one.detach() for k, one in zip(("mi", "tc", "dkl"), kl)}
+        return {"value": value, **logs}
 
 
-def _distinct_columns(out: Outputs, name: str) -> list[tuple[int, int]]:
-    """Columns with a posterior of their own, each with the number of views it stands for."""
-    columns = out.x.shape[1]
-    fused = out.groups.get(name, ()) if out.model.config.fusion != "swap" else ()
-    alone = [(column, 1) for column in range(columns) if column not in fused]
-    return [(fused[0], len(fused)), *alone] if fused else alone
+def _distinct_columns(out: Outputs, name: str) -> tuple[list[int], list[int]]:
+    """Columns with a posterior of their own, and the number of views that each stands for."""
+    fused = list(out.groups.get(name, ())) if out.model.config.fusion != "swap" else []
+    alone = [column for column in range(out.x.shape[1]) if column not in fused]
+    return [*fused[:1], *alone], [*([len(fused)] if fused else []), *(1 for _ in alone)]

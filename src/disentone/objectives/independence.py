@@ -94,13 +94,19 @@ class Independence(Term):
             raise RecipeError("Independence compares clips in a batch: use a batch of 2 or more.")
         first = _standardised(first.flatten(0, 1), floor=1e-3)
         second = _standardised(second.flatten(0, 1), floor=1e-4).detach()
-        frozen = {name: value.detach() for name, value in module.named_parameters()}
-        told = torch.func.functional_call(module, frozen, (first, second)).clamp(min=0)
-        learnt = module(first.detach(), second)
         strength = min(1.0, max(0.0, (out.progress - self.begin) / self.ramp))
-        # The critic's own loss is divided by the weight, which multiplies the whole term.
-        value = strength * told - (learnt - learnt.detach()) / max(self.weight, 1e-12)
-        return {"value": value, "told": told.detach()}
+        # One pass serves both: on its way back the gradient turns from the critic's, who loses
+        # what it cannot tell, into the model's, who pays for what it can (Y. Ganin et al.,
+        # "Domain-Adversarial Training of Neural Networks", 2016). The critic's own loss is divided
+        # by the weight, which multiplies the whole term.
+        weight = max(self.weight, 1e-12)
+        reversed_ = first.clone() if first.requires_grad else first
+        told = module(reversed_, second)
+        if reversed_.requires_grad:
+            pays = -strength * weight * (told.detach() > 0)
+            reversed_.register_hook(lambda gradient: gradient * pays)
+        value = strength * told.detach().clamp(min=0) - (told - told.detach()) / weight
+        return {"value": value, "told": told.detach().clamp(min=0)}
 
 
 def _standardised(x: Tensor, *, floor: float) -> Tensor:
