@@ -108,8 +108,28 @@ def operations(step):
     return counter.get_total_flops()
 
 
-def peak():
-    """Operations a second of a large matrix product."""
-    size = 2048
+def measured():
+    """Records of every recipe: what it computes a second, beside a matrix product."""
+    size = 1024
     a, b = torch.randn(size, size), torch.randn(size, size)
-    return 2 * size**3 / seconds(lambda: a @ b)
+    for name, facets in RECIPES.items():
+        step, batch = step_of(load_recipe(name, settings=SETTINGS, facets=facets)) 
+        work = operations(step)
+        spent, product = side_by_side(step, lambda: a @ b, repeats=15)
+        peak = 2 * size**3 / product
+        what = f"{name}, {batch} clips"
+        yield record(
+            f"{what}: operations", work / spent / 1e9, "GFLOP/s",
+            limit="float32 matrix product", limit_value=peak / 1e9,
+        )  # fmt: skip
+        yield record(
+            f"{what}: step", 1000 * spent, "ms",
+            limit="its operations at that rate", limit_value=1000 * work / peak,
+        )  # fmt: skip
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:  # one way, as it is asked for
+        publish("steps", list(measured()))
+    else:
+        both_ways(__file__, "once")

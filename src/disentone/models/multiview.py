@@ -101,7 +101,7 @@ class MultiView(nn.Module):
         flat = self.encoder(x.flatten(0, -3)).float().unflatten(0, x.shape[:-2])
         if not self.config.gaussian:
             flat = self._of_unit_length(flat) if self.config.unit_length else flat
-            return flat, torch.full_like(flat, -LOG_VARIANCE)
+            return flat, flat.new_full((1,), -LOG_VARIANCE).expand_as(flat)
         mean, log_variance = flat.chunk(2, dim=-1)
         return mean, log_variance.clamp(-LOG_VARIANCE, LOG_VARIANCE)
 
@@ -145,7 +145,7 @@ class MultiView(nn.Module):
             part = self.facets.slice(name)
             frames = values[..., part]
             if how == "max":
-                pooled[..., part] = frames.amax(-2)
+                pooled[..., part] = frames.max(-2).values
             elif how == "std":
                 variance = frames.var(-2, correction=0)
                 pooled[..., part] = torch.sqrt(variance + 1e-8)  # the root's slope stays finite
@@ -155,6 +155,8 @@ class MultiView(nn.Module):
         """Log-variance of the mean of independent frames, from theirs."""
         if not self.framewise:
             return values
+        if not self.config.gaussian:  # all alike: see experts
+            return values[..., 0, :] - math.log(values.shape[-2])
         return torch.logsumexp(values, -2) - 2 * math.log(values.shape[-2])
 
     def rounded(self, mean: Tensor) -> Tensor:
@@ -213,6 +215,7 @@ class MultiView(nn.Module):
             noise = self._shared_noise(mean, groups)
             z = mean + noise * torch.exp(0.5 * log_variance)
         code = self.swap(z, groups) if self.config.fusion == "swap" else z
+        pooled = self._pooled(mean)
         return Outputs(
             model=self,
             facets=self.facets,
@@ -220,9 +223,9 @@ class MultiView(nn.Module):
             x=x,
             mean=self._pooled(alone[0]),
             log_variance=self._pooled_log(alone[1]),
-            posterior_mean=self._pooled(mean),
+            posterior_mean=pooled,
             posterior_log_variance=self._pooled_log(log_variance),
-            z=self._pooled(z),
+            z=pooled if z is mean else self._pooled(z),
             own=self.rounded(alone[0]),
             code=code,
             reconstruction=self.decode(code) if decode else x.new_empty(0),
@@ -236,20 +239,19 @@ class MultiView(nn.Module):
         """Replace the posteriors of agreeing views by the fused one, in the shape they came in."""
         if self.config.fusion == "swap":
             return alone
-        mean, log_variance = alone[0].clone(), alone[1].clone()
+        mean = alone[0].clone()
+        log_variance = alone[1].clone() if self.config.gaussian else alone[1]
         for name, columns in groups.items():
-            part, views = self.facets.slice(name), list(columns)
+            part, views = self.facets.slice(name), _index(columns)
             if self.config.fusion == "poe":
                 fused = product_of_experts(
                     expert[0][:, views, ..., part], expert[1][:, views, ..., part], dim=1
                 )
             else:
-                fused = (
-                    alone[0][:, views, ..., part].mean(1),
-                    alone[1][:, views, ..., part].mean(1),
-                )
+                fused = tuple(x[:, views, ..., part].mean(1) for x in alone)
             mean[:, views, ..., part] = fused[0].unsqueeze(1)
-            log_variance[:, views, ..., part] = fused[1].unsqueeze(1)
+            if self.config.gaussian:  # else all log-variances are alike
+                log_variance[:, views, ..., part] = fused[1].unsqueeze(1)
         return mean, log_variance
 
     def _shared_noise(self, like: Tensor, groups: Groups) -> Tensor:
@@ -258,7 +260,7 @@ class MultiView(nn.Module):
         if self.config.fusion != "swap":
             for name, columns in groups.items():
                 part = self.facets.slice(name)
-                noise[:, list(columns), ..., part] = noise[:, columns[:1], ..., part]
+                noise[:, _index(columns), ..., part] = noise[:, columns[:1], ..., part]
         return noise
 
     def swap(self, z: Tensor, groups: Groups) -> Tensor:
@@ -266,5 +268,13 @@ class MultiView(nn.Module):
         code = z.clone()
         for name, columns in groups.items():
             part = self.facets.slice(name)
-            code[:, list(columns), ..., part] = z[:, [*columns[1:], columns[0]], ..., part]
+            code[:, _index(columns), ..., part] = z[:, [*columns[1:], columns[0]], ..., part]
         return code
+
+
+def _index(columns: tuple[int, ...]) -> slice | list[int]:
+    """Index of columns: a slice where they are neighbours, as it is a view and a list a copy."""
+    first, last = columns[0], columns[-1]
+    if columns == tuple(range(first, last + 1)):
+        return slice(first, last + 1)
+    return list(columns)
