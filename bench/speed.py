@@ -107,9 +107,12 @@ KINDS = (
     ),
     Kind(
         "Training step",
-        "Forward, backward and optimiser, batch as in the recipe. The limit is a large matrix "
-        "product in the same run.",
-        (Benchmark("networks"), Benchmark("inception")),
+        "Forward, backward and optimiser, batch as in the recipe, float32. Operations are those of "
+        "matrix products and convolutions; the limit is a large matrix product in the same run.",
+        (
+            Benchmark("steps", quick=("--recipes", "debug")),
+            Benchmark("networks"),
+        ),
     ),
     Kind(
         "Audit",

@@ -2,9 +2,11 @@
 
 The network, objective, optimiser and batches are those of the recipe; clips are noise with random
 labels. Operations are those of matrix products and convolutions, forward and backward, as torch
-counts them; the limit is the time that they would take at the rate of a large matrix product
-measured beside them.
+counts them; the limit is the time that they would take at the rate of a matrix product measured
+in the same run.
 """
+
+import argparse
 
 import numpy as np
 import torch
@@ -16,35 +18,29 @@ from disentone.factors import Factor
 from disentone.frontends.build import build_frontend
 from disentone.objectives import Objective
 from disentone.preparation import Data
+from disentone.recipes import load_recipe
 from disentone.runs import untrained_network
 from disentone.step import Learner
 from disentone.watcher import Watcher
-from timing import seconds
+from timing import publish, record, side_by_side
 
-CLIPS = 2048  # more than any batch; the labels below give every one of them partners
+CLIPS = 512  # more than any batch
+SIZE = 1024  # of the matrix product: what fits in a core's cache gives the highest rate
+RECIPES = (
+    *("demo", "marl-syntone", "marl-syntone-best", "balance-syntone", "balance-notes"),
+    *("marl-notes", "facets", "latent-streets", "csn-music", "csn-music-mel", "csn-music-self"),
+)
+FACETS = ("timbre:8 same=instrument", "pitch:8 same=pitch", "rest:8")  # what a user may ask for
+AUTOMATIC = ("frontend.sample_rate=22050", "frontend.seconds=1.5", "training.epochs=20")
 
-FACETS = [  # as a user would ask for them
-    "frontend.sample_rate=22050",
-    "frontend.seconds=1.5",
-    "training.epochs=20",
-    "facets.timbre={dim: 8, same: instrument}",
-    "facets.pitch={dim: 8, same: pitch}",
-    "facets.rest={dim: 8}",
-]
 
-RECIPES = {
-    "demo": [],
-    "marl-syntone": [],
-    "marl-syntone-best": [],
-    "balance-syntone": [],
-    "balance-notes": [],
-    "marl-notes": [],
-    "facets": FACETS,
-    "latent-streets": [],
-    "csn-music": [],
-    "csn-music-mel": [],
-    "csn-music-self": [],
-}
+def recipe_of(name):
+    """The recipe in full precision, with data of which nothing is read."""
+    settings = ["training.precision=float32"]
+    if name == "facets":
+        return load_recipe(name, data="none", facets=FACETS, settings=[*settings, *AUTOMATIC])
+    synthetic = name in ("demo", "debug") or "syntone" in name
+    return load_recipe(name, data=None if synthetic else "none", settings=settings)
 
 
 def clips_of(recipe):
@@ -77,28 +73,22 @@ class Silence:
         return self
 
 
-def step_of(recipe, threads=1):
+def step_of(recipe):
     """One step of a recipe, as a call without arguments."""
-    table = clips_of(recipe)
-    frontend = build_frontend(recipe.frontend)
-    rng = np.random.default_rng(0)
+    table, frontend = clips_of(recipe), build_frontend(recipe.frontend)
     shape = (len(table), frontend.frames, frontend.features)
-    features = rng.standard_normal(shape, dtype=np.float32).astype(
-        getattr(recipe.frontend, "dtype", "float32")
-    )
+    features = np.random.default_rng(0).standard_normal(shape, dtype=np.float32)
+    features = features.astype(getattr(recipe.frontend, "dtype", "float32"))
     data = Data(table, features, [], table, features)
-    network = untrained_network(recipe, frontend)
-    train = table.take(table.where("train"))
-    objective = Objective(recipe.objective, recipe.layout(), train.factors)
-    moments = statistics(features, table.where("train"), per_feature=frontend.per_feature)
+    rows = table.where("train")
+    objective = Objective(recipe.objective, recipe.layout(), table.take(rows).factors)
+    moments = statistics(features, rows, per_feature=frontend.per_feature)
     split = make_split(recipe, data, "train", moments, objective, Watcher())
+    network = untrained_network(recipe, frontend)
     learner = Learner(network, objective, recipe.training)
+    network.train()
     views = split.sampler.epoch(0)[: recipe.training.batch]
-
-    def step():
-        learner.step(split, views, progress=0.5)
-
-    return step
+    return lambda: learner.step(split, views, progress=0.5)
 
 
 def operations(step):
@@ -108,28 +98,32 @@ def operations(step):
     return counter.get_total_flops()
 
 
-def measured():
-    """Records of every recipe: what it computes a second, beside a matrix product."""
-    size = 1024
-    a, b = torch.randn(size, size), torch.randn(size, size)
-    for name, facets in RECIPES.items():
-        step, batch = step_of(load_recipe(name, settings=SETTINGS, facets=facets)) 
-        work = operations(step)
-        spent, product = side_by_side(step, lambda: a @ b, repeats=15)
-        peak = 2 * size**3 / product
-        what = f"{name}, {batch} clips"
-        yield record(
+def measure(name):
+    """Records of one recipe: operations a second, and milliseconds, beside a matrix product."""
+    a, b = torch.randn(SIZE, SIZE), torch.randn(SIZE, SIZE)
+    recipe = recipe_of(name)
+    step = step_of(recipe)
+    work = operations(step)
+    spent, product = side_by_side(step, lambda: a @ b, repeats=20)
+    peak = 2 * SIZE**3 / product
+    what = f"{name}, batch of {recipe.training.batch}"
+    return [
+        record(
             f"{what}: operations", work / spent / 1e9, "GFLOP/s",
-            limit="float32 matrix product", limit_value=peak / 1e9,
-        )  # fmt: skip
-        yield record(
+            limit="matrix product", limit_value=peak / 1e9,
+        ),
+        record(
             f"{what}: step", 1000 * spent, "ms",
-            limit="its operations at that rate", limit_value=1000 * work / peak,
-        )  # fmt: skip
+            limit="the same operations as one product", limit_value=1000 * work / peak,
+        ),
+    ]  # fmt: skip
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--recipes", nargs="+", default=RECIPES)
+    publish("steps", [r for name in parser.parse_args().recipes for r in measure(name)])
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:  # one way, as it is asked for
-        publish("steps", list(measured()))
-    else:
-        both_ways(__file__, "once")
+    main()
