@@ -15,8 +15,7 @@ from disentone.frontends.build import build_frontend
 from disentone.frontends.config import MusicalConfig
 from disentone.frontends.musical import Musical
 from disentone.models import ModelConfig, MultiView
-from disentone.models.config import InceptionConfig
-from disentone.models.inception import InceptionEncoder, InceptionModule
+from disentone.models.inception import InceptionEncoder, InceptionModule, _Point
 from disentone.recipes import load_recipe
 
 PARTS = {"mel": slice(0, 128), "tempogram": slice(128, 512), "cens": slice(512, 524)}
@@ -188,3 +187,12 @@ def test_the_table_in_the_docs_is_what_is_counted():
             network(torch.zeros(1, 259, features))
         assert f"{sum(p.numel() for p in network.parameters()):,}" == parameters
         assert round(counter.get_total_flops() / 2e6) == int(adds)
+
+
+@pytest.mark.parametrize("stride", [(1, 1), (1, 2), (2, 2)])
+def test_a_point_is_a_strided_convolution_of_size_1(stride):
+    torch.manual_seed(0)
+    point = _Point(4, 8, stride=stride)
+    x = torch.randn(2, 4, 7, 9)
+    strided = nn.functional.conv2d(x, point[0].weight, stride=stride)
+    torch.testing.assert_close(point(x), point[2](point[1](strided)))

@@ -320,3 +320,10 @@ def test_a_model_without_a_decoder_encodes_and_says_that_it_cannot_decode():
     assert not any(name.startswith("decoder") for name in model.state_dict())
     with pytest.raises(RecipeError, match="no decoder"):
         model.decode(out.mean)
+
+
+def test_the_posterior_of_a_single_view_is_the_product_of_its_expert_and_the_prior():
+    mean, log_variance = 3 * torch.randn(2, 50, 4), 12 * (2 * torch.rand(2, 50, 4) - 1)
+    got = with_prior(mean, log_variance)
+    expected = product_of_experts(mean.unsqueeze(0), log_variance.unsqueeze(0), dim=0)
+    torch.testing.assert_close(got, expected)

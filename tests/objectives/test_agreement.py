@@ -119,3 +119,8 @@ def test_following_its_gradient_makes_views_agree(generator):
         optimiser.step()
     kept, dropped = weights.detach().abs().flatten().tolist()
     assert dropped < 0.1 * kept
+
+
+def test_a_covariance_that_rounding_spoilt_gives_no_number():
+    views = torch.randn(8, 2, 3)
+    assert math.isnan(float(agreement(views, epsilon=-100.0)))  # as large an error, made by hand

@@ -10,6 +10,7 @@ from disentone.errors import RecipeError
 from disentone.facets import Facets
 from disentone.models import ModelConfig, MultiView
 from disentone.objectives import Divergence, Objective, Reconstruction, decomposed_kl
+from disentone.objectives.divergence import sampled_kl
 
 
 def naive(z, mean, log_variance, size):
@@ -183,3 +184,24 @@ def test_reconstruction_is_a_gaussian_likelihood():
 def test_models_without_a_posterior_of_the_clip_are_refused(model, message):
     with pytest.raises(RecipeError, match=message):
         Divergence()(small_outputs(**model))
+
+
+def test_the_sampled_kl_is_the_sum_of_the_parts_and_so_is_its_gradient():
+    z, mean, log_variance = (x.requires_grad_() for x in draw(batch=16))
+    parts = decomposed_kl(z=z, mean=mean, log_variance=log_variance, dataset_size=100)
+    whole = sampled_kl(z=z, mean=mean, log_variance=log_variance)
+    torch.testing.assert_close(whole, sum(parts))
+    for one, other in zip(
+        torch.autograd.grad(whole, (z, mean, log_variance)),
+        torch.autograd.grad(sum(parts), (z, mean, log_variance)),
+    ):
+        torch.testing.assert_close(one, other)
+
+
+def test_batches_side_by_side_are_estimated_each_by_itself():
+    draws = [draw(seed=seed) for seed in range(3)]
+    z, mean, log_variance = (torch.stack(x) for x in zip(*draws))
+    together = decomposed_kl(z=z, mean=mean, log_variance=log_variance, dataset_size=50)
+    alone = [decomposed_kl(z=z, mean=m, log_variance=v, dataset_size=50) for z, m, v in draws]
+    for one, several in zip(together, zip(*alone)):
+        torch.testing.assert_close(one, torch.stack(several))
