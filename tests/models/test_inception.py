@@ -15,6 +15,7 @@ from disentone.frontends.build import build_frontend
 from disentone.frontends.config import MusicalConfig
 from disentone.frontends.musical import Musical
 from disentone.models import ModelConfig, MultiView
+from disentone.models.config import InceptionConfig
 from disentone.models.inception import InceptionEncoder, InceptionModule, _Point
 from disentone.recipes import load_recipe
 
