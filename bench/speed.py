@@ -111,6 +111,7 @@ KINDS = (
         "matrix products and convolutions; the limit is a large matrix product in the same run.",
         (
             Benchmark("steps", quick=("--recipes", "debug")),
+            Benchmark("steps", ("--recipes", "demo", "facets"), ("--recipes", "debug"), threads=(2,)),
             Benchmark("networks"),
         ),
     ),
@@ -178,17 +179,24 @@ def run(benchmark, *, quick):
 
 def chosen(names, *, long):
     """The benchmarks that are asked for, by name; all but the long ones without a name."""
-    every = {b.title: b for kind in KINDS for b in kind.benchmarks}
+    every = {}
+    for kind in KINDS:
+        for benchmark in kind.benchmarks:  # one may stand twice, with other threads
+            every.setdefault(benchmark.title, []).append(benchmark)
     unknown = [name for name in names if name not in every]
     if unknown:
         raise SystemExit(f"No benchmark '{unknown[0]}': choose from {', '.join(every)}.")
     if names:
-        return [every[name] for name in names]
-    return [b for b in every.values() if long or not b.long]
+        return [b for name in names for b in every[name]]
+    return [b for same in every.values() for b in same if long or not b.long]
 
 
-def results(benchmark, folder=RESULTS):
-    file = folder / f"{benchmark.title}.json"
+def titles(kind):
+    return dict.fromkeys(benchmark.title for benchmark in kind.benchmarks)
+
+
+def results(name, folder=RESULTS):
+    file = folder / f"{name}.json"
     found = json.loads(file.read_text(encoding="utf-8")) if file.exists() else []
     return [record for record in found if "caps" in record]  # not those of earlier versions
 
@@ -196,7 +204,7 @@ def results(benchmark, folder=RESULTS):
 def write_page(file, folder=RESULTS):
     """Write the page of the results that there are."""
     sections = [
-        (kind.title, kind.about, [r for b in kind.benchmarks for r in results(b, folder)])
+        (kind.title, kind.about, [r for name in titles(kind) for r in results(name, folder)])
         for kind in KINDS
     ]
     file.write_text(page(sections, caps=CAPS), encoding="utf-8")
