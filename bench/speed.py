@@ -111,7 +111,12 @@ KINDS = (
         "matrix products and convolutions; the limit is a large matrix product in the same run.",
         (
             Benchmark("steps", quick=("--recipes", "debug")),
-            Benchmark("steps", ("--recipes", "demo", "facets"), ("--recipes", "debug"), threads=(2,)),
+            Benchmark(
+                "steps",
+                ("--recipes", "demo", "facets"),
+                ("--recipes", "debug"),
+                threads=(2,),
+            ),
             Benchmark("networks"),
         ),
     ),
