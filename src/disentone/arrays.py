@@ -129,7 +129,7 @@ def audit_arrays(
         jobs=jobs,
         seed=seed,
         run=Path(embeddings).name,
-        progress=watcher.stage("Auditing"),
+        stage=watcher.stage,
     )
     for note in card.notes:
         watcher.note(note)

@@ -226,7 +226,7 @@ def audit_model(
         },
         seed=recipe.seed,
         run=run,
-        progress=(watcher or Watcher()).stage("Auditing"),
+        stage=(watcher or Watcher()).stage,
     )
 
 

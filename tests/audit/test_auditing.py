@@ -74,15 +74,41 @@ def test_records_are_complete_and_only_owners_are_judged(card):
     assert card.verdict().startswith("The pitch facet tells note at ")
 
 
-def test_the_same_numbers_from_two_processes_with_progress():
+def test_the_same_numbers_from_two_threads_with_stages():
     embedding, factors, split = made_up(120)
     given = (embedding, {"shape": factors["shape"]}, split)
-    steps = []
+    steps: dict[str, list] = {}
+
+    def stage(name):
+        steps[name] = []
+        return lambda *step: steps[name].append(step)
+
     alone = quick(*given, owns={})
-    pair = quick(*given, owns={}, jobs=2, progress=lambda *step: steps.append(step))
+    pair = quick(*given, owns={}, jobs=2, stage=stage)
     assert pair == alone
-    total = 4 * 2 + 1
-    assert steps == [(done, total) for done in range(1, total + 1)]
+    assert list(steps) == ["Auditing: measures", "Auditing: probes", "Auditing: dimensions"]
+    assert steps["Auditing: probes"][-1] == (4 * 2, 4 * 2)
+    assert steps["Auditing: dimensions"] == [(1, 1)]
+
+
+def test_torch_has_its_threads_again_after_an_audit():
+    import torch
+
+    embedding, factors, split = made_up(60)
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        quick(embedding, {"shape": factors["shape"]}, split, owns={}, seeds=1)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("jobs", [0, -1])
+def test_no_jobs_are_refused(jobs):
+    embedding, factors, split = made_up(60)
+    with pytest.raises(DataError, match=f"{jobs} jobs would not begin: ask for one or more"):
+        quick(embedding, factors, split, jobs=jobs)
 
 
 def test_test_labels_never_reach_the_fit():

@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
+from sklearn.neural_network import MLPClassifier
 
 from disentone.audit import fit_probe
+from disentone.audit.probes import Question, fit_probes, together
 from disentone.errors import DataError
 
 
@@ -132,3 +134,66 @@ def test_several_labels_at_once():
 def test_one_class_is_refused(labels):
     with pytest.raises(DataError, match="two classes"):
         fit_probe(embedding=np.random.default_rng(0).normal(size=(len(labels), 2)), labels=labels)
+
+
+def turning(count, *, dims=6, classes=5, noise=0.3, seed=11):
+    """A position on a curve in several dimensions, as classes."""
+    rng = np.random.default_rng(seed)
+    position = rng.random(count)
+    curve = np.cos(np.pi * np.arange(1, dims + 1) * position[:, None])
+    return curve + noise * rng.normal(size=curve.shape), (position * classes).astype(int)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("train", [600, 2500])
+def test_as_accurate_as_scikit_learn_on_the_better_view(train):
+    embedding, labels = turning(train + 2000)
+    scored = (embedding - embedding[:train].mean(axis=0)) / embedding[:train].std(axis=0)
+    few = {"alpha": 2.0, "batch_size": train, "max_iter": 300, "n_iter_no_change": 300}
+    many = {"early_stopping": True, "n_iter_no_change": 15}
+    options = few if train < 1000 else many
+    theirs = MLPClassifier((128,), learning_rate_init=0.005, random_state=0, **options)
+    expected = theirs.fit(scored[:train], labels[:train]).score(scored[train:], labels[train:])
+    assert 0.6 < expected < 0.95
+    found = np.mean([accuracy(embedding, labels, train=train, seed=seed) for seed in range(3)])
+    assert found == pytest.approx(expected, abs=0.03)  # 2,000 clips: a deviation of 0.01
+
+
+@pytest.mark.parametrize("count", [300, 1000])
+def test_a_probe_is_the_same_alone_and_in_a_stack(count):
+    embedding, labels = turning(count)
+    wide = np.c_[embedding, np.random.default_rng(12).normal(size=(count, 20))]
+    rows = np.arange(count)
+    questions = [
+        Question(block, rows, some, seed)
+        for block in (wide, embedding)
+        for some in (labels, np.c_[labels % 2, labels > 2])
+        for seed in (0, 1)
+    ]
+    stacks = together(questions)
+    assert sorted(place for stack in stacks for place in stack) == list(range(len(questions)))
+    assert min(map(len, stacks)) == 2
+    for stack in stacks:
+        for place, probe in zip(stack, fit_probes([questions[i] for i in stack])):
+            one = questions[place]
+            alone = fit_probe(embedding=one.embedding, labels=one.labels, seed=one.seed)
+            np.testing.assert_array_equal(alone.rotation, probe.rotation)
+            np.testing.assert_allclose(
+                probe.probabilities(one.embedding), alone.probabilities(one.embedding), atol=1e-4
+            )
+
+
+def test_stacks_are_no_larger_than_said():
+    block, rows = np.zeros((3000, 400)), np.arange(3000)
+    questions = [Question(block, rows, rows % 2, seed) for seed in range(40)]
+    numbers = [2 * len(stack) * 3000 * 400 for stack in together(questions)]
+    assert max(numbers) <= 2**24 < 2 * 40 * 3000 * 400
+
+
+def test_clips_that_were_not_asked_about_are_not_read():
+    embedding, labels = turning(500)
+    rows = np.arange(0, 500, 2)
+    spoilt = np.where(np.arange(500)[:, None] % 2, np.nan, embedding)
+    found = fit_probes([Question(spoilt, rows, labels[rows], 0)])[0]
+    expected = fit_probe(embedding=embedding[rows], labels=labels[rows])
+    np.testing.assert_array_equal(found.probabilities(embedding), expected.probabilities(embedding))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
@@ -15,8 +17,9 @@ from disentone.audit.information import Information, dimension_information, entr
 from disentone.audit.measuring import chosen_measures, chosen_variants, studies, study_records
 from disentone.audit.outcomes import Outcomes
 from disentone.audit.plan import Plan, make_plan
-from disentone.audit.probes import fit_probe
+from disentone.audit.probes import Question, fit_probes, one_thread, together
 from disentone.audit.records import (
+    Outputs,
     Record,
     dimension_records,
     directional_records,
@@ -24,12 +27,13 @@ from disentone.audit.records import (
     probe_scores,
 )
 from disentone.audit.scores import Scores
-from disentone.audit.targets import Target
 from disentone.errors import DataError
 from disentone.facets import Facets
 from disentone.factors import Factor
 
 __all__ = ["audit"]
+
+Show = Callable[[int, int], None]
 
 HEARD = 200  # permutations of the test of a facet and a factor
 
@@ -56,7 +60,7 @@ def audit(
     jobs: int | None = None,
     seed: int = 0,
     run: str = "",
-    progress: Callable[[int, int], None] | None = None,
+    stage: Callable[[str], Show] | None = None,
 ) -> Card:
     """Audit an embedding, from any model, facet by facet.
 
@@ -118,13 +122,13 @@ def audit(
     ids : ndarray of str, shape (clips,), optional
         Names of the clips, by which cards are paired; row numbers by default.
     jobs : int, optional
-        Processes; all cores by default. The numbers do not depend on it.
+        Threads; as many as torch uses by default. The numbers do not depend on it.
     seed : int
         The same seed gives the same card.
     run : str
         Name kept on the card.
-    progress : callable, optional
-        Called with (done, total) after every step.
+    stage : callable, optional
+        Called with the name of each stage; what it gives is called with (done, total).
 
     Returns
     -------
@@ -136,8 +140,12 @@ def audit(
         If shapes, names or splits do not fit, a value is not finite, there is no factor, or one
         has fewer than two classes in training or no known value in test.
     """
+    import torch
+
     if permutations < 1:
         raise DataError("An audit needs a seed, a permutation and two training clips at least.")
+    if jobs is not None and jobs < 1:
+        raise DataError(f"An audit with {jobs} jobs would not begin: ask for one or more.")
     names, published = chosen_measures(measures), chosen_variants(variants)
     plan = make_plan(
         embedding,
@@ -153,22 +161,27 @@ def audit(
         limit=train_limit,
     )
     asked, notes = studies(plan, names=names, variants=published, beside=beside or {}, seed=seed)
-    probes, dims = _probe_tasks(plan), _information_tasks(plan, bins, permutations, seed)
-    families = [(measured, family, study) for family, study in asked]
-    done = _run([*families, *probes, *dims], jobs, progress)  # the longest first
-    found = [next(done) for _ in families]
+    begin = stage or (lambda name: lambda done, total: None)
+    jobs = jobs or torch.get_num_threads()
+    with one_thread():
+        families = [(measured, *one) for one in asked]
+        found = list(_run(families, jobs, begin("Auditing: measures")))
+        outputs = _outputs(plan, jobs, begin("Auditing: probes"))
+        each = [(_information, plan, name, bins, permutations, seed) for name in plan.targets]
+        dimensions = list(_run(each, jobs, begin("Auditing: dimensions")))
     records: list[Record] = []
     heard: dict[tuple[str, str], Told] = {}
     scores: dict[tuple[str, str], list[Scores]] = {}
     for pair in plan.pairs():
-        outputs = [next(done) for _ in plan.seeds]
         train, test = plan.rows(pair[1])
         target, mine = plan.targets[pair[1]], plan.groups_of(test)
-        scores[pair] = probe_scores(outputs, target=target, train=train, test=test, groups=mine)
-        heard[pair] = told(
-            outputs, labels=target.codes[test], groups=mine, permutations=HEARD, seed=seed
+        scores[pair] = probe_scores(
+            outputs[pair], target=target, train=train, test=test, groups=mine
         )
-        records += _probed(plan, *pair, outputs, scores[pair], heard[pair])
+        heard[pair] = told(
+            outputs[pair], labels=target.codes[test], groups=mine, permutations=HEARD, seed=seed
+        )
+        records += _records(plan, *pair, outputs[pair], scores[pair], heard[pair])
     main = {pair: several[0] for pair, several in scores.items()}
     records += directional_records(main, facets=facets, owns=plan.owns)
     records += block_records(heard, plan=plan, names=names, seed=seed)
@@ -178,69 +191,63 @@ def audit(
         else:
             fitted = family in ("dci", "explicitness", "separation")
             records += study_records(one, plan=plan, study=study, fitted=fitted)
-    for name in plan.targets:
-        records += dimension_records(
-            next(done), facets=facets, factor=name, bins=bins, split=plan.split
-        )
-    about = {
+    for name, one in zip(plan.targets, dimensions):
+        records += dimension_records(one, facets=facets, factor=name, bins=bins, split=plan.split)
+    described = {
         name: t.describe() | {"entropy": entropy(t.codes[plan.test & t.known])}
         for name, t in plan.targets.items()
     }
     outcomes = _outcomes(plan, scores, ids)
-    return Card(facets, about, tuple(records), run, notes=tuple(notes), outcomes=outcomes)
-
-
-def _probe_tasks(plan: Plan) -> list[tuple[Any, ...]]:
-    """Every probe, in the order of facets and factors."""
-    return [
-        (_probe, plan.blocks[facet], plan.targets[factor], plan.train, plan.test, plan.limit, s)
-        for facet, factor in plan.pairs()
-        for s in plan.seeds
-    ]
-
-
-def _information_tasks(
-    plan: Plan, bins: int, permutations: int, seed: int
-) -> list[tuple[Any, ...]]:
-    """Information of every dimension, factor by factor."""
-    block, groups = plan.blocks[ALL], plan.groups
-    return [
-        (_information, block, target, plan.told, groups, bins, permutations, seed)
-        for target in plan.targets.values()
-    ]
+    return Card(facets, described, tuple(records), run, notes=tuple(notes), outcomes=outcomes)
 
 
 def _run(
-    tasks: list[tuple[Any, ...]], jobs: int | None, progress: Callable[[int, int], None] | None
+    calls: Sequence[tuple[Any, ...]], jobs: int, show: Show, steps: Sequence[int] = ()
 ) -> Iterator[Any]:
-    from joblib import Parallel, delayed
-
-    work = Parallel(n_jobs=jobs or -1, return_as="generator")
-    calls = (delayed(function)(*arguments) for function, *arguments in tasks)
-    for done, result in enumerate(work(calls), start=1):
-        if progress is not None:
-            progress(done, len(tasks))
-        yield result
-
-
-def _probe(
-    block: np.ndarray,
-    target: Target,
-    train: np.ndarray,
-    test: np.ndarray,
-    limit: int | None,
-    seed: int,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Fit on the training clips, predict the test clips."""
-    rows = np.flatnonzero(train & target.known)
-    if limit is not None and limit < len(rows):
-        rows = np.sort(np.random.default_rng(seed).choice(rows, limit, replace=False))
-    probe = fit_probe(embedding=block[rows], labels=target.codes[rows], seed=seed)
-    return probe.probabilities(block[test & target.known]), probe.classes
+    """Make calls of (function, *arguments) in threads, each of so many steps that are shown."""
+    steps = steps or [1] * len(calls)
+    with ExitStack() as stack:
+        doing: Any = map
+        if jobs > 1 and len(calls) > 1:
+            doing = stack.enter_context(ThreadPoolExecutor(jobs)).map
+        done = 0
+        for count, result in zip(steps, doing(lambda call: call[0](*call[1:]), calls)):
+            done += count
+            show(done, sum(steps))
+            yield result
 
 
-def _probed(
-    plan: Plan, facet: str, factor: str, outputs: Any, scores: list[Scores], heard: Told
+def _outputs(plan: Plan, jobs: int, show: Show) -> dict[tuple[str, str], Outputs]:
+    """What the probes of every block and factor answer for the test clips, seed by seed."""
+    questions, pairs = [], []
+    known = {name: np.flatnonzero(plan.rows(name)[0]) for name in plan.targets}
+    for block, factor in plan.pairs():
+        for seed in plan.seeds:
+            rows = plan.drawn(known[factor], seed)
+            labels = plan.targets[factor].codes[rows]
+            questions.append(Question(plan.blocks[block], rows, labels, seed))
+            pairs.append((block, factor))
+    stacks = together(questions)
+    tests = [np.flatnonzero(plan.rows(factor)[1]) for _, factor in pairs]
+    calls = [(_answers, [questions[i] for i in some], [tests[i] for i in some]) for some in stacks]
+    told = _run(calls, jobs, show, [len(some) for some in stacks])
+    answers = dict(zip((i for some in stacks for i in some), (a for part in told for a in part)))
+    found: dict[tuple[str, str], Outputs] = {}
+    for place, pair in enumerate(pairs):
+        found.setdefault(pair, []).append(answers[place])
+    return found
+
+
+def _answers(questions: Sequence[Question], tests: Sequence[np.ndarray]) -> Outputs:
+    """Fit probes in one stack, and let each answer for its test clips."""
+    return [
+        (probe.probabilities(one.embedding[test]), probe.classes)
+        for probe, one, test in zip(fit_probes(questions), questions, tests)
+    ]
+
+
+def _records(
+    plan: Plan, facet: str, factor: str, outputs: Outputs, scores: list[Scores], heard: Told
 ) -> Iterator[Record]:
     train, test = plan.rows(factor)
     return probe_records(
@@ -257,21 +264,14 @@ def _probed(
     )
 
 
-def _information(
-    block: np.ndarray,
-    target: Target,
-    clips: np.ndarray,
-    groups: np.ndarray | None,
-    bins: int,
-    permutations: int,
-    seed: int,
-) -> Information:
-    rows = clips & target.known
+def _information(plan: Plan, factor: str, bins: int, permutations: int, seed: int) -> Information:
+    target = plan.targets[factor]
+    rows = plan.told & target.known
     return dimension_information(
-        codes=quantile_codes(block[rows], bins=bins),
+        codes=quantile_codes(plan.blocks[ALL][rows], bins=bins),
         labels=target.codes[rows],
         permutations=permutations,
-        groups=None if groups is None else groups[rows],
+        groups=plan.groups_of(rows),
         seed=seed,
     )
 

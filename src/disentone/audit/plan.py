@@ -63,6 +63,12 @@ class Plan:
         known = self.targets[factor].known
         return self.train & known, self.test & known
 
+    def drawn(self, rows: np.ndarray, seed: int) -> np.ndarray:
+        """Give the rows that a probe is fitted on: all, or by the seed as many as the limit."""
+        if self.limit is None or self.limit >= len(rows):
+            return rows
+        return np.sort(np.random.default_rng(seed).choice(rows, self.limit, replace=False))
+
     def groups_of(self, mask: np.ndarray) -> np.ndarray | None:
         """Recordings of some clips; None where every clip is its own."""
         return None if self.groups is None else self.groups[mask]

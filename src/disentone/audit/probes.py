@@ -1,20 +1,21 @@
 """Probes: how well a small network reads a factor from a facet.
 
 A probe that is not trained to the end hides leaks, so this one is trained until it stops getting
-better, and it looks at the facet in two ways (see :func:`fit_probe`).
+better, and it looks at the facet in two ways (see :func:`fit_probe`). Probes of one shape are
+trained together.
 
 References
 ----------
 G. Alain, Y. Bengio, "Understanding intermediate layers using linear classifier probes", 2017.
-S. L. Smith, P.-J. Kindermans, C. Ying, Q. V. Le, "Don't decay the learning rate, increase the
-batch size", 2018 (the schedule).
 """
 
 from __future__ import annotations
 
-import warnings
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -22,22 +23,23 @@ from threadpoolctl import threadpool_limits
 from disentone.errors import DataError
 
 if TYPE_CHECKING:
-    from sklearn.neural_network import MLPClassifier
+    from torch import Tensor
 
-__all__ = ["Probe", "fit_probe"]
+    from disentone.audit.fitting import Lessons
 
-HIDDEN = 128
-LEARNING_RATE = 5e-3
-PATIENCE = 6  # epochs without a better held-out loss before the batch grows
-EPOCHS = 400
-MIN_GAIN = 1e-3  # nats
+__all__ = ["Probe", "Question", "fit_probe", "fit_probes", "one_thread", "together"]
+
 SMALL = 1000  # training clips; with fewer, the weights get a prior instead of an early stop
-SMALL_STEPS = 300
-SMALL_RATE = 1e-2
+CHOOSING = 100  # steps that say which view suits such a probe
+STEPS = 200  # of such a probe itself
 WHITEN = 4  # clips for each dimension that such a probe needs to whiten
-PRIOR = 2.0  # precision of the weights of such a probe
 TINY = 1e-12  # the least probability that a probe gives
 FLAT = 1e-6  # principal components with less of the largest one's variance are rounding
+STACK = 32  # probes that are trained together at most
+NUMBERS = 2**24  # inputs, or weights and what Adam keeps of them, of a stack: 64 MiB of each
+WIDTH = 8  # inputs and outputs are padded to multiples of this
+
+View = tuple[np.ndarray, np.ndarray]  # mean (dims,) and rotation (dims, inputs)
 
 
 @dataclass(frozen=True)
@@ -50,10 +52,13 @@ class Probe:
         Training mean of every dimension.
     rotation : ndarray, shape (dims, inputs)
         Scales, and rotates where the whitened view won.
-    network : MLPClassifier
+    weights : list of Tensor
+        Of its network: see :class:`~disentone.audit.stacks.Stack`.
     classes : ndarray of int
         Codes of the classes seen in training, in the order of the network's outputs; for a
         multi-label probe the label columns.
+    several : bool
+        Whether several labels may be true.
     loss : float
         Cross-entropy on the held-out part of the training clips, in nats per clip; NaN where
         there was one view alone and nothing to choose.
@@ -61,11 +66,11 @@ class Probe:
 
     mean: np.ndarray
     rotation: np.ndarray
-    network: MLPClassifier
+    weights: list[Tensor]
     classes: np.ndarray
+    several: bool
     loss: float
 
-    @threadpool_limits.wrap(limits=1)
     def probabilities(self, embedding: np.ndarray) -> np.ndarray:
         """Probability of every class, or of every label of a multi-label probe.
 
@@ -78,11 +83,54 @@ class Probe:
         ndarray, shape (clips, outputs)
             In [1e-12, 1], in the order of ``classes``.
         """
-        inputs = ((embedding - self.mean) @ self.rotation).astype(np.float32)
-        return _predict(self.network, inputs)
+        import torch
+
+        from disentone.audit.stacks import Stack
+
+        stack = Stack([self.weights], several=self.several)
+        inputs = _seen(embedding, (self.mean, self.rotation), width=self.weights[0].shape[0])
+        told = stack.probabilities(torch.from_numpy(inputs[None]))[0].numpy()
+        return np.maximum(told[:, : len(self.classes)], TINY)
 
 
-@threadpool_limits.wrap(limits=1)  # small products: more threads only wait for each other
+@dataclass(frozen=True)
+class Question:
+    """What a probe is asked to learn.
+
+    Parameters
+    ----------
+    embedding : ndarray, shape (clips, dims)
+    rows : ndarray of int, shape (training clips,)
+        The clips to learn from.
+    labels : ndarray of int, shape (training clips,) or (training clips, labels)
+        Class codes, or 0 and 1 for every label of a multi-label factor; none unknown.
+    seed : int
+        Of the weights, the order and the held-out part.
+    """
+
+    embedding: np.ndarray
+    rows: np.ndarray
+    labels: np.ndarray
+    seed: int
+
+    @property
+    def small(self) -> bool:
+        """Whether there are few clips."""
+        return len(self.labels) < SMALL
+
+    @property
+    def classes(self) -> np.ndarray:
+        """What the outputs stand for."""
+        return np.unique(self.labels) if self.labels.ndim == 1 else np.arange(self.labels.shape[1])
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Inputs and outputs of its network, padded."""
+        sizes = self.embedding.shape[1], len(self.classes)
+        inputs, outputs = (-(-size // WIDTH) * WIDTH for size in sizes)
+        return inputs, outputs
+
+
 def fit_probe(*, embedding: np.ndarray, labels: np.ndarray, seed: int = 0) -> Probe:
     """Train a two-layer probe: one hidden layer of 128 ReLU units and an output layer.
 
@@ -94,10 +142,10 @@ def fit_probe(*, embedding: np.ndarray, labels: np.ndarray, seed: int = 0) -> Pr
 
     Where there are fewer than 1,000 training clips, 15 % of them are too few to say when to stop,
     and too many to do without: the weights get a normal prior of variance 1/2 (weight decay that
-    falls with the number of clips), 300 steps on all clips are run, and the better view is fitted
-    again with none held out. Whitening needs four clips a dimension, or it shows only noise.
-    Measured on 710 notes: instrument from a mean log-mel vector 0.61 before and 0.84 so, pitch
-    from 24 learnt dimensions 0.97 and 0.99.
+    falls with the number of clips), every step is of all clips, 100 steps say which view is better
+    and 200 fit it again with none held out. Whitening needs four clips a dimension, or it shows
+    only noise. Measured on 710 notes: instrument from a mean log-mel vector 0.61 before and 0.84
+    so, pitch from 24 learnt dimensions 0.97 and 0.99.
 
     Parameters
     ----------
@@ -119,30 +167,66 @@ def fit_probe(*, embedding: np.ndarray, labels: np.ndarray, seed: int = 0) -> Pr
         never change.
     """
     labels = np.asarray(labels)
-    _check(labels)
-    embedding = np.asarray(embedding, dtype=np.float64)
-    classes = np.unique(labels) if labels.ndim == 1 else np.arange(labels.shape[1])
-    order = np.random.default_rng(seed).permutation(len(labels))
-    held = min(2000, max(1, round(0.15 * len(labels))))
-    best: Probe | None = None
-    small = len(labels) < SMALL
-    train = _train_with_prior if small else _train
-    mean = embedding.mean(axis=0)
-    views = _views(embedding)
-    if small and len(labels) < WHITEN * embedding.shape[1]:
-        views = views[:1]
-    for rotation in views if len(views) > 1 or not small else ():
-        inputs = ((embedding - mean) @ rotation).astype(np.float32)
-        network, loss = train(inputs, labels, classes, order[held:], order[:held], seed)
-        if best is None or loss < best.loss:
-            best = Probe(mean, rotation, network, classes, loss)
+    question = Question(np.asarray(embedding), np.arange(len(labels)), labels, seed)
+    with one_thread():
+        return fit_probes([question])[0]
+
+
+def together(questions: Sequence[Question]) -> list[list[int]]:
+    """Give which of several probes to train in one stack, as places in the sequence.
+
+    They have as many clips, and as many inputs and outputs when padded.
+    """
+    from disentone.audit.stacks import numbers
+
+    alike: dict[Any, list[int]] = defaultdict(list)
+    for place, one in enumerate(questions):
+        alike[len(one.labels), one.labels.ndim, *one.shape].append(place)
+    stacks = []
+    for (clips, _, inputs, outputs), places in alike.items():
+        each = 2 * max(clips * inputs, 4 * numbers(inputs, outputs))  # two views, and Adam's state
+        most = max(1, min(STACK, NUMBERS // each))
+        stacks += [part.tolist() for part in np.array_split(places, -(-len(places) // most))]
+    return stacks
+
+
+def fit_probes(questions: Sequence[Question]) -> list[Probe]:
+    """Train probes in one stack; each is what :func:`fit_probe` gives, whatever it is beside.
+
+    Parameters
+    ----------
+    questions : sequence of Question
+        Alike, as :func:`together` finds them.
+
+    Raises
+    ------
+    DataError
+        If one of them has nothing to tell apart.
+    """
+    small = questions[0].small
+    for one in questions:
+        _check(one.labels)
+    views = _each_once(questions)
+    candidates = [[_Candidate(one, view) for view in own] for one, own in zip(questions, views)]
+    _fit([one for own in candidates if len(own) > 1 or not small for one in own], hold=True)
+    best = [min(own, key=lambda one: one.loss) for own in candidates]
     if small:
-        rotation = views[0] if best is None else best.rotation
-        inputs = ((embedding - mean) @ rotation).astype(np.float32)
-        network, _ = train(inputs, labels, classes, order, order[:held], seed)
-        best = Probe(mean, rotation, network, classes, np.nan if best is None else best.loss)
-    assert best is not None  # there is always the z-scored view
-    return best
+        _fit(best, hold=False)
+    return [one.probe() for one in best]
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Keep products to one thread: small ones only wait for each other, and all stay the same."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with threadpool_limits(limits=1):
+            yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _check(labels: np.ndarray) -> None:
@@ -153,101 +237,128 @@ def _check(labels: np.ndarray) -> None:
         )
 
 
-def _views(embedding: np.ndarray) -> list[np.ndarray]:
-    """Rotations (dims, inputs) that z-score and whiten; constant dimensions become zeros."""
+# --- what networks see --------------------------------------------------------------------------
+
+
+def _each_once(questions: Sequence[Question]) -> list[list[View]]:
+    """Views of every question; those of the same clips are the same objects."""
+    known: dict[tuple[int, int], list[View]] = {}
+    for one in questions:
+        key = id(one.embedding), id(one.rows)
+        if key not in known:
+            known[key] = _views(np.asarray(one.embedding[one.rows], dtype=np.float64))
+    found = [known[id(one.embedding), id(one.rows)] for one in questions]
+    enough = [not q.small or len(q.rows) >= WHITEN * q.embedding.shape[1] for q in questions]
+    return [views if whiten else views[:1] for views, whiten in zip(found, enough)]
+
+
+def _views(embedding: np.ndarray) -> list[View]:
+    """Views that z-score and whiten; constant dimensions become zeros."""
+    mean = embedding.mean(axis=0)
     spread = embedding.std(axis=0)
     size = np.abs(embedding).max(axis=0)
     scale = np.where(spread > FLAT * size, 1 / np.where(spread > 0, spread, 1), 0.0)
     scored = np.diag(scale)
     if np.count_nonzero(scale) < 2:
-        return [scored]
-    inputs = (embedding - embedding.mean(axis=0)) * scale
+        return [(mean, scored)]
+    inputs = (embedding - mean) * scale
     power, axes = np.linalg.eigh(inputs.T @ inputs / len(inputs))
     kept = power > FLAT * power[-1]
-    return [scored, scored @ axes[:, kept] / np.sqrt(power[kept])]
+    return [(mean, scored), (mean, scored @ axes[:, kept] / np.sqrt(power[kept]))]
 
 
-def _train(
-    inputs: np.ndarray,
-    labels: np.ndarray,
-    classes: np.ndarray,
-    fitted: np.ndarray,
-    held: np.ndarray,
-    seed: int,
-) -> tuple[MLPClassifier, float]:
-    """Fit until the held-out loss stops falling; the network of the best epoch and its loss."""
-    from sklearn.neural_network import MLPClassifier
+def _seen(embedding: np.ndarray, view: View, *, width: int) -> np.ndarray:
+    """Inputs (clips, width) of a network, the last ones 0."""
+    mean, rotation = view
+    inputs = np.zeros((len(embedding), width), dtype=np.float32)
+    inputs[:, : rotation.shape[1]] = (embedding - mean) @ rotation
+    return inputs
 
-    network = MLPClassifier(
-        (HIDDEN,),
-        learning_rate_init=LEARNING_RATE,
-        random_state=np.random.RandomState(seed),  # scikit-learn takes no other
+
+# --- what networks learn ------------------------------------------------------------------------
+
+
+@dataclass
+class _Candidate:
+    """A network that may become the probe: what it is asked, what it sees, and how it does."""
+
+    question: Question
+    view: View
+    loss: float = np.nan
+    weights: list[Tensor] | None = None
+
+    def probe(self) -> Probe:
+        assert self.weights is not None  # it was fitted
+        several = self.question.labels.ndim == 2
+        return Probe(*self.view, self.weights, self.question.classes, several, self.loss)
+
+
+def _fit(candidates: Sequence[_Candidate], *, hold: bool) -> None:
+    """Train networks in one stack, and judge them by clips that are held out."""
+    from disentone.audit.fitting import fit_until_it_stops, fit_with_prior
+    from disentone.audit.stacks import first_weights
+
+    if not candidates:
+        return
+    questions = [one.question for one in candidates]
+    first = [
+        first_weights((one.view[1].shape[1], len(q.classes)), padded=q.shape, seed=q.seed)
+        for one, q in zip(candidates, questions)
+    ]
+    lessons = _lessons(candidates, hold=hold)
+    several = questions[0].labels.ndim == 2
+    if questions[0].small:
+        steps = CHOOSING if hold else STEPS
+        networks, losses = fit_with_prior(first, lessons, several=several, steps=steps)
+    else:
+        seeds = [one.seed for one in questions]
+        networks, losses = fit_until_it_stops(first, lessons, several=several, seeds=seeds)
+    for one, weights, loss in zip(candidates, networks, losses):
+        one.weights = weights
+        one.loss = float(loss) if hold else one.loss
+
+
+def _lessons(candidates: Sequence[_Candidate], *, hold: bool) -> Lessons:
+    """What networks see and learn, each table once, and which clips they are judged by."""
+    import torch
+
+    from disentone.audit.fitting import Lessons
+
+    width, outputs = candidates[0].question.shape
+    questions = list({id(one.question): one.question for one in candidates}.values())
+    factor = {id(one): place for place, one in enumerate(questions)}
+    orders = [np.random.default_rng(one.seed).permutation(len(one.labels)) for one in questions]
+    count = len(orders[0])
+    held = min(2000, max(1, round(0.15 * count)))
+    inputs, source = [], {}
+    for one in candidates:
+        key = id(one.question.rows), id(one.view)
+        if key not in source:
+            source[key] = len(inputs)
+            rows = one.question.embedding[one.question.rows]
+            inputs.append(_seen(rows, one.view, width=width))
+    targets = np.stack([_targets(one, outputs) for one in questions])
+    of = np.array([factor[id(one.question)] for one in candidates])
+    order = np.stack(orders)[of]
+    fitted, rest = order[:, held if hold else 0 :], order[:, :held]
+    judged = np.ones(rest.shape, dtype=bool)
+    if targets.ndim == 2:  # a class that was never fitted says nothing about a view
+        for place, own in enumerate(of):
+            judged[place] = np.isin(targets[own][rest[place]], targets[own][fitted[place]])
+    return Lessons(
+        inputs=torch.from_numpy(np.stack(inputs)),
+        targets=torch.from_numpy(targets),
+        source=np.array([source[id(one.question.rows), id(one.view)] for one in candidates]),
+        factor=of,
+        fitted=fitted,
+        held=rest,
+        judged=judged,
     )
-    batch = int(np.clip(len(fitted) // 50, 32, 256))
-    best, loss, epochs = [], np.inf, 0
-    for size in (batch, 4 * batch, 16 * batch):
-        network.set_params(batch_size=min(size, len(fitted)))
-        _restore(network, best)
-        waited = 0
-        while waited < PATIENCE and epochs < EPOCHS:
-            network.partial_fit(inputs[fitted], labels[fitted], classes=classes)
-            now = _loss(_predict(network, inputs[held]), labels[held], classes)
-            epochs, waited = epochs + 1, waited + 1
-            if now < loss - MIN_GAIN:
-                best, loss, waited = [w.copy() for w in _weights(network)], now, 0
-    _restore(network, best)
-    return network, loss
 
 
-def _train_with_prior(
-    inputs: np.ndarray,
-    labels: np.ndarray,
-    classes: np.ndarray,
-    fitted: np.ndarray,
-    held: np.ndarray,
-    seed: int,
-) -> tuple[MLPClassifier, float]:
-    """Fit to the end under a normal prior on the weights; the network and its held-out loss."""
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.neural_network import MLPClassifier
-
-    network = MLPClassifier(
-        (HIDDEN,),
-        learning_rate_init=SMALL_RATE,
-        alpha=PRIOR,
-        max_iter=SMALL_STEPS,
-        n_iter_no_change=SMALL_STEPS,  # the prior and not the training loss says when to stop
-        random_state=np.random.RandomState(seed),  # scikit-learn takes no other
-    )
-    network.set_params(batch_size=len(fitted))  # alpha is divided by the size of each batch
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        network.fit(inputs[fitted], labels[fitted])
-    if labels.ndim == 1:  # a class that was never fitted says nothing about a view
-        classes = np.unique(labels[fitted])
-        held = held[np.isin(labels[held], classes)]
-    if len(held) == 0:
-        return network, np.inf
-    return network, _loss(_predict(network, inputs[held]), labels[held], classes)
-
-
-def _weights(network: MLPClassifier) -> list[np.ndarray]:
-    return [*network.coefs_, *network.intercepts_]
-
-
-def _restore(network: MLPClassifier, weights: list[np.ndarray]) -> None:
-    for now, best in zip(_weights(network) if weights else (), weights):
-        now[...] = best  # in place: the optimiser holds the same arrays
-
-
-def _predict(network: MLPClassifier, inputs: np.ndarray) -> np.ndarray:
-    return np.maximum(network.predict_proba(inputs), TINY)
-
-
-def _loss(probabilities: np.ndarray, labels: np.ndarray, classes: np.ndarray) -> float:
-    """Cross-entropy in nats per clip."""
+def _targets(question: Question, outputs: int) -> np.ndarray:
+    """Numbers of the classes (clips,), or 0 and 1 for every output (clips, outputs)."""
+    labels = question.labels
     if labels.ndim == 1:
-        index = np.searchsorted(classes, labels)
-        return float(-np.log(probabilities[np.arange(len(labels)), index]).mean())
-    of_label = np.where(labels == 1, probabilities, np.maximum(1 - probabilities, TINY))
-    return float(-np.log(of_label).sum(axis=1).mean())
+        return np.searchsorted(question.classes, labels)
+    return np.pad(labels.astype(np.float32), ((0, 0), (0, outputs - labels.shape[1])))
