@@ -4,7 +4,13 @@ import pytest
 import torch
 
 from disentone.frontends.config import LogMelConfig
-from disentone.frontends.logmel import LogMel, mel_filters
+from disentone.frontends.logmel import (
+    LogMel,
+    mel_blocks,
+    mel_filters,
+    mel_power,
+    power_spectrogram,
+)
 
 SETTINGS = [
     LogMelConfig(),
@@ -47,6 +53,23 @@ def test_filters_are_librosas():
     ours = mel_filters(sample_rate=22050, n_fft=2048, n_mels=96, low=30, high=11000)
     reference = librosa.filters.mel(sr=22050, n_fft=2048, n_mels=96, fmin=30, fmax=11000)
     np.testing.assert_allclose(ours, reference, atol=1e-7)
+
+
+@pytest.mark.parametrize(("n_fft", "n_mels"), [(1024, 64), (512, 128), (64, 2), (32, 80)])
+def test_mel_power_in_blocks_is_the_whole_product(rng, n_fft, n_mels):
+    filters = mel_filters(sample_rate=16000, n_fft=n_fft, n_mels=n_mels)
+    power = rng.random((2, 3, 1 + n_fft // 2)).astype(np.float32)
+    ours = mel_power(torch.from_numpy(power), torch.from_numpy(filters), mel_blocks(filters))
+    np.testing.assert_allclose(ours, power @ filters.T, rtol=1e-5, atol=1e-9)
+
+
+@pytest.mark.parametrize(("n_fft", "hop"), [(512, 256), (512, 100), (101, 50)])
+def test_power_spectra_are_those_of_torchs_transform(rng, n_fft, hop):
+    wave = torch.from_numpy(rng.standard_normal((2, 1000)).astype(np.float32))
+    window = torch.hann_window(n_fft)
+    theirs = torch.stft(wave, n_fft, hop, window=window, pad_mode="constant", return_complex=True)
+    ours = power_spectrogram(wave, window, hop)
+    torch.testing.assert_close(ours, theirs.abs().square().mT, rtol=1e-4, atol=1e-4)
 
 
 def test_shape_is_announced():

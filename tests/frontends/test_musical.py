@@ -172,6 +172,15 @@ def test_folded_lags_are_those_of_numpys_interpolation(rng, lags, rate, bins):
     np.testing.assert_allclose(curve @ folding(lags, rate=rate, bins=bins), expected, atol=1e-6)
 
 
+@pytest.mark.parametrize("name", SIGNALS)
+def test_a_cyclic_tempogram_is_librosas_folded(name):
+    config = MusicalConfig(inputs=Inputs(mel=False, cens=False), cyclic=64)
+    wave = waves(name)
+    theirs = reference(wave[0].numpy(), config)["tempogram"]
+    folded = theirs @ folding(config.lags, rate=RATE / config.hop, bins=64)
+    np.testing.assert_allclose(Musical(config)(wave)[0], folded, rtol=1e-3, atol=1e-6)
+
+
 # --- known without librosa -----------------------------------------------------------------------
 
 

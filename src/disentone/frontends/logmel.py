@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from disentone.frontends.config import LogMelConfig
 
-__all__ = ["LogMel", "mel_filters", "power_spectrogram"]
+__all__ = [
+    "LogMel",
+    "clips_at_once",
+    "mel_blocks",
+    "mel_filters",
+    "mel_power",
+    "power_spectrogram",
+]
+
+_FRAMES = 256  # of all clips at once, so that what is between two steps stays in a cache
 
 
 def mel_filters(
@@ -59,16 +71,60 @@ def power_spectrogram(wave: Tensor, window: Tensor, hop: int) -> Tensor:
     -------
     Tensor, shape (batch, 1 + samples // hop, 1 + n_fft // 2)
     """
-    spectrum = torch.stft(
-        wave,
-        len(window),
-        hop,
-        window=window,
-        center=True,
-        pad_mode="constant",
-        return_complex=True,
-    )  # (batch, bins, frames)
-    return (spectrum.real.square() + spectrum.imag.square()).transpose(1, 2)
+    half = len(window) // 2
+    frames = functional.pad(wave, (half, half)).unfold(-1, len(window), hop)
+    parts = torch.view_as_real(torch.fft.rfft(frames * window)).square_()
+    return parts[..., 0] + parts[..., 1]
+
+
+def clips_at_once(wave: Tensor, hop: int) -> int:
+    """How many clips of a batch (batch, samples) to transform at once: a CPU's cache holds few."""
+    if wave.device.type != "cpu":
+        return max(1, len(wave))
+    return max(1, _FRAMES // (1 + wave.shape[-1] // hop))
+
+
+def mel_blocks(filters: np.ndarray) -> list[tuple[slice, slice]]:
+    """Split the bands of a filter bank into four runs, each with the bins that it reaches.
+
+    Bands are narrow where there are many: all four products of such a run with its bins cost about
+    a quarter of the product with the whole bank, which is mostly zeros.
+
+    Parameters
+    ----------
+    filters : ndarray, shape (bands, bins)
+
+    Returns
+    -------
+    list of (slice of bands, slice of bins)
+    """
+    blocks = []
+    for bands in np.array_split(np.arange(len(filters)), min(4, len(filters))):
+        bins = np.flatnonzero(filters[bands].any(axis=0))
+        reach = slice(int(bins[0]), int(bins[-1]) + 1) if len(bins) else slice(0, 1)
+        blocks.append((slice(int(bands[0]), int(bands[-1]) + 1), reach))
+    return blocks
+
+
+def mel_power(power: Tensor, filters: Tensor, blocks: list[tuple[slice, slice]]) -> Tensor:
+    """Power in mel bands, ``power @ filters.T`` without most of its zeros.
+
+    Parameters
+    ----------
+    power : Tensor, shape (batch, frames, bins)
+    filters : Tensor, shape (bands, bins)
+    blocks : list of (slice of bands, slice of bins)
+        Of the filters, by :func:`mel_blocks`.
+
+    Returns
+    -------
+    Tensor, shape (batch, frames, bands)
+    """
+    rows = power.reshape(-1, power.shape[-1])
+    mel = power.new_empty(len(rows), len(filters))
+    for bands, bins in blocks:
+        torch.mm(rows[:, bins], filters[bands, bins].T, out=mel[:, bands])
+    return mel.view(*power.shape[:-1], len(filters))
 
 
 class LogMel(nn.Module):
@@ -82,6 +138,7 @@ class LogMel(nn.Module):
     -----
     Input (batch, samples), float32; output (batch, frames, features), dB of mel power with
     ``frames = 1 + samples // hop``. Frames are centred, the signal is zero-padded at both ends.
+    No gradient flows back to the waveforms.
     """
 
     window: Tensor
@@ -101,6 +158,7 @@ class LogMel(nn.Module):
             high=config.high,
         )
         self.register_buffer("filters", torch.from_numpy(filters), persistent=False)
+        self.blocks = mel_blocks(filters)
         window = torch.hann_window(config.n_fft)  # periodic, as librosa's
         self.register_buffer("window", window, persistent=False)
 
@@ -124,11 +182,19 @@ class LogMel(nn.Module):
         """Numbers in a frame."""
         return self.config.n_mels
 
+    @torch.no_grad()
     def power(self, wave: Tensor) -> Tensor:
         """Mel power spectrogram: (batch, samples) -> (batch, frames, features)."""
-        return power_spectrogram(wave, self.window, self.config.hop) @ self.filters.T
+        power = power_spectrogram(wave, self.window, self.config.hop)
+        return mel_power(power, self.filters, self.blocks)
 
+    @torch.no_grad()
     def forward(self, wave: Tensor) -> Tensor:
         """Waveforms (batch, samples) to features (batch, frames, features), in dB."""
         floor = 10 ** (self.config.floor_db / 10)
-        return 10 * torch.log10(self.power(wave).clamp_min(floor))
+        decibel = 10 / math.log(10)  # natural logarithms are the fastest
+        size = clips_at_once(wave, self.config.hop)
+        out = wave.new_empty(len(wave), 1 + wave.shape[-1] // self.config.hop, self.features)
+        for part, clips in zip(out.split(size), wave.split(size)):
+            torch.mul(self.power(clips).clamp_min_(floor).log_(), decibel, out=part)
+        return out

@@ -9,8 +9,14 @@ from torch import Tensor, nn
 
 from disentone.frontends.chroma import cens, chroma_filters
 from disentone.frontends.config import MusicalConfig
-from disentone.frontends.logmel import mel_filters, power_spectrogram
-from disentone.frontends.tempogram import folding, onset_strength, tempogram
+from disentone.frontends.logmel import (
+    clips_at_once,
+    mel_blocks,
+    mel_filters,
+    mel_power,
+    power_spectrogram,
+)
+from disentone.frontends.tempogram import folding, folding_of_spectra, onset_strength, tempogram
 from disentone.musical import TONICS
 
 __all__ = ["Musical"]
@@ -41,7 +47,7 @@ class Musical(nn.Module):
     -----
     Input (batch, samples), float32; output (batch, frames, features), float32, rounded to what
     float16 holds where the configuration says so, with ``frames = 1 + samples // hop``. Frames are
-    centred, the signal is zero-padded at both ends.
+    centred, the signal is zero-padded at both ends. No gradient flows back to the waveforms.
     """
 
     window: Tensor
@@ -61,6 +67,8 @@ class Musical(nn.Module):
         rate, chroma_fft = config.sample_rate, config.chroma_fft or config.n_fft
         mel = mel_filters(sample_rate=rate, n_fft=config.n_fft, n_mels=config.n_mels)
         chroma = chroma_filters(sample_rate=rate, n_fft=chroma_fft, tuning=config.tuning)
+        folded = folding(config.lags, rate=rate / config.hop, bins=config.cyclic or 2)
+        self.blocks = mel_blocks(mel)
         edges = _hann(config.smoothing + 2, periodic=False)  # librosa's: the zeros do not count
         for name, values in {
             "window": torch.hann_window(config.n_fft),
@@ -68,9 +76,7 @@ class Musical(nn.Module):
             "mel_weights": torch.from_numpy(mel),
             "chroma_weights": torch.from_numpy(chroma),
             "lag_window": _hann(config.lags, periodic=True),
-            "folding": torch.from_numpy(
-                folding(config.lags, rate=rate / config.hop, bins=config.cyclic or 2)
-            ),
+            "folding": torch.from_numpy(folding_of_spectra(folded)),
             "smoothing": edges[1:-1],
         }.items():
             self.register_buffer(name, values, persistent=False)
@@ -119,31 +125,34 @@ class Musical(nn.Module):
         """Precision in which a store keeps the features."""
         return self.config.dtype
 
+    @torch.no_grad()
     def forward(self, wave: Tensor) -> Tensor:
         """Waveforms (batch, samples) to features (batch, frames, features)."""
         out = wave.new_empty(len(wave), 1 + wave.shape[-1] // self.hop, self.features)
-        size = 1 if wave.device.type == "cpu" else max(1, len(wave))  # one clip fits into a cache
+        size = clips_at_once(wave, self.hop)
         for part, clips in zip(out.split(size), wave.split(size)):
             self._fill(part, clips)
+        if columns := self.parts.get("cens"):  # small, and the faster the more at once
+            out[..., columns] = cens(out[..., columns], self.smoothing)
         return out.half().float() if self.dtype == "float16" else out
 
     def _fill(self, out: Tensor, wave: Tensor) -> None:
-        """Write the features of waveforms (batch, samples) where they belong."""
+        """Write the features of waveforms (batch, samples) where they belong, chroma for CENS."""
         parts = self.parts
         power = power_spectrogram(wave, self.window, self.hop)  # (batch, frames, bins)
         if "mel" in parts or "tempogram" in parts:
-            mel = power @ self.mel_weights.T
-            if "mel" in parts:
-                out[..., parts["mel"]] = torch.log1p(10 * mel) / math.log(10)
+            mel = mel_power(power, self.mel_weights, self.blocks)
             if "tempogram" in parts:
                 onsets = onset_strength(mel, delay=self.config.n_fft // (2 * self.hop))
-                rhythm = tempogram(onsets, self.lag_window)
-                folded = rhythm if self.config.cyclic is None else rhythm @ self.folding
-                out[..., parts["tempogram"]] = folded
+                folded = None if self.config.cyclic is None else self.folding
+                out[..., parts["tempogram"]] = tempogram(onsets, self.lag_window, folded)
+            if "mel" in parts:
+                mel = mel.mul_(10).log1p_()
+                torch.mul(mel, 1 / math.log(10), out=out[..., parts["mel"]])
         if "cens" in parts:
             if len(self.chroma_window) != len(self.window):
                 power = power_spectrogram(wave, self.chroma_window, self.hop)
-            out[..., parts["cens"]] = cens(power @ self.chroma_weights.T, self.smoothing)
+            out[..., parts["cens"]] = power @ self.chroma_weights.T
 
 
 def _hann(length: int, *, periodic: bool) -> Tensor:

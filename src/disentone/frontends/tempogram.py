@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-__all__ = ["folding", "onset_strength", "tempogram"]
+__all__ = ["folding", "folding_of_spectra", "onset_strength", "tempogram"]
 
 _LEAST_POWER = 1e-10  # -100 dB
-_RANGE_DB = 80.0
+_RANGE = 1e-8  # -80 dB
 _SLOWEST = 30.0  # beats per minute; four octaves up from here are folded into one
 _OCTAVES = 4
 
@@ -35,13 +37,14 @@ def onset_strength(mel: Tensor, *, delay: int = 0) -> Tensor:
     Tensor, shape (batch, frames)
         dB a frame; zeros where nothing gets louder, as in silence.
     """
-    decibels = 10 * mel.clamp_min(_LEAST_POWER).log10()
-    decibels = torch.maximum(decibels, decibels.amax((1, 2), keepdim=True) - _RANGE_DB)
-    rise = decibels.diff(dim=1).relu().mean(dim=2)  # (batch, frames - 1)
+    floor = (mel.amax((1, 2), keepdim=True) * _RANGE).clamp_min(_LEAST_POWER)
+    level = torch.maximum(mel, floor).log_()  # of powers; one factor makes rises decibels
+    rise = (level[:, 1:] - level[:, :-1]).relu_().mean(dim=2)  # (batch, frames - 1)
+    rise *= 10 / math.log(10)
     return functional.pad(rise, (1 + delay, 0))[:, : mel.shape[1]]
 
 
-def tempogram(onsets: Tensor, window: Tensor) -> Tensor:
+def tempogram(onsets: Tensor, window: Tensor, cyclic: Tensor | None = None) -> Tensor:
     """Local autocorrelation of an onset strength: which lags the rhythm repeats at, and when.
 
     Around each frame, the windowed onset strength is correlated with itself and divided by its
@@ -54,21 +57,36 @@ def tempogram(onsets: Tensor, window: Tensor) -> Tensor:
     ----------
     onsets : Tensor, shape (batch, frames)
     window : Tensor, shape (lags,)
+    cyclic : Tensor, shape (1 + lags, 1 + bins), optional
+        Weights by :func:`folding_of_spectra`, to fold the lags into an octave of tempo.
 
     Returns
     -------
-    Tensor, shape (batch, frames, lags)
+    Tensor, shape (batch, frames, lags) or (batch, frames, bins)
         At most 1, and 1 at lag 0; a lag is as long as a frame. Zeros where the window holds no
         onset.
     """
     lags, half = len(window), len(window) // 2
     ramp = torch.arange(half, device=onsets.device, dtype=onsets.dtype) / max(1, half)
     padded = torch.cat([onsets[:, :1] * ramp, onsets, onsets[:, -1:] * ramp.flip(0)], dim=1)
-    framed = padded.unfold(1, lags, 1)[:, : onsets.shape[1]] * window  # (batch, frames, lags)
-    spectrum = torch.fft.rfft(framed, 2 * lags)  # long enough that nothing wraps around
-    correlation = torch.fft.irfft(spectrum * spectrum.conj(), 2 * lags)[..., :lags]
-    largest = correlation[..., :1]  # by Cauchy and Schwarz
-    return correlation / torch.where(largest < torch.finfo(largest.dtype).tiny, 1, largest)
+    frames = padded.unfold(1, lags, 1)[:, : onsets.shape[1]]
+    framed = frames.new_empty(*frames.shape[:2], 2 * lags)  # long enough that nothing wraps around
+    framed[..., lags:] = 0
+    torch.mul(frames, window, out=framed[..., :lags])
+    spectrum = torch.fft.rfft(framed)
+    if cyclic is None:
+        spectrum *= spectrum.conj()
+        correlation = torch.fft.irfft(spectrum, 2 * lags)[..., :lags]
+        correlation /= _norm(correlation[..., :1])
+        return correlation
+    parts = torch.view_as_real(spectrum).square_()
+    folded = (parts[..., 0] + parts[..., 1]) @ cyclic
+    return folded[..., 1:] / _norm(folded[..., :1])
+
+
+def _norm(largest: Tensor) -> Tensor:
+    """Correlations at lag 0, by Cauchy and Schwarz the largest; 1 instead of nothing."""
+    return torch.where(largest < torch.finfo(largest.dtype).tiny, 1, largest)
 
 
 def folding(lags: int, *, rate: float, bins: int) -> np.ndarray:
@@ -101,3 +119,24 @@ def folding(lags: int, *, rate: float, bins: int) -> np.ndarray:
     np.add.at(weights, (low, bin_), 1 - share)
     np.add.at(weights, (np.minimum(low + 1, lags - 1), bin_), share)
     return (weights / np.maximum(1, np.bincount(bin_, minlength=bins))).astype(np.float32)
+
+
+def folding_of_spectra(weights: np.ndarray) -> np.ndarray:
+    """Weights that fold an autocorrelation and are applied to the power spectrum it comes from.
+
+    One product takes the place of a Fourier transform and a product, as both are linear.
+
+    Parameters
+    ----------
+    weights : ndarray, shape (lags, bins)
+        By :func:`folding`.
+
+    Returns
+    -------
+    ndarray of float32, shape (1 + lags, 1 + bins)
+        For spectra of frames that are padded to twice the lags; the first column gives lag 0.
+    """
+    lags = len(weights)
+    to_lags = np.cos(np.pi / lags * np.outer(np.arange(1 + lags), np.arange(lags))) / lags
+    to_lags[[0, lags]] /= 2  # every other frequency stands for its negative too
+    return np.hstack([to_lags[:, :1], to_lags @ weights]).astype(np.float32)
