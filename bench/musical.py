@@ -8,8 +8,8 @@ The limit is the time that the Fourier transforms and matrix products of the sam
 clip by clip on arrays that lie ready: no framing, windows, powers or logarithms. Its products are
 with whole filter banks; ours leave out most of a mel bank's zeros, and "in blocks" does as well.
 
-It runs without and with caps (see `timing`), each in a process of its own. One thread
-is timed in seconds of the processor, so that other work on the machine counts less.
+It runs without and with caps (see `timing`), each in a process of its own. One thread is timed in
+seconds of the processor, so that other work on the machine counts less.
 """
 
 import argparse
@@ -129,17 +129,17 @@ def compare(name, frontend, options):
 
     error = np.abs(torch.cat(ours()).numpy() - np.stack(theirs())).max()
     clock = time.perf_counter if options.threads > 1 else time.process_time
-    whole, blocks = (limit(frontend, options.clips, blocks=x) for x in (False, True))
-    spent = side_by_side(ours, theirs, whole, blocks, repeats=options.repeats, clock=clock)
-    audio = options.clips * frontend.config.seconds
-    ours, theirs, whole, blocks = spent
+    limits = [limit(frontend, options.clips, blocks=blocks) for blocks in (False, True)]
+    works = (ours, theirs, *limits)
+    spent, peers, whole, blocked = side_by_side(*works, repeats=options.repeats, clock=clock)
     print(
-        f"{name}: {1e3 * ours / options.clips:.3f} ms a clip, {theirs / ours:.1f}x librosa, "
-        f"{ours / whole:.2f} of the limit ({ours / blocks:.2f} in blocks), "
+        f"{name}: {1e3 * spent / options.clips:.3f} ms a clip, {peers / spent:.1f}x librosa, "
+        f"{spent / whole:.2f} of the limit ({spent / blocked:.2f} in blocks), "
         f"differs by {error:.1g} at most"
     )
+    audio = options.clips * frontend.config.seconds
     return record(
-        name, audio / ours, "x real time", "librosa", audio / theirs,
+        name, audio / spent, "x real time", "librosa", audio / peers,
         limit="transforms and products", limit_value=audio / whole,
     )  # fmt: skip
 
