@@ -80,7 +80,7 @@ def audit_arrays(
     out : path, optional
         Folder; ``audits/NAME`` by default.
     jobs : int, optional
-        Processes; all cores by default.
+        Threads; as many as torch uses by default.
     seed : int
     watcher : Watcher, optional
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -41,6 +42,7 @@ def train(
     *,
     data: Data | None = None,
     resume: bool = False,
+    audited: bool = True,
     device: str = "cpu",
     watcher: Watcher | None = None,
 ) -> Path:
@@ -55,13 +57,15 @@ def train(
         The recipe's data where it is prepared already.
     resume : bool
         Go on with the unfinished run in ``out``.
+    audited : bool
+        If not, audit and report are left for :func:`audit_run`, or for resuming the run.
     device : str
     watcher : Watcher, optional
 
     Returns
     -------
     Path
-        The report.
+        The report, or without an audit the run folder.
 
     Raises
     ------
@@ -79,7 +83,16 @@ def train(
         if resume and is_finished(out):
             watcher.note(f"{out} is finished already.")
             return out / "report.html"
-        return _run(recipe, out, data, resume=resume, device=device, first=first, watcher=watcher)
+        return _run(
+            recipe,
+            out,
+            data,
+            resume=resume,
+            audited=audited,
+            device=device,
+            first=first,
+            watcher=watcher,
+        )
 
 
 def _run(
@@ -88,6 +101,7 @@ def _run(
     data: Data | None,
     *,
     resume: bool,
+    audited: bool,
     device: str,
     first: bool,
     watcher: Watcher,
@@ -102,6 +116,10 @@ def _run(
     model = _train(recipe, data, out, resume=resume, device=device, watcher=watcher)
     if not first:
         return out / "report.html"
+    if not audited:
+        command = shlex.join(["disentone", "audit", str(out)])
+        watcher.note(f"Trained; not audited, and without a report: these are made by {command}")
+        return out
     card = audit_model(model, data, recipe, run=out.name, watcher=watcher)
     card.save(out / "audit.json")
     from disentone.report.run import report_run  # drawing libraries are slow to import
@@ -116,6 +134,7 @@ def audit_run(
     out: str | Path | None = None,
     beside: Sequence[str | Path] = (),
     seed: int | None = None,
+    jobs: int | None = None,
     watcher: Watcher | None = None,
     **changes: Any,
 ) -> Path:
@@ -137,6 +156,8 @@ def audit_run(
         Other runs with the same front-end, for UDR: they embed the same clips.
     seed : int, optional
         Of probes and permutations; the run's own by default.
+    jobs : int, optional
+        Threads of the audit; as many as torch uses by default.
     watcher : Watcher, optional
     **changes
         Keys of the recipe's audit: ``measures``, ``variants``, ``seeds``.
@@ -170,7 +191,9 @@ def audit_run(
     if prepared.skipped:
         write_skipped(out / "skipped.csv", prepared.skipped)
     others = {Path(path).name: load(path) for path in beside}
-    card = audit_model(model, prepared, recipe, run=run.name, beside=others, watcher=watcher)
+    card = audit_model(
+        model, prepared, recipe, run=run.name, beside=others, jobs=jobs, watcher=watcher
+    )
     card.save(out / "audit.json")
     from disentone.report.run import report_run  # drawing libraries are slow to import
 
@@ -184,6 +207,7 @@ def audit_model(
     *,
     run: str,
     beside: Mapping[str, Model] | None = None,
+    jobs: int | None = None,
     watcher: Watcher | None = None,
 ) -> Card:
     """Audit a model on a recipe's data: probes learn on its train split and score on its test.
@@ -224,6 +248,7 @@ def audit_model(
             name: of_rows(other.embed_features, data.features, rows)
             for name, other in (beside or {}).items()
         },
+        jobs=jobs,
         seed=recipe.seed,
         run=run,
         stage=(watcher or Watcher()).stage,

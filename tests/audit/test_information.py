@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn.metrics import mutual_info_score
 
+import disentone.audit.information as information
 from disentone.audit import (
     dimension_information,
     entropy,
@@ -138,3 +139,12 @@ def test_chunks_do_not_change_the_kind_of_answer(monkeypatch):
     np.testing.assert_array_equal(parts.value, whole.value)
     np.testing.assert_allclose(parts.null_mean, whole.null_mean, rtol=0.1)
     np.testing.assert_allclose(parts.null_high, whole.null_high, rtol=0.15)
+
+
+def test_dimensions_in_several_parts_are_the_same(monkeypatch, rng):
+    codes, labels = rng.integers(6, size=(50, 7)), rng.integers(3, size=(50, 2))
+    whole = mutual_information(codes=codes, labels=labels), information.code_entropies(codes)
+    np.testing.assert_allclose(whole[1], [entropy(code) for code in codes.T])
+    monkeypatch.setattr(information, "_CHUNK", 100)  # two dimensions at once
+    np.testing.assert_array_equal(mutual_information(codes=codes, labels=labels), whole[0])
+    np.testing.assert_array_equal(information.code_entropies(codes), whole[1])

@@ -261,3 +261,28 @@ def test_auditing_needs_a_model_and_its_recipe(copied, tmp_path):
     (copied / "config.yaml").unlink()
     with pytest.raises(RecipeError, match=r"config\.yaml"):
         runs.audit_run(copied)
+
+
+# --- an audit that is left for later -----------------------------------------------------------
+
+
+def test_an_audit_that_is_left_is_made_later(finished, recipe, tmp_path):
+    out, told = tmp_path / "finished", Notes()
+    assert runs.train(recipe, out, audited=False, watcher=told) == out
+    assert f"disentone audit {out}" in told.notes[-1]
+    assert not any("Auditing" in name for name in told.stages)
+    assert not (out / "audit.json").exists()
+    assert not run_folder.is_finished(out)
+    assert runs.audit_run(out, jobs=1) == out / "report.html"
+    assert run_folder.is_finished(out)
+    assert Card.load(out / "audit.json") == Card.load(finished / "audit.json")
+
+
+def test_resuming_a_run_without_an_audit_audits_it(recipe, tmp_path):
+    out = tmp_path / "run"
+    runs.train(recipe, out, audited=False)
+    history = (out / "metrics.jsonl").read_text(encoding="utf-8")
+    assert runs.train(recipe, out, resume=True, audited=False) == out
+    assert runs.train(recipe, out, resume=True) == out / "report.html"
+    assert (out / "metrics.jsonl").read_text(encoding="utf-8") == history  # not trained again
+    assert run_folder.is_finished(out)

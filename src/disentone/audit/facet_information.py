@@ -11,6 +11,7 @@ import numpy as np
 from disentone.audit.card import ALL
 from disentone.audit.information import entropy
 from disentone.audit.measures import BlockInformation, Measured, block_dci, block_mig
+from disentone.audit.permuting import permuted
 from disentone.audit.plan import Plan
 from disentone.audit.records import Outputs, Record, record_of
 from disentone.audit.redrawing import redrawn
@@ -85,11 +86,7 @@ def told(
         nats[kept] += prior  # mean over labels; what one clip's labels have by themselves is lost
     if groups is not None:
         weights, true = _by_recording(weights, true, groups[kept])
-    found, rng = float((true * weights).sum(axis=1).mean()), np.random.default_rng(seed)
-    null = np.array(
-        [(rng.permutation(true) * weights).sum(axis=1).mean() for _ in range(permutations)]
-    )
-    p = (1 + int((null >= found - 1e-12).sum())) / (1 + permutations)
+    _, null, p = permuted(weights, true, permutations=permutations, seed=seed)
     return Told(nats, null + prior, p)
 
 

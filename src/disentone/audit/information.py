@@ -21,7 +21,13 @@ import numpy as np
 
 from disentone.audit.redrawing import redrawn
 
-__all__ = ["Information", "dimension_information", "entropy", "mutual_information"]
+__all__ = [
+    "Information",
+    "code_entropies",
+    "dimension_information",
+    "entropy",
+    "mutual_information",
+]
 
 _CHUNK = 4_000_000  # resampled codes held at once: 32 MB
 MANY = 20_000  # clips from which on permutations are drawn as tables
@@ -71,6 +77,14 @@ def entropy(labels: np.ndarray) -> float:
     return float(np.mean([_entropy(np.bincount(column)) for column in columns.T]))
 
 
+def code_entropies(codes: np.ndarray) -> np.ndarray:
+    """Entropy of every coded dimension (clips, dims), in nats: (dims,)."""
+    found = np.empty(codes.shape[1])
+    for dims in _chunks(codes.shape[1], len(codes)):
+        found[dims] = _entropy(_pair_counts(codes[:, dims].T, np.zeros(1, dtype=int))[..., 0])
+    return found
+
+
 def mutual_information(*, codes: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Plug-in mutual information of every dimension with every factor.
 
@@ -89,8 +103,10 @@ def mutual_information(*, codes: np.ndarray, labels: np.ndarray) -> np.ndarray:
         Nats, in [0, min(H(a), H(b))].
     """
     columns = _columns(labels)
-    matrix = np.array([[_pair(code, label)[0] for label in columns.T] for code in codes.T])
-    matrix = matrix.reshape(codes.shape[1], columns.shape[1])
+    matrix = np.empty((codes.shape[1], columns.shape[1]))
+    for dims in _chunks(codes.shape[1], len(codes)):
+        for place, label in enumerate(columns.T):
+            matrix[dims, place] = _pair(codes[:, dims].T, label)
     return matrix[:, 0] if np.ndim(labels) == 1 else matrix
 
 
@@ -195,12 +211,17 @@ def _weighted(codes: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> np.
 
 def _pair(codes: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Information of paired codes, shapes (clips,) or (samples, clips), as (samples,)."""
+    return _information(_pair_counts(codes, labels))
+
+
+def _pair_counts(codes: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Tables of paired codes, shapes (clips,) or (samples, clips), as (samples, bins, classes)."""
     codes, labels = np.atleast_2d(codes), np.atleast_2d(labels)
     samples = max(len(codes), len(labels))
     bins, classes = int(codes.max()) + 1, int(labels.max()) + 1
     cells = (np.arange(samples)[:, None] * bins + codes) * classes + labels
     counts = np.bincount(cells.ravel(), minlength=samples * bins * classes)
-    return _information(counts.reshape(samples, bins, classes))
+    return counts.reshape(samples, bins, classes)
 
 
 def _information(joint: np.ndarray) -> np.ndarray:

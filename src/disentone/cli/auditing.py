@@ -61,7 +61,9 @@ def audit(
         Path | None, typer.Option(help="Of a run: other audio; its own by default.")
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder of the audit.")] = None,
-    jobs: Annotated[int | None, typer.Option(min=1, help="Processes; all cores.")] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Threads; OMP_NUM_THREADS, or all cores.")
+    ] = None,
     seed: Seed = None,
     quiet: Quiet = False,
 ) -> None:
@@ -80,7 +82,6 @@ def audit(
         "key": key,
         "factors": factors,
         "subsample": subsample,
-        "jobs": jobs,
     }
     both: dict[str, Any] = {
         "measures": measures.split(",") if measures is not None else None,
@@ -88,6 +89,7 @@ def audit(
         "beside": beside,
         "seeds": seeds,
         "seed": seed,
+        "jobs": jobs,
         "out": out,
     }
     both = {name: value for name, value in both.items() if value is not None}

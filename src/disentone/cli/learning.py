@@ -48,6 +48,9 @@ def train(
     ] = None,
     settings: Settings = None,
     resume: Annotated[bool, typer.Option(help="Go on with an unfinished run.")] = False,
+    no_audit: Annotated[
+        bool, typer.Option("--no-audit", help="Leave audit and report for disentone audit RUN.")
+    ] = False,
     seed: Seed = None,
     device: Device = "cpu",
     quiet: Quiet = False,
@@ -68,6 +71,7 @@ def train(
         facets=facet,
         settings=settings,
         resume=resume,
+        audited=not no_audit,
         seed=seed,
         device=device,
         quiet=quiet,
@@ -144,6 +148,7 @@ def _train(
     facets: list[str] | None = None,
     settings: list[str] | None = None,
     resume: bool = False,
+    audited: bool = True,
     seed: int | None = None,
     device: str = "cpu",
     quiet: bool = False,
@@ -153,10 +158,13 @@ def _train(
 
     changes = list(settings or []) + ([f"seed={seed}"] if seed is not None else [])
     loaded = load_recipe(recipe, settings=changes, data=data, facets=facets or ())
-    named = {"facet": facets, "set": changes}
+    named = {"facet": facets, "set": changes, "no_audit": not audited}
     command = again("train", recipe, out=folder, resume=True, data=data, **named, device=device)
     with Screen(quiet=quiet) as screen:
         report = resumable(
-            command, lambda: run(loaded, folder, resume=resume, device=device, watcher=screen)
+            command,
+            lambda: run(
+                loaded, folder, resume=resume, audited=audited, device=device, watcher=screen
+            ),
         )
     typer.echo(report)

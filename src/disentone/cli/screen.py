@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import time
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -43,6 +44,7 @@ __all__ = [
 ]
 
 console = Console(stderr=True)
+EVERY = 5  # seconds from a line of a log to the next
 
 
 class ShortClip(StrEnum):
@@ -105,9 +107,26 @@ class Screen(Watcher):
             self.bar.console.print(text, style="dim", highlight=False, markup=False, soft_wrap=True)
 
     def stage(self, name: str) -> Callable[[int, int], None]:
-        """Begin a bar."""
+        """Begin a bar; in a log, lines."""
+        if not console.is_terminal:
+            return self._lines(name)
         task = self.bar.add_task(name, total=None, detail="")
         return lambda done, total: self.bar.update(task, completed=done, total=total)
+
+    def _lines(self, name: str) -> Callable[[int, int], None]:
+        """Say that a stage begins and, every few seconds, how far it is."""
+        begun = last = time.monotonic()
+        self.note(name)
+
+        def show(done: int, total: int) -> None:
+            nonlocal last
+            now = time.monotonic()
+            if 0 < done < total and now - last >= EVERY:
+                last = now
+                left = (now - begun) / done * (total - done)
+                self.note(f"{name} ({done} of {total}), about {_duration(left)} left")
+
+        return show
 
     def training(self, progress: TrainingProgress) -> None:
         """Show epoch, loss terms and the time left."""
@@ -124,6 +143,10 @@ class Screen(Watcher):
             total=total,
             detail=f"epoch {progress.epoch + 1}/{progress.epochs} {detail}",
         )
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
 
 
 def again(verb: str, *words: object, **options: object) -> list[str]:

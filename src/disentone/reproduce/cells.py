@@ -251,7 +251,6 @@ def _limit(threads: int) -> None:
     import torch
 
     torch.set_num_threads(threads)
-    os.environ["LOKY_MAX_CPU_COUNT"] = str(threads)  # for the audit's probes
 
 
 def _work(job: _Job, device: str) -> None:

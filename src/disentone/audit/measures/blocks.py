@@ -40,6 +40,7 @@ from disentone.audit.measures.inputs import (
     z_scored,
 )
 from disentone.audit.measures.measured import Measured
+from disentone.audit.permuting import permuted
 from disentone.audit.probes import fit_probe
 from disentone.audit.scores import class_scores
 from disentone.errors import DataError, closest
@@ -354,16 +355,15 @@ def _cell(heard: _Heard, permutations: int, seed: int) -> list[float]:
 
 def _tested(heard: _Heard, permutations: int, seed: int) -> FacetTest:
     kept = np.isin(heard.labels, heard.classes)
-    logs = np.log(heard.probabilities[kept])
-    index = np.searchsorted(heard.classes, heard.labels[kept])
-    rows, rng = np.arange(len(index)), np.random.default_rng(seed)
-    share = np.bincount(index, minlength=len(heard.classes))[index] / max(1, len(index))
-    prior = np.log(share).mean() if len(index) else 0.0
-    found = float(logs[rows, index].mean() - prior)
-    null = np.array([logs[rows, rng.permutation(index)].mean() for _ in range(permutations)])
-    null -= prior
-    p = (1 + int((null >= found - 1e-12).sum())) / (1 + permutations)
-    return FacetTest(found, float(null.mean()), float(np.quantile(null, 0.95)), p, len(index))
+    labels = heard.labels[kept]
+    true = (labels[:, None] == heard.classes) * 1.0
+    found, null, p = permuted(
+        np.log(heard.probabilities[kept]), true, permutations=permutations, seed=seed
+    )
+    prior = entropy(labels) if len(labels) else 0.0
+    null = null + prior
+    high = float(np.quantile(null, 0.95))
+    return FacetTest(found + prior, float(null.mean()), high, p, len(labels))
 
 
 def _joined(

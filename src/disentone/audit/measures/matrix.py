@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from disentone.audit.binning import equal_width_codes, equal_width_edges, quantile_codes
-from disentone.audit.information import entropy, mutual_information
+from disentone.audit.information import code_entropies, entropy, mutual_information
 from disentone.audit.measures.inputs import BINS, Factors, columns, table
 
 __all__ = ["InformationMatrix", "binned", "information_matrix"]
@@ -99,13 +99,13 @@ def information_matrix(
     for column in found:
         known = column.known
         labels = column.classes(factor_bins)[known]
-        told = np.asfortranarray(codes[known])  # dimensions are read one by one
+        told = codes[known]
         value.append(mutual_information(codes=told, labels=labels))
         mean, deviation = _null(told, labels, permutations, rng)
         null.append(mean)
         spread.append(deviation)
         entropies.append(entropy(labels))
-        spoken.append([entropy(code) for code in told.T])
+        spoken.append(code_entropies(told))
         counts.append(int(known.sum()))
     return InformationMatrix(
         np.array(value).T,

@@ -1,0 +1,41 @@
+"""What stages say in a log."""
+
+import pytest
+
+from disentone.cli import screen
+
+
+@pytest.fixture
+def said(monkeypatch):
+    """A screen that is no terminal, a clock, and the lines it was told."""
+    clock, lines = [0.0], []
+    monkeypatch.setattr(screen.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(screen.Screen, "note", lambda self, text: lines.append(text))
+    return clock, lines, screen.Screen(quiet=False)
+
+
+def test_a_stage_says_that_it_begins_and_what_is_left(said):
+    clock, lines, screen_ = said
+    show = screen_.stage("Auditing: probes")
+    assert lines == ["Auditing: probes"]
+    clock[0] = 10.0
+    show(12, 36)
+    assert lines[1:] == ["Auditing: probes (12 of 36), about 20 s left"]
+
+
+def test_a_log_has_a_line_every_few_seconds_at_most(said):
+    clock, lines, screen_ = said
+    show = screen_.stage("Auditing: probes")
+    for done in range(1, 101):
+        clock[0] += 1.0
+        show(done, 100)
+    assert len(lines) == 1 + 19  # 100 s, a line every 5, and none for the end
+    assert lines[1] == "Auditing: probes (5 of 100), about 95 s left"
+
+
+def test_long_times_are_in_minutes(said):
+    clock, lines, screen_ = said
+    show = screen_.stage("Embedding")
+    clock[0] = 60.0
+    show(1, 11)
+    assert lines[-1] == "Embedding (1 of 11), about 10 min left"
