@@ -84,7 +84,8 @@ def train(file, budget, epochs, out):
     from disentone.facets import Facets
     from disentone.models import ModelConfig, MultiView
     from disentone.objectives import Divergence, Objective, Reconstruction
-    from disentone.training import TrainingConfig, fit
+    from disentone.recipes.schema import TrainingConfig
+    from disentone.training import fit
 
     torch.set_num_threads(1)
     facets = Facets({"private": 8, "shared": 8})

@@ -27,7 +27,8 @@ from disentone.objectives import (
     Triplet,
 )
 from disentone.objectives.triplet import Dimension
-from disentone.training import Split, TrainingConfig, fit
+from disentone.recipes.schema import TrainingConfig
+from disentone.training import Split, fit
 from disentone.views import Relation, ViewSampler
 
 FACETS = Facets({"private": 3, "shared": 2})

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 import small
+from disentone.recipes.schema import TrainingConfig
 from disentone.schedule import reductions
-from disentone.training import TrainingConfig
 
 PAPER = {"schedule": "plateau", "optimiser": "adam", "learning_rate": 1e-5, "warmup": 0}
 

@@ -15,7 +15,8 @@ import small
 from disentone.artifact import load
 from disentone.errors import ArtifactError, DataError, RecipeError
 from disentone.models import ModelConfig
-from disentone.training import Split, TrainingConfig, fit
+from disentone.recipes.schema import TrainingConfig
+from disentone.training import Split, fit
 
 
 def without_time(history):

@@ -6,7 +6,7 @@ import os
 import platform
 from typing import Literal
 
-import torch
+from disentone.lazy import torch
 
 __all__ = ["AUTO", "Precision", "cost_note", "kind_of", "multiplies_bfloat16", "resolved"]
 

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from naive_triplets import naive
 
 from disentone.musical import key_codes
+from disentone.objectives.masks import masks, view_masks
 from disentone.objectives.mining import semi_hard, triplet_loss, violation
 from disentone.objectives.similarity import cosines
-from disentone.objectives.triplet import masks, view_masks
 
 
 def found_by(mined):

@@ -14,8 +14,9 @@ from pydantic import ValidationError
 from disentone.errors import RecipeError
 from disentone.factors import Factor
 from disentone.objectives import Objective, Triplet
+from disentone.objectives.masks import masks
 from disentone.objectives.similarity import cosines
-from disentone.objectives.triplet import Dimension, masks
+from disentone.objectives.triplet import Dimension
 
 GENRE = Factor.categorical("genre", ["folk", "jazz", "rock"])
 TAGS = Factor("tags", "multilabel", np.eye(3), ("a", "b", "c"))

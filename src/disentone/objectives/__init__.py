@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Annotated
+import importlib
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, SerializeAsAny, WrapValidator
-from torch import Tensor, nn
 
-from disentone.errors import RecipeError, closest
-from disentone.facets import Facets
-from disentone.factors import Factor
-from disentone.models.multiview import Outputs
 from disentone.objectives.agreement import Agreement, agreement
 from disentone.objectives.classification import Classification
 from disentone.objectives.contrast import Contrast
@@ -19,7 +14,7 @@ from disentone.objectives.covariance import Covariance
 from disentone.objectives.crossview import CrossView
 from disentone.objectives.divergence import Divergence, KLParts, decomposed_kl
 from disentone.objectives.given import Given
-from disentone.objectives.independence import Critic, Independence
+from disentone.objectives.independence import Independence
 from disentone.objectives.invariance import Invariance
 from disentone.objectives.masking import Masking
 from disentone.objectives.own import own_term
@@ -27,6 +22,10 @@ from disentone.objectives.reconstruction import Reconstruction
 from disentone.objectives.similarity import Separation, Similarity
 from disentone.objectives.term import Term
 from disentone.objectives.triplet import Triplet
+
+if TYPE_CHECKING:
+    from disentone.objectives.critic import Critic
+    from disentone.objectives.objective import Objective
 
 __all__ = [
     "Agreement",
@@ -71,65 +70,12 @@ _Ours = Annotated[
 ]
 AnyTerm = Annotated[SerializeAsAny[_Ours], WrapValidator(own_term)]
 
+# Modules of torch are imported when they are first used: a recipe is checked without them.
+_HOMES = {"Critic": "critic", "Objective": "objective"}
 
-class Objective(nn.Module):
-    """A weighted sum of terms, with every part logged.
 
-    Its parameters are what the terms themselves learn, such as critics.
-
-    Parameters
-    ----------
-    terms : sequence of Term
-    facets : Facets
-        Facets of the model, against which the terms' facets are checked.
-    factors : mapping of str to Factor
-        What is known about the training clips, for terms that need labels.
-
-    Raises
-    ------
-    RecipeError
-        If a term names a facet that the model does not have or a factor that is not known, or
-        there is no term.
-    """
-
-    def __init__(
-        self, terms: Sequence[Term], facets: Facets, factors: Mapping[str, Factor] | None = None
-    ) -> None:
-        super().__init__()
-        if not terms:
-            raise RecipeError("An objective needs at least one term, such as 'reconstruction'.")
-        factors = factors or {}
-        self.terms = list(terms)
-        self.decodes = any(term.decodes for term in terms)
-        self.factors = tuple(dict.fromkeys(n for term in terms for n in term.named_factors()))
-        self.learnt = nn.ModuleDict()
-        for index, term in enumerate(terms):
-            for name in term.named_facets():
-                if name not in facets:
-                    raise RecipeError(
-                        f"Term '{term.term}' names a facet '{name}' that the model does not "
-                        f"have{closest(name, facets.names)}"
-                    )
-            for name in term.named_factors():
-                if name not in factors:
-                    raise RecipeError(
-                        f"Term '{term.term}' needs factor '{name}', which the data does not have"
-                        f"{closest(name, tuple(factors))}"
-                    )
-            module = term.build(facets, factors)
-            if module is not None:
-                self.learnt[str(index)] = module
-
-    def forward(self, out: Outputs) -> tuple[Tensor, dict[str, Tensor]]:
-        """Total to minimise (a scalar), and a flat dictionary of parts for the log."""
-        total = out.z.new_zeros(())
-        logs: dict[str, Tensor] = {}
-        for index, term in enumerate(self.terms):
-            parts = term(out, dict(self.learnt.items()).get(str(index)))
-            total = total + term.weight * parts["value"]
-            name = term.term
-            number = str(index) if name in logs else ""  # a second term of one kind
-            logs[f"{name}{number}"] = parts.pop("value").detach()
-            logs |= {f"{part}{number if part in logs else ''}": v for part, v in parts.items()}
-        logs["total"] = total.detach()
-        return total, logs
+def __getattr__(name: str) -> Any:
+    """Import a public name from its home."""
+    if name in _HOMES:
+        return getattr(importlib.import_module(f"disentone.objectives.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'disentone.objectives' has no attribute '{name}'")

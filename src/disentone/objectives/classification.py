@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import torch
 from pydantic import Field
-from torch import Tensor, nn
-from torch.nn import functional
 
 from disentone.errors import RecipeError
 from disentone.facets import Facets
 from disentone.factors import Factor
-from disentone.models.multiview import Outputs
+from disentone.lazy import torch
 from disentone.objectives.distributed import gather
 from disentone.objectives.term import Term
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from disentone.models.multiview import Outputs
 
 __all__ = ["Classification"]
 
@@ -46,7 +48,7 @@ class Classification(Term):
             raise RecipeError(
                 f"Term 'classification' needs classes, and factor '{self.factor}' is {factor.kind}."
             )
-        return nn.Linear(
+        return torch.nn.Linear(
             facets.dim if self.facet is None else facets[self.facet], len(factor.classes)
         )
 
@@ -59,10 +61,12 @@ class Classification(Term):
         labels = gather(out.labels[self.factor]).flatten(0, 1)
         if labels.ndim == 1:
             known = labels >= 0
-            value = functional.cross_entropy(scores, labels.long().clamp_min(0), reduction="none")
+            value = torch.nn.functional.cross_entropy(
+                scores, labels.long().clamp_min(0), reduction="none"
+            )
         else:
             known = torch.isfinite(labels)
-            value = functional.binary_cross_entropy_with_logits(
+            value = torch.nn.functional.binary_cross_entropy_with_logits(
                 scores, torch.where(known, labels, 0.0), reduction="none"
             )
         return {"value": (value * known).sum() / known.sum().clamp_min(1)}

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import torch
 from pydantic import Field
-from torch import Tensor, nn
 
-from disentone.models.multiview import Outputs
+from disentone.lazy import torch
 from disentone.objectives.similarity import PairTerm, infonce
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from disentone.models.multiview import Outputs
 
 __all__ = ["Contrast"]
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from torch import Tensor, nn
-
-from disentone.models.multiview import Outputs
 from disentone.objectives.term import Term
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from disentone.models.multiview import Outputs
 
 __all__ = ["CrossView"]
 

@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
-from torch import distributed as dist
+from typing import TYPE_CHECKING
+
+from disentone.lazy import torch
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = ["gather"]
-
-
-class _Gather(torch.autograd.Function):
-    """Concatenate over processes; the backward pass sums what every process wants of our part."""
-
-    @staticmethod
-    def forward(context: torch.autograd.function.FunctionCtx, x: Tensor) -> Tensor:
-        parts = [torch.empty_like(x) for _ in range(dist.get_world_size())]
-        dist.all_gather(parts, x.contiguous())
-        return torch.cat(parts)
-
-    @staticmethod
-    def backward(context: torch.autograd.function.FunctionCtx, grad: Tensor) -> Tensor:
-        total = grad.contiguous()
-        dist.all_reduce(total)
-        return total.chunk(dist.get_world_size())[dist.get_rank()]
 
 
 def gather(x: Tensor) -> Tensor:
@@ -41,6 +28,9 @@ def gather(x: Tensor) -> Tensor:
     -------
     Tensor, shape (processes * batch, ...)
     """
+    dist = torch.distributed
     if dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1:
-        return _Gather.apply(x)
+        from disentone.objectives.gathering import Gather  # see disentone.lazy
+
+        return Gather.apply(x)
     return x

@@ -11,16 +11,19 @@ widespread implementation puts 1/N in the wrong place and overestimates total co
 from __future__ import annotations
 
 import math
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
-import torch
 from pydantic import Field
-from torch import Tensor, nn
 
 from disentone.errors import RecipeError
-from disentone.models.multiview import Outputs
+from disentone.lazy import torch
 from disentone.objectives.distributed import gather
 from disentone.objectives.term import Term
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from disentone.models.multiview import Outputs
 
 __all__ = ["Divergence", "KLParts", "decomposed_kl"]
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
-from torch import Tensor, nn
 
-from disentone.models.multiview import Outputs
 from disentone.objectives.distributed import gather
 from disentone.objectives.similarity import directions
 from disentone.objectives.term import Term
 from disentone.views.given import label
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from disentone.models.multiview import Outputs
 
 __all__ = ["Given"]
 

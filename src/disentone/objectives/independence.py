@@ -9,52 +9,22 @@ Predictive Coding", 2018), and the model is trained to leave it nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import torch
 from pydantic import Field
-from torch import Tensor, nn
 
 from disentone.errors import RecipeError
 from disentone.facets import Facets
 from disentone.factors import Factor
-from disentone.models.multiview import Outputs
 from disentone.objectives.distributed import gather
 from disentone.objectives.term import Term
 
-__all__ = ["Critic", "Independence"]
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
+    from disentone.models.multiview import Outputs
 
-class Critic(nn.Module):
-    """Score how well rows of two facets belong together.
-
-    Parameters
-    ----------
-    first, second : int
-        Sizes of the facets.
-    width : int
-        Units of the hidden layers.
-    """
-
-    def __init__(self, first: int, second: int, *, width: int = 256, rank: int = 32) -> None:
-        super().__init__()
-        self.first, self.second = (
-            nn.Sequential(
-                nn.Linear(size, width),
-                nn.LeakyReLU(0.2),
-                nn.Linear(width, width),
-                nn.LeakyReLU(0.2),
-                nn.Linear(width, rank),
-            )
-            for size in (first, second)
-        )
-
-    def forward(self, first: Tensor, second: Tensor) -> Tensor:
-        """Lower bound on the mutual information of paired rows (rows, size), in nats."""
-        scores = self.first(first) @ self.second(second).T  # (rows, rows)
-        rows = len(scores)
-        chance = torch.log(torch.tensor(float(rows), device=scores.device))
-        return (scores.diagonal() - torch.logsumexp(scores, dim=1)).mean() + chance
+__all__ = ["Independence"]
 
 
 class Independence(Term):
@@ -78,6 +48,8 @@ class Independence(Term):
 
     def build(self, facets: Facets, factors: Mapping[str, Factor]) -> nn.Module:
         """Make the critic."""
+        from disentone.objectives.critic import Critic  # see disentone.lazy
+
         return Critic(facets[self.facet], facets[self.of], width=self.width)
 
     def __call__(self, out: Outputs, module: nn.Module | None = None) -> dict[str, Tensor]:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from itertools import combinations
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import torch
 from pydantic import Field
-from torch import Tensor, nn
 
 from disentone.errors import RecipeError
-from disentone.models.multiview import Outputs
+from disentone.lazy import torch
 from disentone.objectives.distributed import gather
 from disentone.objectives.term import Term
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from disentone.models.multiview import Outputs
 
 __all__ = [
     "PairTerm",
@@ -49,7 +52,9 @@ def directions(x: Tensor) -> Tensor:
     """Scale vectors (..., dim) to length 1; zeros stay, and get no gradient."""
     length = torch.linalg.vector_norm(x.detach(), dim=-1, keepdim=True)
     known = torch.where(length > SHORT, x, torch.ones_like(x))  # its gradient is finite
-    return torch.where(length > SHORT, nn.functional.normalize(known, dim=-1), torch.zeros_like(x))
+    return torch.where(
+        length > SHORT, torch.nn.functional.normalize(known, dim=-1), torch.zeros_like(x)
+    )
 
 
 def tangent_log(x: Tensor, *, least: float) -> Tensor:

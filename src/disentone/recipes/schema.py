@@ -15,14 +15,51 @@ from disentone.facets import Facets
 from disentone.frontends.config import FrontEndConfig, LogMelConfig
 from disentone.models.config import ModelConfig
 from disentone.objectives import Agreement, AnyTerm, Divergence, Given, Reconstruction, Triplet
+from disentone.precision import Precision
 from disentone.recipes.facet import FacetConfig
-from disentone.training import TrainingConfig
 from disentone.views import Relation, Transform
 from disentone.views.relations import RECORDING
 
-__all__ = ["AuditConfig", "FacetConfig", "Recipe"]
+__all__ = ["AuditConfig", "FacetConfig", "Recipe", "TrainingConfig"]
 
 DataConfig = Annotated[SynTone | CollectionConfig, Field(discriminator="kind")]
+
+
+class TrainingConfig(BaseModel):
+    """How to train."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    epochs: int = Field(default=100, ge=1)
+    batch: int = Field(default=128, ge=2, description="anchors in a step, over all processes")
+    optimiser: Literal["adam", "adamw"] = "adamw"
+    learning_rate: float = Field(default=1e-3, gt=0)
+    weight_decay: float = Field(default=0.0, ge=0)
+    schedule: Literal["constant", "cosine", "plateau"] = Field(
+        default="cosine",
+        description="plateau: divided by 'reduce' after every 'plateau' epochs without a gain",
+    )
+    plateau: int = Field(default=10, ge=1, description="epochs; of the validation loss")
+    reduce: float = Field(default=5.0, gt=1)
+    least_rate: float = Field(default=1e-10, gt=0, description="below which nothing is reduced")
+    warmup: int = Field(
+        default=50,
+        ge=0,
+        description="steps in which the learning rate rises; a tenth of all at most",
+    )
+    clip: float | None = Field(default=50.0, gt=0, description="largest norm of the gradient")
+    critic_pace: float = Field(
+        default=3.0, gt=0, description="learning rate of what terms learn, relative to the model's"
+    )
+    precision: Precision = Field(
+        default="auto", description="auto: bfloat16 where the device multiplies it, else float32"
+    )
+    keep: Literal["best", "last"] = Field(
+        default="best", description="which epoch's model: of the least validation loss, or the last"
+    )
+    patience: int | None = Field(
+        default=None, ge=1, description="stop after so many epochs of no gain"
+    )
 
 
 class AuditConfig(BaseModel):
