@@ -154,10 +154,11 @@ def _train(
     quiet: bool = False,
 ) -> None:
     from disentone.recipes import load_recipe
-    from disentone.runs import train as run
 
     changes = list(settings or []) + ([f"seed={seed}"] if seed is not None else [])
     loaded = load_recipe(recipe, settings=changes, data=data, facets=facets or ())
+    from disentone.runs import train as run  # and torch: what is mistyped was refused before
+
     named = {"facet": facets, "set": changes, "no_audit": not audited}
     command = again("train", recipe, out=folder, resume=True, data=data, **named, device=device)
     with Screen(quiet=quiet) as screen:

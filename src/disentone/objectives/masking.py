@@ -58,4 +58,4 @@ class Masking(Term):
         """Value in squared features."""
         share = self.share if out.model.training else 0.0
         told = out.model.decode(masked(out.code, out.facets, self.facet, share=share))
-        return {"value": out.x.shape[1] * nn.functional.mse_loss(told, out.x)}
+        return {"value": out.x.shape[1] * torch.nn.functional.mse_loss(told, out.x)}

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
+from disentone.lazy import torch
 from disentone.objectives.term import Term
 
 if TYPE_CHECKING:
@@ -36,6 +37,6 @@ class Reconstruction(Term):
 
     def __call__(self, out: Outputs, module: nn.Module | None = None) -> dict[str, Tensor]:
         """Value in nats per clip or in squared features, and the mean squared error a feature."""
-        mse = nn.functional.mse_loss(out.reconstruction, out.x)  # of (B, V, frames, features)
+        mse = torch.nn.functional.mse_loss(out.reconstruction, out.x)  # of (B, V, frames, features)
         entries = out.x[0].numel() if self.per == "clip" else 2 * out.x.shape[1]
         return {"value": 0.5 * entries / self.scale**2 * mse, "mse": mse.detach()}
