@@ -43,6 +43,7 @@ def train(
     data: Data | None = None,
     resume: bool = False,
     audited: bool = True,
+    brief: bool = False,
     device: str = "cpu",
     watcher: Watcher | None = None,
 ) -> Path:
@@ -59,6 +60,8 @@ def train(
         Go on with the unfinished run in ``out``.
     audited : bool
         If not, audit and report are left for :func:`audit_run`, or for resuming the run.
+    brief : bool
+        Leave sounds, spectrograms and figures out of the report.
     device : str
     watcher : Watcher, optional
 
@@ -89,6 +92,7 @@ def train(
             data,
             resume=resume,
             audited=audited,
+            brief=brief,
             device=device,
             first=first,
             watcher=watcher,
@@ -102,6 +106,7 @@ def _run(
     *,
     resume: bool,
     audited: bool,
+    brief: bool,
     device: str,
     first: bool,
     watcher: Watcher,
@@ -124,7 +129,7 @@ def _run(
     card.save(out / "audit.json")
     from disentone.report.run import report_run  # drawing libraries are slow to import
 
-    return report_run(out, recipe=recipe, model=model, data=data, card=card)
+    return report_run(out, recipe=recipe, model=model, data=data, card=card, brief=brief)
 
 
 def audit_run(

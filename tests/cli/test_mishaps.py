@@ -63,6 +63,17 @@ def test_bad_input_is_one_sentence_and_exit_code_2(words, said, tmp_path):
     assert sorted(path.name for path in (tmp_path / "words").iterdir()) == ["a.wav", "b.wav"]
 
 
+@pytest.mark.parametrize(
+    "words",
+    ["audit codes.npy", "embed run clips", "index run clips", "inspect clips", "reproduce csn"],
+)
+def test_no_jobs_are_refused(words):
+    done = call(*words.split(), "--jobs", "0")
+    assert (done.code, done.out) == (2, "")
+    assert "--jobs" in done.err
+    assert "greater than or equal to 1" in done.err
+
+
 def test_a_silent_collection_is_one_sentence(tmp_path):
     for name in ("a.wav", "b.wav"):
         soundfile.write(tmp_path / name, [0.0] * 8000, 8000)

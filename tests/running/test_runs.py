@@ -283,6 +283,8 @@ def test_resuming_a_run_without_an_audit_audits_it(recipe, tmp_path):
     runs.train(recipe, out, audited=False)
     history = (out / "metrics.jsonl").read_text(encoding="utf-8")
     assert runs.train(recipe, out, resume=True, audited=False) == out
-    assert runs.train(recipe, out, resume=True) == out / "report.html"
+    assert runs.train(recipe, out, resume=True, brief=True) == out / "report.html"
     assert (out / "metrics.jsonl").read_text(encoding="utf-8") == history  # not trained again
     assert run_folder.is_finished(out)
+    assert "<audio" not in (out / "report.html").read_text(encoding="utf-8")  # it was to be brief
+    assert not (out / "figures").exists()

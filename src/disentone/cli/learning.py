@@ -88,7 +88,8 @@ def reproduce(
         Path | None, typer.Option("--out", "-o", help="Folder; runs/reproduce-PAPER.")
     ] = None,
     quick: Annotated[
-        bool, typer.Option("--quick", help="Few clips and epochs: how, not how well.")
+        bool,
+        typer.Option("--quick", help="Few clips and epochs, plain reports: how, not how well."),
     ] = False,
     seeds: Annotated[int, typer.Option(min=1, help="Runs of each recipe in the table.")] = 1,
     jobs: Annotated[int, typer.Option(min=1, help="Cells that are run at once.")] = 1,

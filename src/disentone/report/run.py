@@ -29,7 +29,9 @@ PAIRS = 4
 STEPS = 7
 
 
-def report_run(out: Path, *, recipe: Recipe, model: Model, data: Data, card: Card) -> Path:
+def report_run(
+    out: Path, *, recipe: Recipe, model: Model, data: Data, card: Card, brief: bool = False
+) -> Path:
     """Write ``report.html`` and ``figures/`` of a run.
 
     Parameters
@@ -42,6 +44,8 @@ def report_run(out: Path, *, recipe: Recipe, model: Model, data: Data, card: Car
         Of the run; its test split is shown.
     card : Card
         Audit of the model.
+    brief : bool
+        Leave out sounds, spectrograms and ``figures/``, which take longer than all the rest.
 
     Returns
     -------
@@ -63,7 +67,7 @@ def report_run(out: Path, *, recipe: Recipe, model: Model, data: Data, card: Car
         own=recipe.owns(),
         config=dump_recipe(recipe),
         history=[json.loads(line) for line in history],
-        **_seen_and_heard(table, data.features, rows, embedding, model, recipe),
+        **({} if brief else _seen_and_heard(table, data.features, rows, embedding, model, recipe)),
         paper=[
             {"table": "Table 1", "row": facet, "column": factor, "value": value}
             for facet, values in recipe.paper.items()
@@ -71,7 +75,8 @@ def report_run(out: Path, *, recipe: Recipe, model: Model, data: Data, card: Car
         ],
         skipped=[(item.path, item.reason) for item in data.skipped],
     )
-    write_figures(inputs, out / "figures")
+    if not brief:
+        write_figures(inputs, out / "figures")
     return write_report(inputs, out / "report.html")
 
 

@@ -48,7 +48,8 @@ def reproduce(
     data : path, optional
         The paper's data, where the user has it; see each study.
     quick : bool
-        A small share of clips and epochs, to see that everything works.
+        A small share of clips and epochs, and cells' reports without sounds and figures, to see
+        that everything works.
     seeds : int
         Runs of each recipe of the main table.
     jobs : int

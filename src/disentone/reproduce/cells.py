@@ -130,6 +130,7 @@ class _Job(NamedTuple):
     folder: Path
     recipe: Recipe
     title: str
+    brief: bool
 
 
 def run_cells(
@@ -152,7 +153,7 @@ def run_cells(
             # Refused where it was run with other settings.
             claim(folder, recipe, resume=True, device=device)
             if not is_finished(folder):
-                todo.setdefault(folder, _Job(folder, recipe, title))
+                todo.setdefault(folder, _Job(folder, recipe, title, brief=quick))
     if jobs > 1 and len(todo) > 1:
         failed = _run_at_once(list(todo.values()), jobs, device, watcher)
     else:
@@ -198,7 +199,15 @@ def _run(
     with lock:
         if not is_finished(job.folder):  # another process may have run it meanwhile
             data = _prepared(job.recipe, prepared, device, watcher)
-            train(job.recipe, job.folder, data=data, resume=True, device=device, watcher=watcher)
+            train(
+                job.recipe,
+                job.folder,
+                data=data,
+                resume=True,
+                brief=job.brief,
+                device=device,
+                watcher=watcher,
+            )
     return True
 
 

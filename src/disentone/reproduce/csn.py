@@ -132,7 +132,7 @@ def study(data: str | None) -> Study:
         scores=protocol.scores,
         figures=figures,
         arranged=arranged,
-        quick=("training.epochs=1",),
+        quick=("training.epochs=1", "data.hop=10", "audit.permutations=20"),
         title=" on MSD and Dim-sim" if protocol.is_msd else f" on {place.name}, not Dim-sim",
     )
 
