@@ -124,6 +124,7 @@ KINDS = (
         "Audit",
         "Probes, and every measure of a made-up code of 128 dimensions with six factors.",
         (
+            Benchmark("probes", ("--clips", "700", "4000"), ("--clips", "100")),
             Benchmark(
                 "measures",
                 ("--items", "2000", "10000"),

@@ -4,6 +4,7 @@ import json
 import shutil
 import xml.etree.ElementTree as ET
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -204,6 +205,15 @@ def test_features_are_computed_once_for_all_cells_that_share_them(
     reproduce("marl", tmp_path, quick=True, seeds=2, device="meta")
     assert devices == ["meta"], "front-ends run where they are asked to"
     assert given == prepared * 4
+
+
+def test_cells_that_share_their_features_are_run_one_after_the_other():
+    mels = [f"frontend.n_mels={count}" for count in (24, 32, 24, 24, 32)]
+    jobs = [
+        module._Job(Path(str(place)), load_recipe("debug", settings=[mel]), "", True)
+        for place, mel in enumerate(mels)
+    ]
+    assert [job.folder.name for job in module._by_data(jobs)] == ["0", "2", "3", "1", "4"]
 
 
 def test_copies_of_another_seed_are_other_features(tmp_path, monkeypatch):

@@ -154,10 +154,11 @@ def run_cells(
             claim(folder, recipe, resume=True, device=device)
             if not is_finished(folder):
                 todo.setdefault(folder, _Job(folder, recipe, title, brief=quick))
+    ordered = _by_data(list(todo.values()))
     if jobs > 1 and len(todo) > 1:
-        failed = _run_at_once(list(todo.values()), jobs, device, watcher)
+        failed = _run_at_once(ordered, jobs, device, watcher)
     else:
-        failed = _run_in_turn(list(todo.values()), device, watcher)
+        failed = _run_in_turn(ordered, device, watcher)
     if failed:
         raise failed[0]  # after all the others: nothing that was run is lost
     rows = []
@@ -167,6 +168,14 @@ def run_cells(
         kept = [{c: one[c] for c in cell.columns or one if c in one} for one in found]
         rows.append(Row(cell, kept))
     return rows
+
+
+def _by_data(todo: Sequence[_Job]) -> list[_Job]:
+    """Cells in their order, but those that share their features one after the other."""
+    first: dict[str, int] = {}
+    for place, job in enumerate(todo):
+        first.setdefault(_data_key(job.recipe), place)
+    return sorted(todo, key=lambda job: first[_data_key(job.recipe)])
 
 
 def _run_in_turn(todo: Sequence[_Job], device: str, watcher: Watcher) -> list[DisentoneError]:
@@ -213,12 +222,17 @@ def _run(
 
 def _prepared(recipe: Recipe, prepared: dict[str, Data], device: str, watcher: Watcher) -> Data:
     """Features of a recipe's data, computed once for all the cells that share them."""
-    made = {"facets", "copies", "seed"} if recipe.chains() else set()  # transformed copies
-    key = recipe.model_dump_json(include={"data", "frontend", *made})
+    key = _data_key(recipe)
     if key not in prepared:
         prepared.clear()
         prepared[key] = prepare(recipe, device=device, watcher=watcher)
     return prepared[key]
+
+
+def _data_key(recipe: Recipe) -> str:
+    """What the features of a recipe depend on."""
+    made = {"facets", "copies", "seed"} if recipe.chains() else set()  # transformed copies
+    return recipe.model_dump_json(include={"data", "frontend", *made})
 
 
 # --- several processes --------------------------------------------------------------------------
