@@ -20,7 +20,7 @@ WORDS = ("--seeds", "1", "--jobs", "1", "--measures", "mig", "-q")
 def _short():
     """Probes that are fitted for a sixth of the time: these codes are easy."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("disentone.audit.probes.SMALL_STEPS", 50)
+        patch.setattr("disentone.audit.probes.STEPS", 50)
         patch.setattr("disentone.audit.families.SAMPLES", 10)
         yield
 

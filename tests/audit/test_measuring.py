@@ -41,7 +41,7 @@ def quick(codes, factors, split, **options):
 @pytest.fixture(autouse=True)
 def _short(monkeypatch):
     """Probes that are fitted for a sixth of the time: these codes are easy."""
-    monkeypatch.setattr("disentone.audit.probes.SMALL_STEPS", 50)
+    monkeypatch.setattr("disentone.audit.probes.STEPS", 50)
     monkeypatch.setattr("disentone.audit.families.SAMPLES", 8)
 
 
@@ -50,7 +50,7 @@ def card():
     codes, factors, split = made_up()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("disentone.audit.families.SAMPLES", 8)
-        patch.setattr("disentone.audit.probes.SMALL_STEPS", 50)
+        patch.setattr("disentone.audit.probes.STEPS", 50)
         patch.setattr("disentone.audit.families.PAIRS", 320)
         return quick(
             codes,
