@@ -24,9 +24,6 @@ from torch.optim.adam import adam
 
 __all__ = ["HIDDEN", "Stack", "first_weights", "numbers"]
 
-threshold_backward = torch.ops.aten.threshold_backward
-
-
 HIDDEN = 128
 
 threshold_backward = torch.ops.aten.threshold_backward
