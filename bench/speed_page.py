@@ -17,7 +17,7 @@ where it was measured: in the same run, in turns, the best of several times.
 """
 COLUMNS = ("", "size", "caps", "ours", "peer", "times the peer", "limit", "of the limit")
 SMALLER = ("s", "ms", "us", "MiB", "GiB", "CPU-s", "CPU-seconds")  # is better
-LARGER = ("", "x", "share", "clips/s", "GFLOP/s", "1/s")
+LARGER = ("", "x", "share", "clips/s", "GFLOP/s", "1/s", "probes/CPU-s")
 
 
 def page(sections, *, caps):
