@@ -33,9 +33,9 @@ def data(rows):
 
 
 def ours(codes, labels):
+    from disentone.objectives.masks import masks
     from disentone.objectives.mining import semi_hard, triplet_loss
     from disentone.objectives.similarity import cosines
-    from disentone.objectives.masks import masks
 
     def mine():
         distances = 1 - cosines(codes, codes)
