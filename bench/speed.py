@@ -127,8 +127,8 @@ KINDS = (
             Benchmark("probes", ("--clips", "700", "4000"), ("--clips", "100")),
             Benchmark(
                 "measures",
-                ("--items", "2000", "10000"),
                 ("--items", "1000", "2000"),
+                ("--items", "1000"),
                 threads=(2,),
             ),
         ),
