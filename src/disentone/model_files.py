@@ -97,7 +97,7 @@ def describe(folder: str | Path) -> Description:
 
 def _check_parameters(file: Path, count: int) -> None:
     with safe_open(file, framework="np") as tensors:
-        names = [name for name in tensors.keys() if name.startswith(NETWORK)]  # noqa: SIM118
+        names = [name for name in tensors.keys() if name.startswith(NETWORK)]  # noqa: SIM118  # no dict
         found = sum(math.prod(tensors.get_slice(name).get_shape()) for name in names)
     if found != count:
         raise ValueError(f"{found:,} parameters, where there should be {count:,}")
