@@ -23,7 +23,7 @@ import soundfile
 RATE, SECONDS = 44100, 10
 OURS = """
 import sys, time
-from disentone.extraction import embed_collection
+from disentone.embeddings.collection import embed_collection
 model, folder, out, *cache = sys.argv[1:]
 began = time.perf_counter()
 embed_collection(model, [folder], out, cache=cache[0] if cache else None)
@@ -58,7 +58,7 @@ def make_collection(folder, clips):
 def make_model(folder):
     import torch
 
-    from disentone.artifact import Model
+    from disentone.embeddings.model import Model
     from disentone.facets import Facets
     from disentone.frontends.config import LogMelConfig
     from disentone.frontends.logmel import LogMel
@@ -96,7 +96,7 @@ def peer(model, folder, out):
     import torch
     from torch.utils.data import DataLoader
 
-    from disentone.artifact import load
+    from disentone.embeddings.model import load
 
     began = time.perf_counter()
     loaded = load(model)

@@ -16,10 +16,10 @@ import numpy as np
 import torch
 from sklearn.metrics import roc_auc_score
 
+from disentone.agreement.rules import key_codes
 from disentone.datasets.config import CollectionConfig
+from disentone.datasets.estimators import ESTIMATORS, SAMPLE_RATE, estimate
 from disentone.datasets.folder import open_collection
-from disentone.estimation import ESTIMATORS, SAMPLE_RATE, estimate
-from disentone.musical import key_codes
 from timing import publish, record, seconds
 
 MUSIC = Path(__file__).resolve().parents[2] / "shared" / "data" / "music"

@@ -63,10 +63,10 @@ def split_of(features, rows):
     """Random features as the training loop takes them; ten clips of a source are views."""
     import torch
 
+    from disentone.agreement import Relation, ViewSampler
     from disentone.clips import ClipTable
     from disentone.factors import Factor
-    from disentone.training import Split
-    from disentone.views import Relation, ViewSampler
+    from disentone.runs.loop import Split
 
     source = np.arange(len(rows)) % max(2, len(rows) // 10)
     names = tuple(map(str, range(source.max() + 1)))
@@ -85,7 +85,7 @@ def train(file, budget, epochs, out):
     from disentone.models import ModelConfig, MultiView
     from disentone.objectives import Divergence, Objective, Reconstruction
     from disentone.recipes.schema import TrainingConfig
-    from disentone.training import fit
+    from disentone.runs.loop import fit
 
     torch.set_num_threads(1)
     facets = Facets({"private": 8, "shared": 8})

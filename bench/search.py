@@ -25,11 +25,11 @@ import pyarrow.parquet as pq
 import soundfile
 import torch
 
-from disentone.artifact import Model
+from disentone.embeddings.indexing import index_collection
+from disentone.embeddings.model import Model
 from disentone.facets import Facets
 from disentone.frontends.config import LogMelConfig
 from disentone.frontends.logmel import LogMel
-from disentone.indexing import index_collection
 from disentone.models import ModelConfig, MultiView
 from disentone.search import Index
 from timing import publish, record, side_by_side

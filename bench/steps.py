@@ -12,16 +12,15 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from disentone.batches import make_split, statistics
 from disentone.clips import ClipTable
+from disentone.embeddings.watcher import Watcher
 from disentone.factors import Factor
 from disentone.frontends.build import build_frontend
 from disentone.objectives import Objective
-from disentone.preparation import Data
 from disentone.recipes import load_recipe
-from disentone.runs import untrained_network
-from disentone.step import Learner
-from disentone.watcher import Watcher
+from disentone.runs.batches import make_split, statistics
+from disentone.runs.preparation import Data, untrained_network
+from disentone.runs.step import Learner
 from timing import publish, record, side_by_side
 
 CLIPS = 512  # more than any batch

@@ -33,7 +33,7 @@ def data(rows):
 
 
 def ours(codes, labels):
-    from disentone.objectives.masks import masks
+    from disentone.agreement.masks import masks
     from disentone.objectives.mining import semi_hard, triplet_loss
     from disentone.objectives.similarity import cosines
 

@@ -43,10 +43,10 @@ def pipeline(folder: Path) -> None:
     """Train, embed, index and search."""
     from disentone import audio
     from disentone.datasets.syntone import SynTone, syntone
-    from disentone.extraction import embed_collection
-    from disentone.indexing import index_collection
+    from disentone.embeddings.collection import embed_collection
+    from disentone.embeddings.indexing import index_collection
     from disentone.recipes import load_recipe
-    from disentone.runs import train
+    from disentone.runs.training import train
 
     quick = ["training.epochs=1", "audit.seeds=1"]
     train(load_recipe("debug", settings=quick), folder / "run")

@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from disentone.artifact import Model, write_tensors
+from disentone.agreement import Relation, ViewSampler
 from disentone.datasets.syntone import SynTone, syntone
+from disentone.embeddings.model import Model, write_tensors
 from disentone.facets import Facets
 from disentone.factors import Factor
 from disentone.frontends.config import LogMelConfig
@@ -28,8 +29,7 @@ from disentone.objectives import (
 )
 from disentone.objectives.triplet import Dimension
 from disentone.recipes.schema import TrainingConfig
-from disentone.training import Split, fit
-from disentone.views import Relation, ViewSampler
+from disentone.runs.loop import Split, fit
 
 FACETS = Facets({"private": 3, "shared": 2})
 FRONTEND = LogMelConfig(n_mels=12, seconds=0.2, n_fft=512, hop=800)
@@ -98,7 +98,7 @@ def gradients(rank, world, folder):
 
     from torch import distributed as dist
 
-    from disentone.processes import average_gradients, share_of_rows
+    from disentone.runs.processes import average_gradients, share_of_rows
 
     if world > 1:
         dist.init_process_group(

@@ -7,12 +7,12 @@ import pytest
 import soundfile
 import yaml
 
-from disentone import runs
 from disentone.audit import Card
 from disentone.datasets.folder import open_collection
 from disentone.datasets.stratification import split_within
 from disentone.errors import DataError, RecipeError
 from disentone.recipes import dump_recipe, load_recipe
+from disentone.runs import training as runs
 
 RATE = 8000
 SENSORS = {"0": "train", "1": "train", "2": "valid", "3": "valid", "4": "test", "5": "test"}

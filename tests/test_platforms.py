@@ -12,8 +12,9 @@ import pytest
 import torch
 
 import small
-from disentone import audio, cli, indexing, load
-from disentone.resuming import restore
+from disentone import audio, cli, load
+from disentone.embeddings import indexing
+from disentone.runs.checkpoint import restore
 from disentone.search import snapshot
 
 

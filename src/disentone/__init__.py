@@ -12,9 +12,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from disentone.artifact import Embedding, Model, load
     from disentone.audit import Card
     from disentone.clips import ClipTable
+    from disentone.embeddings.model import Embedding, Model, load
     from disentone.errors import DisentoneError
     from disentone.facets import Facets
     from disentone.factors import Factor
@@ -39,12 +39,12 @@ _HOMES = {
     "Card": "audit",
     "ClipTable": "clips",
     "DisentoneError": "errors",
-    "Embedding": "artifact",
+    "Embedding": "embeddings.model",
     "Facets": "facets",
     "Factor": "factors",
     "Index": "search",
-    "Model": "artifact",
-    "load": "artifact",
+    "Model": "embeddings.model",
+    "load": "embeddings.model",
 }
 
 

@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
 
+from disentone.agreement.rules import same_key, same_tempo
 from disentone.audit import retrieval, retrieval_scores
 from disentone.errors import DataError
 from disentone.facets import Facets
 from disentone.factors import Factor
-from disentone.musical import same_key, same_tempo
 
 FACETS = Facets({"one": 2, "two": 3})
 NAMES = ["C major", "C minor", "Gb major", "F#:min", "A minor", ""]
@@ -19,7 +19,7 @@ def agree(factor, i, j):
     if factor.name == "tempo":
         return bool(same_tempo(factor.values[i], factor.values[j]))
     if factor.name == "key":
-        from disentone.musical import key_codes
+        from disentone.agreement.rules import key_codes
 
         codes = key_codes([factor.labels()[i], factor.labels()[j]])
         return bool(same_key(codes[0], codes[1]))

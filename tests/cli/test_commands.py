@@ -11,8 +11,8 @@ from safetensors.torch import load_file
 import disentone
 from command_line import QUICK, call, complaint
 from disentone import cli
-from disentone.precision import kind_of, resolved
 from disentone.recipes import load_recipe, recipe_names
+from disentone.runs.precision import kind_of, resolved
 
 COMMANDS = typer.main.get_command(cli.app).commands
 
@@ -93,7 +93,7 @@ def test_settings_seed_and_data_reach_the_run(monkeypatch, tmp_path):
         taken.update(options, recipe=recipe, folder=str(folder))
         return "the/report.html"
 
-    monkeypatch.setattr("disentone.runs.train", run)
+    monkeypatch.setattr("disentone.runs.training.train", run)
     words = ["--data", "some/notes", "--seed", "5", "--set", "training.epochs=7", "--resume"]
     done = call("train", "marl-notes", *words, "--device", "cuda:1")
     assert (done.code, done.out) == (0, "the/report.html\n")
@@ -113,7 +113,7 @@ def demos(monkeypatch):
         return folder / "report.html"
 
     recipe = load_recipe("debug").model_copy(update={"name": "demo"})
-    monkeypatch.setattr("disentone.runs.train", run)
+    monkeypatch.setattr("disentone.runs.training.train", run)
     monkeypatch.setattr("disentone.recipes.load_recipe", lambda *_, **__: recipe)
     return taken
 

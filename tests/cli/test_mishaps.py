@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 
 from command_line import QUICK, call, complaint
 from disentone import cli
-from disentone.artifact import write_tensors
+from disentone.embeddings.model import write_tensors
 
 # --- bad input ------------------------------------------------------------------------------------
 
@@ -106,7 +106,7 @@ def test_a_bug_is_not_taken_for_a_mistake_of_the_user(monkeypatch):
     def bug(*_, **__):
         raise ZeroDivisionError
 
-    monkeypatch.setattr("disentone.runs.train", bug)
+    monkeypatch.setattr("disentone.runs.training.train", bug)
     monkeypatch.setattr(sys, "argv", ["disentone", "train", "debug"])
     with pytest.raises(ZeroDivisionError):
         cli.main()

@@ -3,15 +3,15 @@ import json
 import numpy as np
 import pytest
 import soundfile
+from test_estimators import cadence, clicks
 from typer.testing import CliRunner
 
 from disentone.cli import app
 from disentone.datasets import estimates
 from disentone.datasets.config import CollectionConfig
 from disentone.datasets.folder import open_collection
+from disentone.datasets.inspection import inspect
 from disentone.errors import DataError
-from disentone.inspection import inspect
-from test_estimation import cadence, clicks
 
 RATE = 22050
 
@@ -55,7 +55,8 @@ def test_keys_and_tempi_become_factors_and_silence_is_unknown(folder):
 def test_what_was_estimated_is_kept_and_a_changed_file_is_heard_anew(folder, monkeypatch):
     first = opened(folder, key="estimate").table.factor("key").labels()
     with monkeypatch.context() as patch:
-        patch.setattr("disentone.estimation.estimate", lambda *_, **__: pytest.fail("heard again"))
+        again = "disentone.datasets.estimators.estimate"
+        patch.setattr(again, lambda *_, **__: pytest.fail("heard again"))
         assert opened(folder, key="estimate").table.factor("key").labels() == first
     soundfile.write(folder / "c.wav", cadence(9, True), RATE)
     table = opened(folder, key="estimate").table

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from disentone.agreement import Relation, ViewSampler
 from disentone.clips import ClipTable
 from disentone.datasets.config import CollectionConfig
 from disentone.datasets.named import load_dataset
@@ -15,7 +16,6 @@ from disentone.datasets.sonyc import aggregate, read_annotations
 from disentone.datasets.splits import make_splits
 from disentone.errors import DataError
 from disentone.factors import Factor
-from disentone.views import Relation, ViewSampler
 
 FINE = ("1-1_small-sounding-engine", "1-2_medium-sounding-engine", "1-X_engine-of-uncertain-size")
 TAGS = [f"{name}_presence" for name in (*FINE, "8-1_dog-barking-whining", "1_engine", "8_dog")]

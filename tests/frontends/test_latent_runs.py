@@ -10,13 +10,14 @@ import soundfile
 import torch
 import yaml
 
-from disentone import cli, runs
-from disentone.artifact import load
-from disentone.batches import statistics
+from disentone import cli
+from disentone.embeddings.model import load
+from disentone.embeddings.watcher import Watcher
 from disentone.errors import ArtifactError, DataError, RecipeError
-from disentone.preparation import prepare
 from disentone.recipes import dump_recipe, load_recipe, parse_recipe
-from disentone.watcher import Watcher
+from disentone.runs import training as runs
+from disentone.runs.batches import statistics
+from disentone.runs.preparation import prepare
 
 RATE = 44100
 
@@ -157,7 +158,7 @@ def test_info_names_the_codec(home, capsys):
 
 
 def test_a_collection_is_embedded(home, tmp_path):
-    from disentone.extraction import embed_collection
+    from disentone.embeddings.collection import embed_collection
 
     out = embed_collection(home / "run", [home / "clips"], tmp_path / "out.npz", jobs=1)
     with np.load(out) as stored:

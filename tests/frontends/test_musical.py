@@ -7,7 +7,8 @@ import soundfile
 import torch
 from pydantic import ValidationError
 
-from disentone import cli, runs
+from disentone import cli
+from disentone.agreement.rules import TONICS
 from disentone.datasets.folder import read_folder
 from disentone.frontends.build import build_frontend
 from disentone.frontends.chroma import cens, chroma_filters
@@ -16,8 +17,8 @@ from disentone.frontends.logmel import power_spectrogram
 from disentone.frontends.musical import Musical
 from disentone.frontends.store import compute_features
 from disentone.frontends.tempogram import folding, onset_strength, tempogram
-from disentone.musical import TONICS
 from disentone.recipes import load_recipe, parse_recipe
+from disentone.runs import training as runs
 
 RATE, SAMPLES = 22050, 66150
 TIME = np.arange(SAMPLES) / RATE

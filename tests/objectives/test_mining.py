@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from naive_triplets import naive
 
-from disentone.musical import key_codes
-from disentone.objectives.masks import masks, view_masks
+from disentone.agreement.masks import masks, view_masks
+from disentone.agreement.rules import key_codes
 from disentone.objectives.mining import semi_hard, triplet_loss, violation
 from disentone.objectives.similarity import cosines
 

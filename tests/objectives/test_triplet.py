@@ -11,10 +11,10 @@ from naive_triplets import naive
 from outputs import FACETS, outputs, with_codes
 from pydantic import ValidationError
 
+from disentone.agreement.masks import masks
 from disentone.errors import RecipeError
 from disentone.factors import Factor
 from disentone.objectives import Objective, Triplet
-from disentone.objectives.masks import masks
 from disentone.objectives.similarity import cosines
 from disentone.objectives.triplet import Dimension
 

@@ -8,15 +8,15 @@ import pytest
 import soundfile
 import torch
 
-from disentone.artifact import Model
 from disentone.audit import Card
+from disentone.embeddings.model import Model
 from disentone.frontends.config import LogMelConfig
 from disentone.frontends.logmel import LogMel
 from disentone.models import MultiView
-from disentone.preparation import prepare
 from disentone.recipes import load_recipe
 from disentone.report import run as module
 from disentone.report.run import report_run, resynthesise
+from disentone.runs.preparation import prepare
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import soundfile
 from starlette.testclient import TestClient
 from tones_served import Server
 
-from disentone.artifact import Model
+from disentone.embeddings.model import Model
 from disentone.facets import Facets
 from disentone.frontends.logmel import LogMel
 from disentone.models import MultiView

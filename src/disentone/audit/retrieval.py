@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from disentone.agreement import Agreement, Rule, agreement
+from disentone.agreement.pairs import Agreement, Rule, agreement
 from disentone.audit.card import ALL
 from disentone.audit.clusters import clustered_interval
 from disentone.errors import DataError
@@ -44,7 +44,7 @@ def retrieval_scores(
     facets : Facets
         All together rank (``"all"``), and each alone where there are several.
     factors : mapping of str to Factor
-        Each says which clips agree, as :func:`disentone.agreement.agreement` has it.
+        Each says which clips agree, as :func:`disentone.agreement.pairs.agreement` has it.
     rules : mapping of str to {"same", "tempo", "key"}, optional
         How clips agree in a factor; ``"same"`` by default.
     groups : sequence, shape (clips,), optional

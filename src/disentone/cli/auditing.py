@@ -105,14 +105,14 @@ def _audit(
     from disentone.errors import DataError
 
     if what.is_dir() or (not what.suffix and not what.exists()):
-        from disentone.runs import audit_run
+        from disentone.runs.auditing import audit_run
 
         if said:
             raise DataError(
                 f"{', '.join(sorted(said))}: these are for embeddings, but '{what}' is a run."
             )
         return audit_run(what, data=data, watcher=screen, **both)
-    from disentone.arrays import audit_arrays
+    from disentone.runs.arrays import audit_arrays
 
     if data is not None:
         raise DataError(f"--data is for a run, but '{what}' are embeddings.")

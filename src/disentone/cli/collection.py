@@ -61,7 +61,7 @@ def inspect(
     """Say what is in a collection: clips, factors, faults, and which relations are possible."""
     from pydantic import ValidationError
 
-    from disentone import inspection
+    from disentone.datasets import inspection
     from disentone.datasets.config import CollectionConfig
     from disentone.errors import DataError
     from disentone.files import write_json
@@ -126,7 +126,7 @@ def embed(
 
     What was left out is listed in OUT-skipped.csv, with the reason.
     """
-    from disentone.extraction import embed_collection
+    from disentone.embeddings.collection import embed_collection
 
     options: dict[str, Any] = {
         "segment": segment,
@@ -167,12 +167,14 @@ def info(
 ) -> None:
     """Say what a model is: facets, front-end, parameters, and what its audit found."""
     from disentone.audit import Card
-    from disentone.model_files import describe
+    from disentone.embeddings.model_files import describe
 
     model = describe(run)
     size = model.size
     if size is None:
-        from disentone.artifact import load  # of before sizes were written: torch has to count
+        from disentone.embeddings.model import (
+            load,  # of before sizes were written: torch has to count
+        )
 
         size = load(run).size
     typer.echo(f"recipe     {model.about.get('recipe', 'unknown')}")

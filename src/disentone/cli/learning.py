@@ -21,7 +21,7 @@ def demo(
     quiet: Quiet = False,
 ) -> None:
     """Show the main job, offline: make tones, train, audit, and write a report."""
-    from disentone.run_folder import free_folder, is_finished
+    from disentone.runs.folder import free_folder, is_finished
 
     folder = out or Path("runs/demo")
     if out is None and (folder / "config.yaml").exists() and not resume:
@@ -158,7 +158,9 @@ def _train(
 
     changes = list(settings or []) + ([f"seed={seed}"] if seed is not None else [])
     loaded = load_recipe(recipe, settings=changes, data=data, facets=facets or ())
-    from disentone.runs import train as run  # and torch: what is mistyped was refused before
+    from disentone.runs.training import (
+        train as run,  # and torch: what is mistyped was refused before
+    )
 
     named = {"facet": facets, "set": changes, "no_audit": not audited}
     command = again("train", recipe, out=folder, resume=True, data=data, **named, device=device)

@@ -22,10 +22,10 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from disentone.watcher import Watcher
+from disentone.embeddings.watcher import Watcher
 
 if TYPE_CHECKING:
-    from disentone.training import Progress as TrainingProgress
+    from disentone.runs.loop import Progress as TrainingProgress
 
 __all__ = [
     "Cache",

@@ -47,7 +47,7 @@ def index(
     The same command goes on where it stopped, and later adds files that are new or changed. What
     was left out is listed in OUT/skipped.csv, with the reason.
     """
-    from disentone.indexing import index_collection
+    from disentone.embeddings.indexing import index_collection
 
     options: dict[str, Any] = {
         "segment": segment,
@@ -121,7 +121,7 @@ def search(
     """
     import json as text
 
-    from disentone.querying import AudioQueries
+    from disentone.embeddings.querying import AudioQueries
     from disentone.search import Index
     from disentone.search.weights import parse_pairs, parse_weights
 

@@ -52,7 +52,7 @@ def triplets(
     clips are known, also what is found by each facet. Systems stand beside each other in one
     report.
     """
-    from disentone.judging import judge_files
+    from disentone.runs.judging import judge_files
 
     folder = out or (what[0] / "triplets" if what[0].is_dir() else Path(f"{what[0].stem}-triplets"))
     with Screen(quiet=quiet) as screen:

@@ -9,9 +9,9 @@ from typing import Any, get_args
 
 import numpy as np
 
+from disentone.agreement.rules import are_keys, normalise_key
 from disentone.errors import DataError, closest
 from disentone.factors import Factor, FactorKind
-from disentone.musical import are_keys, normalise_key
 
 __all__ = ["derived_factor", "factor_from_column"]
 

@@ -53,7 +53,7 @@ def estimated_factor(
         Of the factor.
     rule : str
         ``"estimate"`` for a factor that is called ``tempo`` or ``key``, else ``"estimate tempo"``;
-        ``"estimate by librosa"`` for another of :data:`disentone.estimation.ESTIMATORS`;
+        ``"estimate by librosa"`` for another of :data:`disentone.datasets.estimators.ESTIMATORS`;
         ``"estimate >= 0.1"`` leaves unknown what is estimated with less confidence.
     sounds : FileSounds
         Clips that cannot be read are unknown.
@@ -92,7 +92,7 @@ def estimated_factor(
 
 
 def _parse(name: str, rule: str) -> _Rule:
-    from disentone.estimation import ESTIMATORS  # torch is slow to import
+    from disentone.datasets.estimators import ESTIMATORS  # torch is slow to import
 
     match = _RULE.fullmatch(rule.strip())
     what = (match and match["what"]) or name
@@ -117,7 +117,7 @@ def _estimates(
     short = replace(sounds, limit=SECONDS)
 
     def heard(name: str) -> tuple[float | str | None, float]:
-        from disentone.estimation import SAMPLE_RATE, estimate
+        from disentone.datasets.estimators import SAMPLE_RATE, estimate
 
         try:
             wave = short.read(clip[name], SAMPLE_RATE)

@@ -15,10 +15,10 @@ import pyarrow.parquet as pq
 from filelock import BaseFileLock, FileLock, Timeout
 
 from disentone.audio import Skipped
+from disentone.datasets.skipped import write_skipped
 from disentone.embeddings.writing import write_embeddings
 from disentone.errors import ArtifactError, DataError
 from disentone.files import write_bytes, write_json
-from disentone.skipped import write_skipped
 
 __all__ = ["Parts", "Sink", "assemble", "check_same", "claimed"]
 

@@ -30,7 +30,7 @@ def chroma_filters(*, sample_rate: int, n_fft: int, tuning: float = 0.0) -> np.n
     Returns
     -------
     ndarray of float32, shape (12, 1 + n_fft // 2)
-        In the order of :data:`disentone.musical.TONICS`.
+        In the order of :data:`disentone.agreement.rules.TONICS`.
     """
     hz = np.arange(1, n_fft) * sample_rate / n_fft
     semitones = 12 * np.log2(hz * 16 / 440) - tuning  # above 27.5 Hz, an A

@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from disentone.agreement.rules import TONICS
 from disentone.frontends.chroma import cens, chroma_filters
 from disentone.frontends.config import MusicalConfig
 from disentone.frontends.logmel import (
@@ -17,7 +18,6 @@ from disentone.frontends.logmel import (
     power_spectrogram,
 )
 from disentone.frontends.tempogram import folding, folding_of_spectra, onset_strength, tempogram
-from disentone.musical import TONICS
 
 __all__ = ["Musical"]
 

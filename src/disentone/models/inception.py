@@ -13,10 +13,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from disentone.agreement.rules import TONICS
 from disentone.errors import RecipeError
 from disentone.models.config import InceptionConfig
 from disentone.models.layout import channels_last
-from disentone.musical import TONICS
 
 __all__ = ["InceptionEncoder", "InceptionModule"]
 

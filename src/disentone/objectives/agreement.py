@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from disentone.errors import RecipeError
-from disentone.lazy import torch
-from disentone.objectives.distributed import gather
+from disentone.models.lazy import torch
+from disentone.objectives.distributed import all_gather
 from disentone.objectives.term import Term
 
 if TYPE_CHECKING:
@@ -71,5 +71,5 @@ class Agreement(Term):
         if self.facet not in out.groups:
             raise RecipeError(f"Term 'agreement' needs a relation for facet '{self.facet}'.")
         columns = list(out.groups[self.facet])
-        views = gather(out.mean[:, columns, out.facets.slice(self.facet)])
+        views = all_gather(out.mean[:, columns, out.facets.slice(self.facet)])
         return {"value": agreement(views, epsilon=self.epsilon)}

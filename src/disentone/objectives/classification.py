@@ -10,8 +10,8 @@ from pydantic import Field
 from disentone.errors import RecipeError
 from disentone.facets import Facets
 from disentone.factors import Factor
-from disentone.lazy import torch
-from disentone.objectives.distributed import gather
+from disentone.models.lazy import torch
+from disentone.objectives.distributed import all_gather
 from disentone.objectives.term import Term
 
 if TYPE_CHECKING:
@@ -57,8 +57,8 @@ class Classification(Term):
         assert module is not None  # the objective hands over what build made
         part = slice(None) if self.facet is None else out.facets.slice(self.facet)
         # Processes may know unlike numbers of labels: the mean is over those of all of them.
-        scores = gather(module(out.mean[..., part])).flatten(0, 1)
-        labels = gather(out.labels[self.factor]).flatten(0, 1)
+        scores = all_gather(module(out.mean[..., part])).flatten(0, 1)
+        labels = all_gather(out.labels[self.factor]).flatten(0, 1)
         if labels.ndim == 1:
             known = labels >= 0
             value = torch.nn.functional.cross_entropy(

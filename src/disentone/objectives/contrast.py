@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from disentone.lazy import torch
+from disentone.models.lazy import torch
 from disentone.objectives.similarity import PairTerm, infonce
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from disentone.errors import RecipeError
-from disentone.lazy import torch
-from disentone.objectives.distributed import gather
+from disentone.models.lazy import torch
+from disentone.objectives.distributed import all_gather
 from disentone.objectives.term import Term
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Covariance(Term):
 
     def __call__(self, out: Outputs, module: nn.Module | None = None) -> dict[str, Tensor]:
         """Value in [0, 1]."""
-        codes = gather(out.mean)
+        codes = all_gather(out.mean)
         if len(codes) < 2:
             raise RecipeError("Covariance compares clips in a batch: use a batch of 2 or more.")
         codes = codes.flatten(0, 1)  # views are rows of their own

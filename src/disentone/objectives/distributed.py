@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from disentone.lazy import torch
+from disentone.models.lazy import torch
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["gather"]
+__all__ = ["all_gather"]
 
 
-def gather(x: Tensor) -> Tensor:
+def all_gather(x: Tensor) -> Tensor:
     """Rows of the batch from all processes, in rank order; ``x`` itself in a single process.
 
     Every process computes an in-batch term on all the rows, and gradients are averaged over
@@ -30,7 +30,7 @@ def gather(x: Tensor) -> Tensor:
     """
     dist = torch.distributed
     if dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1:
-        from disentone.objectives.gathering import Gather  # see disentone.lazy
+        from disentone.objectives.all_gather import AllGather  # see disentone.models.lazy
 
-        return Gather.apply(x)
+        return AllGather.apply(x)
     return x

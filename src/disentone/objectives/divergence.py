@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from pydantic import Field
 
 from disentone.errors import RecipeError
-from disentone.lazy import torch
-from disentone.objectives.distributed import gather
+from disentone.models.lazy import torch
+from disentone.objectives.distributed import all_gather
 from disentone.objectives.term import Term
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ class Divergence(Term):
             columns, stand_for = _distinct_columns(out, name)
             part = out.facets.slice(name)
             z, mean, log_variance = (
-                gather(x[:, columns, part]).transpose(0, 1)  # (columns, batch, dim)
+                all_gather(x[:, columns, part]).transpose(0, 1)  # (columns, batch, dim)
                 for x in (out.z, out.posterior_mean, out.posterior_log_variance)
             )
             views = torch.tensor(stand_for, dtype=z.dtype, device=z.device)

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from disentone.objectives.distributed import gather
+from disentone.agreement.given import label
+from disentone.objectives.distributed import all_gather
 from disentone.objectives.similarity import directions
 from disentone.objectives.term import Term
-from disentone.views.given import label
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -45,8 +45,8 @@ class Given(Term):
         """Value in [0, 2 + margin], a cosine distance."""
         total, present, logs = out.mean.new_zeros(()), out.mean.new_zeros(()), {}
         for facet, dimension in self.dimensions.items():
-            code = directions(gather(out.mean[..., out.facets.slice(facet)]))  # (B, 3, dim)
-            holds = gather(out.labels[label(dimension)])[:, 0]  # (B,)
+            code = directions(all_gather(out.mean[..., out.facets.slice(facet)]))  # (B, 3, dim)
+            holds = all_gather(out.labels[label(dimension)])[:, 0]  # (B,)
             cosine = (code[:, :1] * code[:, 1:]).sum(-1)  # of anchor with positive, and negative
             beyond = cosine[:, 1] - cosine[:, 0]
             count = holds.sum()

@@ -16,7 +16,7 @@ from pydantic import Field
 from disentone.errors import RecipeError
 from disentone.facets import Facets
 from disentone.factors import Factor
-from disentone.objectives.distributed import gather
+from disentone.objectives.distributed import all_gather
 from disentone.objectives.term import Term
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Independence(Term):
 
     def build(self, facets: Facets, factors: Mapping[str, Factor]) -> nn.Module:
         """Make the critic."""
-        from disentone.objectives.critic import Critic  # see disentone.lazy
+        from disentone.objectives.critic import Critic  # see disentone.models.lazy
 
         return Critic(facets[self.facet], facets[self.of], width=self.width)
 
@@ -61,7 +61,7 @@ class Independence(Term):
         if columns:
             other = [*columns[1:], columns[0]]
             first, second = first[:, list(columns)], second[:, other]
-        first, second = gather(first), gather(second)
+        first, second = all_gather(first), all_gather(second)
         if len(first) < 2:
             raise RecipeError("Independence compares clips in a batch: use a batch of 2 or more.")
         first = _standardised(first.flatten(0, 1), floor=1e-3)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from disentone.lazy import torch
+from disentone.models.lazy import torch
 from disentone.objectives.term import Term
 
 if TYPE_CHECKING:

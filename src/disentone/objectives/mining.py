@@ -119,7 +119,7 @@ def semi_hard(
     distances : Tensor, shape (B, B)
         From anchors (rows) to others; cosine distances in [0, 2] in CSN.
     positives, negatives : Tensor of bool, shape (B, B)
-        Valid ones of every anchor, such as :func:`disentone.objectives.masks.masks` gives.
+        Valid ones of every anchor, such as :func:`disentone.agreement.masks.masks` gives.
     margin : float
         Above 0.
     choose : {"all", "nearest"}

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from disentone.errors import RecipeError
-from disentone.lazy import torch
-from disentone.objectives.distributed import gather
+from disentone.models.lazy import torch
+from disentone.objectives.distributed import all_gather
 from disentone.objectives.term import Term
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ class PairTerm(Term):
         if len(columns) < 2:
             raise RecipeError(f"Term '{self.term}' compares views: some facet needs a relation.")
         part = slice(None) if self.facet is None else out.facets.slice(self.facet)
-        codes = {column: gather(out.mean[:, column, part]) for column in columns}
+        codes = {column: all_gather(out.mean[:, column, part]) for column in columns}
         # The clip itself is the first view; partners for two facets agree with it, not in pairs.
         alike = [set(group) for group in out.groups.values()]
         return [

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from disentone.agreement import Also
+from disentone.agreement.balance import Alike
+from disentone.agreement.pairs import Also
 from disentone.facets import Facets
 from disentone.factors import Factor
-from disentone.lazy import torch
-from disentone.objectives.distributed import gather
+from disentone.models.lazy import torch
+from disentone.objectives.distributed import all_gather
 from disentone.objectives.similarity import cosines
 from disentone.objectives.term import Term
-from disentone.views.balance import Alike
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -106,7 +106,7 @@ class Triplet(Term):
 
     def build(self, facets: Facets, factors: Mapping[str, Factor]) -> nn.Module:
         """Look up what the rules need to know of the factors; there is nothing to learn."""
-        from disentone.objectives.masks import FactorRule  # see disentone.lazy
+        from disentone.agreement.masks import FactorRule  # see disentone.models.lazy
 
         return torch.nn.ModuleList(
             torch.nn.Identity() if d.factor is None else FactorRule(d, factors[d.factor])
@@ -119,7 +119,7 @@ class Triplet(Term):
 
     def alike(self, factors: Mapping[str, Factor]) -> dict[str, Alike]:
         """What makes clips agree in each facet that has a factor, as balanced batches need it."""
-        from disentone.objectives.masks import FactorRule
+        from disentone.agreement.masks import FactorRule
 
         dimensions = self.rules()
         return {
@@ -129,7 +129,7 @@ class Triplet(Term):
 
     def __call__(self, out: Outputs, module: nn.Module | None = None) -> dict[str, Tensor]:
         """Value in [0, 2 + margin], a cosine distance."""
-        from disentone.objectives.masks import view_masks
+        from disentone.agreement.masks import view_masks
         from disentone.objectives.mining import semi_hard, triplet_loss, violation
 
         assert isinstance(module, torch.nn.ModuleList)  # the objective hands over what build made
@@ -137,11 +137,12 @@ class Triplet(Term):
         for (facet, dimension), rule in zip(self.rules().items(), module):
             columns = self.columns(out, facet if dimension.factor is None else None)
             others = [c for name in dimension.unlike for c in self.columns(out, name)[1:]]
-            codes = gather(out.mean[:, columns + others, out.facets.slice(facet)])  # (B, V, dim)
+            own = out.mean[:, columns + others, out.facets.slice(facet)]
+            codes = all_gather(own)  # (B, V, dim)
             if dimension.factor is None:
                 valid = view_masks(len(codes), len(columns), len(others), device=codes.device)
             else:
-                valid = rule(gather(out.labels[dimension.factor][:, columns]).flatten(0, 1))
+                valid = rule(all_gather(out.labels[dimension.factor][:, columns]).flatten(0, 1))
             codes = codes.flatten(0, 1)  # views are rows of their own
             distances = 1 - cosines(codes, codes)
             mined = semi_hard(

@@ -10,12 +10,12 @@ import numpy as np
 from pydantic import ValidationError
 
 from disentone import audio
+from disentone.agreement.relation import RECORDING
 from disentone.clips import ClipTable
 from disentone.datasets.config import CollectionConfig
 from disentone.datasets.files import FileSounds
 from disentone.datasets.folder import open_collection
 from disentone.errors import AudioError, RecipeError
-from disentone.views.relations import RECORDING
 
 __all__ = ["fill_automatic"]
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from disentone.agreement import Rule
+from disentone.agreement import CLIP, RECORDING, Relation, Transform, parse_transform
+from disentone.agreement.pairs import Rule
 from disentone.errors import RecipeError, closest
-from disentone.views import CLIP, RECORDING, Relation, Transform, parse_transform
 
 __all__ = ["FacetConfig", "parse_facets"]
 

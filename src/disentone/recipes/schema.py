@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from disentone.agreement import Relation, Transform
+from disentone.agreement.relation import RECORDING
 from disentone.audit.measuring import chosen_measures, chosen_variants
 from disentone.datasets.config import CollectionConfig
 from disentone.datasets.syntone import SynTone
@@ -15,12 +17,12 @@ from disentone.facets import Facets
 from disentone.frontends.config import FrontEndConfig, LogMelConfig
 from disentone.models.config import ModelConfig
 from disentone.objectives import Agreement, AnyTerm, Divergence, Given, Reconstruction, Triplet
-from disentone.precision import Precision
 from disentone.recipes.facet import FacetConfig
-from disentone.views import Relation, Transform
-from disentone.views.relations import RECORDING
 
-__all__ = ["AuditConfig", "FacetConfig", "Recipe", "TrainingConfig"]
+__all__ = ["AUTO", "AuditConfig", "FacetConfig", "Precision", "Recipe", "TrainingConfig"]
+
+Precision = Literal["auto", "float32", "bfloat16"]
+AUTO = "auto"
 
 DataConfig = Annotated[SynTone | CollectionConfig, Field(discriminator="kind")]
 

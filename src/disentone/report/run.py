@@ -20,8 +20,8 @@ from disentone.report.page import write_report
 from disentone.report.pictures import write_figures
 
 if TYPE_CHECKING:
-    from disentone.artifact import Model
-    from disentone.preparation import Data
+    from disentone.embeddings.model import Model
+    from disentone.runs.preparation import Data
 
 __all__ = ["report_run", "resynthesise"]
 

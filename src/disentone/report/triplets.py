@@ -29,7 +29,7 @@ def triplet_tables(records: Sequence[Record]) -> list[dict[str, Any]]:
     Parameters
     ----------
     records : sequence of mapping
-        Of :func:`disentone.judging.judge`.
+        Of :func:`disentone.runs.judging.judge`.
     """
     triplets = [r for r in records if r["measure"] == "triplet"]
     rows = [

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from disentone.embeddings.watcher import Watcher
 from disentone.errors import RecipeError, closest
 from disentone.files import write_bytes, write_json
 from disentone.reproduce import balance, csn, latent, marl
 from disentone.reproduce.cells import Row, Score, Study, run_cells, slug
-from disentone.watcher import Watcher
 
 __all__ = ["PAPERS", "reproduce"]
 

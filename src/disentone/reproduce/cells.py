@@ -16,13 +16,13 @@ from filelock import FileLock, Timeout
 
 from disentone.audit.card import ALL
 from disentone.datasets.syntone import SynTone
+from disentone.embeddings.watcher import Watcher
 from disentone.errors import DisentoneError
-from disentone.preparation import Data, prepare
 from disentone.recipes import Recipe, load_recipe
 from disentone.report import Figure
-from disentone.run_folder import claim, is_finished
-from disentone.runs import check_device, train
-from disentone.watcher import Watcher
+from disentone.runs.folder import claim, is_finished
+from disentone.runs.preparation import Data, prepare
+from disentone.runs.training import check_device, train
 
 __all__ = ["Cell", "Row", "Score", "Study", "at_path", "run_cells", "slug"]
 

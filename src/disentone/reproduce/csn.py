@@ -19,12 +19,12 @@ from disentone.datasets.dimsim import is_dimsim, read_any_triplets
 from disentone.datasets.triplets import GivenTriplets
 from disentone.errors import DataError
 from disentone.files import write_json
-from disentone.judging import judge
 from disentone.recipes import load_recipe
 from disentone.report import Figure
 from disentone.report.radar import radar
 from disentone.reproduce.cells import Cell, Row, Score, Study, at_path
-from disentone.systems import (
+from disentone.runs.judging import judge
+from disentone.runs.systems import (
     Songs,
     System,
     places,

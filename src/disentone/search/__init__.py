@@ -8,8 +8,8 @@ serves every weighting, and a score splits into one contribution a facet.
 >>> query = index.query(like=["piano/c4.wav"])                            # doctest: +SKIP
 >>> query.rank({"timbre": 1, "pitch": -0.5}, where="octave = 4", k=10)    # doctest: +SKIP
 
-This package knows arrays and never models: :mod:`disentone.indexing` and
-:mod:`disentone.querying` join the two.
+This package knows arrays and never models: :mod:`disentone.embeddings.indexing` and
+:mod:`disentone.embeddings.querying` join the two.
 """
 
 from disentone.search.index import Index

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import uvicorn
 
+from disentone.embeddings.model_files import describe
+from disentone.embeddings.querying import model_folder
 from disentone.errors import ArtifactError, RecipeError
-from disentone.model_files import describe
-from disentone.querying import model_folder
 from disentone.search import Index
 from disentone.serve.app import create_app
 from disentone.serve.guard import LOCAL

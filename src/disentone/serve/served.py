@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from disentone.embeddings.collection import load_model
+from disentone.embeddings.model_files import describe
+from disentone.embeddings.querying import embed_query
 from disentone.errors import DataError
-from disentone.extraction import load_model
-from disentone.model_files import describe
-from disentone.querying import embed_query
 from disentone.search import Hit, Index, OpenQuery
 from disentone.serve import schemas, sounds
 from disentone.serve.describing import PLACE, factor_of, item_of, name_of, numbers_of, part_of
@@ -24,7 +24,7 @@ from disentone.serve.recent import Recent
 from disentone.serve.uploads import Uploads
 
 if TYPE_CHECKING:
-    from disentone.artifact import Model
+    from disentone.embeddings.model import Model
 
 __all__ = ["Limits", "Served"]
 
@@ -66,8 +66,9 @@ class Served:
     name : str
         Of the collection, for people.
     model : Model or Path, optional
-        The index's (:func:`disentone.querying.model_folder`), which embeds uploads; loaded, and
-        torch with it, for the first of them. Without it only items are queries.
+        The index's (:func:`disentone.embeddings.querying.model_folder`), which embeds
+        uploads; loaded, and torch with it, for the first of them. Without it only items are
+        queries.
     limits : Limits, optional
     """
 

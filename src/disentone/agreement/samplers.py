@@ -1,0 +1,129 @@
+"""Sampling views: for every clip, partners that agree with it, drawn anew each epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+
+import numpy as np
+
+from disentone.agreement.balance import Balance
+from disentone.agreement.partners import Candidates
+from disentone.agreement.relation import RECORDING, Relation
+from disentone.clips import ClipTable
+from disentone.errors import DataError
+
+__all__ = ["ViewSampler"]
+
+
+class ViewSampler:
+    """Draw the views of every clip, for one or several facets, vectorised and seeded.
+
+    Column 0 of the result is the clip itself (the anchor). Each facet with a relation adds
+    ``views - 1`` columns of partners. The columns in which a facet agrees are in
+    :attr:`groups`; with one related facet that is the classic multi-view setting in which all
+    the columns are views of each other.
+
+    Parameters
+    ----------
+    table : ClipTable
+        Clips to draw from; one split, usually. Transformed copies in it are never anchors, and
+        partners for the facet that they were made for only.
+    relations : mapping of str to Relation
+        Relation of each shared facet, by facet name.
+    views : int
+        Clips that agree in a facet, anchor included; at least 2.
+    seed : int
+    leave_out : bool
+        Leave clips without enough partners out (see :attr:`left_out`) instead of refusing them.
+    draws : int
+        How often each clip is an anchor in an epoch, with other partners each time.
+    balance : Balance, optional
+        Gives the order of the anchors; they are in random order by default.
+
+    Raises
+    ------
+    DataError
+        If a factor does not exist or has one class, or a clip has no partner.
+    """
+
+    def __init__(
+        self,
+        table: ClipTable,
+        relations: Mapping[str, Relation],
+        *,
+        views: int = 2,
+        seed: int = 0,
+        leave_out: bool = False,
+        draws: int = 1,
+        balance: Balance | None = None,
+    ) -> None:
+        if views < 2:
+            raise DataError(f"Views of a clip must be 2 or more, not {views}.")
+        self.seed = seed
+        self.balance = balance
+        self.partners = views - 1
+        self.left_out: dict[str, int] = {}
+        self.groups: dict[str, tuple[int, ...]] = {}
+        originals = np.flatnonzero(table.copy_for == "")
+        usable = np.ones(len(originals), dtype=bool)
+        self._pools: list[Candidates] = []
+        column = 1
+        for facet, relation in relations.items():
+            made_for = facet if (table.copy_for == facet).any() else ""
+            pool = Candidates(table, relation, table.copy_for == made_for)
+            # Who has no partner shows when partners are drawn once for every clip.
+            drawn = pool.draw(originals, self.partners, np.random.default_rng(0))
+            alone = drawn[:, 0] < 0
+            if alone.any():
+                self.left_out[facet] = int(alone.sum())
+                if not leave_out or alone.all():
+                    raise DataError(_no_partner(table, relation, originals, alone, views))
+            usable &= ~alone
+            self._pools.append(pool)
+            self.groups[facet] = (0, *range(column, column + self.partners))
+            column += self.partners
+        self.anchors = np.repeat(originals[usable], draws)
+        self.clips = int(usable.sum())  # that are anchors, each ``draws`` times an epoch
+        self.columns = column
+        if not len(self.anchors):
+            raise DataError("No clip has partners for every facet: loosen a relation.")
+
+    def __len__(self) -> int:
+        """Count the anchors, that is the rows of an epoch."""
+        return len(self.anchors)
+
+    def epoch(self, number: int) -> np.ndarray:
+        """Give the views of one epoch, every clip ``draws`` times as anchor.
+
+        Parameters
+        ----------
+        number : int
+            The same number and seed give the same views, whatever was drawn before.
+
+        Returns
+        -------
+        ndarray of int, shape (anchors, columns)
+            Indices into the table.
+        """
+        rng = np.random.default_rng((self.seed, number))
+        shuffle = rng.permutation if self.balance is None else partial(self.balance.order, rng=rng)
+        anchors = shuffle(self.anchors)
+        drawn = [pool.draw(anchors, self.partners, rng) for pool in self._pools]
+        return np.concatenate([anchors[:, None], *drawn], axis=1)
+
+    def known(self, views: np.ndarray) -> dict[str, np.ndarray]:
+        """What is known of rows of :meth:`epoch` beside the labels of their clips: nothing."""
+        return {}
+
+
+def _no_partner(
+    table: ClipTable, relation: Relation, clips: np.ndarray, alone: np.ndarray, views: int
+) -> str:
+    remedy = "leave them out or loosen the relation."
+    if RECORDING in relation.sames and alone.all():
+        remedy = "cut the recordings into segments, --set data.segment=1 (seconds)."
+    return (
+        f"{int(alone.sum())} of {len(clips)} clips lack a partner ({views - 1} needed) under "
+        f"'{relation}'; the first is '{table.ids[clips[alone][0]]}': {remedy}"
+    )

@@ -1,0 +1,25 @@
+"""Everything from a file to a waveform: decode, resample, level, check and write."""
+
+from disentone.audio.reading import (
+    SUFFIXES,
+    AudioInfo,
+    Skipped,
+    check,
+    info,
+    read,
+    resample,
+    to_loudness,
+    write,
+)
+
+__all__ = [
+    "SUFFIXES",
+    "AudioInfo",
+    "Skipped",
+    "check",
+    "info",
+    "read",
+    "resample",
+    "to_loudness",
+    "write",
+]

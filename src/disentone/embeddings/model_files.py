@@ -1,0 +1,120 @@
+"""A model's two files as far as torch is not needed: what a model is, not what it computes."""
+
+from __future__ import annotations
+
+import json
+import math
+import textwrap
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from safetensors import SafetensorError, safe_open
+
+from disentone.errors import ArtifactError, DataError
+from disentone.facets import Facets
+
+__all__ = ["FORMAT", "MODEL_FILES", "check_model", "damaged", "describe", "read_config"]
+
+FORMAT = 1
+MODEL_FILES = ("config.json", "model.safetensors")
+NETWORK = "network."
+"""How the names of the network's tensors begin; the others are the features' mean and deviation."""
+SIZES = ("frames", "features", "parameters", "multiply_adds")
+"""Of a window that is embedded: its frames, the numbers in each, and what embeds it."""
+
+
+def check_model(folder: str | Path) -> None:
+    """Refuse a folder without a model, before anything is loaded for it.
+
+    Raises
+    ------
+    ArtifactError
+        If one of the two files is missing.
+    """
+    for name in MODEL_FILES:
+        if not (Path(folder) / name).is_file():
+            raise ArtifactError(f"There is no model in {folder}: {name} is missing.")
+
+
+def read_config(folder: str | Path) -> dict[str, Any]:
+    """Read ``config.json`` of a model.
+
+    Raises
+    ------
+    ArtifactError
+        If there is no model, the file is damaged, or it is of another version.
+    """
+    check_model(folder)
+    file = Path(folder) / MODEL_FILES[0]
+    try:
+        stored = json.loads(file.read_text(encoding="utf-8"))
+        found = stored.get("format")
+    except (ValueError, AttributeError) as error:
+        raise damaged(folder, error) from error
+    if found != FORMAT:
+        raise ArtifactError(
+            f"{file} has format {found!r}, and this version of disentone reads format {FORMAT}: "
+            "use the version that wrote it."
+        )
+    return stored
+
+
+class Description(NamedTuple):
+    """What ``info`` says of a model."""
+
+    about: dict[str, Any]
+    facets: Facets
+    frontend: str  # its kind, with its inputs or its pretrained network
+    sample_rate: int
+    seconds: float
+    size: dict[str, int] | None  # as Model.size; older versions wrote none
+
+
+def describe(folder: str | Path) -> Description:
+    """Read what a model is, and see that its two files belong together.
+
+    Raises
+    ------
+    ArtifactError
+        If there is no model, it is damaged, or it is of another version.
+    """
+    stored = read_config(folder)
+    try:
+        frontend, size = stored["frontend"], stored.get("size")
+        if size is not None:
+            _check_parameters(Path(folder) / MODEL_FILES[1], size["parameters"])
+        return Description(
+            dict(stored["about"]),
+            Facets.from_json(stored["facets"]),
+            _named(frontend),
+            frontend["sample_rate"],
+            float(frontend["seconds"]),
+            size and {name: int(size[name]) for name in SIZES},
+        )
+    except (KeyError, TypeError, ValueError, AttributeError, DataError, SafetensorError) as error:
+        raise damaged(folder, error) from error
+
+
+def _check_parameters(file: Path, count: int) -> None:
+    with safe_open(file, framework="np") as tensors:
+        names = [name for name in tensors.keys() if name.startswith(NETWORK)]  # noqa: SIM118  # no dict
+        found = sum(math.prod(tensors.get_slice(name).get_shape()) for name in names)
+    if found != count:
+        raise ValueError(f"{found:,} parameters, where there should be {count:,}")
+
+
+def _named(frontend: dict[str, Any]) -> str:
+    if "inputs" in frontend:
+        return f"{frontend['kind']} ({', '.join(n for n, on in frontend['inputs'].items() if on)})"
+    if "model" in frontend:
+        return f"{frontend['kind']} {frontend['model']} (weights {frontend['digest']})"
+    return frontend["kind"]
+
+
+def damaged(folder: str | Path, error: Exception) -> ArtifactError:
+    """Say in one sentence what is wrong with a model's files."""
+    lines = [line.strip() for line in str(error).splitlines()]  # the second one says what
+    reason = textwrap.shorten(" ".join(lines[:2]), 200)
+    return ArtifactError(
+        f"The model in {folder} is damaged, or its two files do not belong together: {reason}"
+    )

@@ -1,0 +1,25 @@
+"""What long work tells of itself, for whoever shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from disentone.runs.loop import Progress
+
+__all__ = ["Watcher"]
+
+
+class Watcher:
+    """Hears notes, stages and training steps, and shows nothing; the command line draws them."""
+
+    def note(self, text: str) -> None:
+        """Take one line for the user."""
+
+    def stage(self, name: str) -> Callable[[int, int], None]:
+        """Begin a stage, and give the function that takes (done, total) for it."""
+        return lambda done, total: None
+
+    def training(self, progress: Progress) -> None:
+        """Take the state of training after a step."""

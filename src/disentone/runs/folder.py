@@ -1,0 +1,117 @@
+"""The folder of a run: whose it is, what it was begun with, and that one command works on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from disentone.errors import ArtifactError
+from disentone.files import write_bytes
+from disentone.embeddings.model_files import read_config
+from disentone.recipes.schema import AUTO, Precision
+from disentone.runs.precision import resolved
+from disentone.recipes import Recipe, dump_recipe, load_recipe
+
+__all__ = ["begun_on", "claim", "free_folder", "is_finished", "occupied", "with_precision"]
+
+LOCK = ".lock"
+
+
+def is_finished(out: Path) -> bool:
+    """Say whether a folder holds a run that went to its end."""
+    return (out / "report.html").is_file()
+
+
+def free_folder(folder: Path) -> Path:
+    """Give the folder itself if it is free, else the first of NAME-2, NAME-3 ... that is."""
+    candidate, number = folder, 2
+    while candidate.exists():
+        candidate, number = folder.with_name(f"{folder.name}-{number}"), number + 1
+    return candidate
+
+
+@contextmanager
+def occupied(out: Path) -> Iterator[None]:
+    """Keep other commands out of a run folder, which is made; killed ones keep nobody out.
+
+    Raises
+    ------
+    ArtifactError
+        If another command works on it, it is something else than a run, or cannot be written.
+    """
+    _check_ours(out)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(out / LOCK, blocking=False).acquire()
+    except Timeout as error:
+        raise ArtifactError(
+            f"Another command is at work on the run in {out}: wait for it, or choose another --out."
+        ) from error
+    except OSError as error:
+        raise ArtifactError(
+            f"{out} could not be written ({error.strerror}): choose another --out."
+        ) from error
+    with lock:
+        yield
+
+
+def claim(out: Path, recipe: Recipe, *, resume: bool, device: str = "cpu") -> Recipe:
+    """Make a run folder, or check that it holds this recipe's unfinished run.
+
+    Returns
+    -------
+    Recipe
+        As it is run, and as ``config.yaml`` there says: a precision of ``auto`` becomes the one
+        that the run was begun with, or for a new run the one that is fast on the device.
+    """
+    file = out / "config.yaml"
+    if not file.exists():
+        _check_ours(out)
+        return _written(file, recipe, device)
+    stored = load_recipe(file)  # refuses what no run has written
+    if resume and recipe.training.precision == AUTO:
+        recipe = with_precision(recipe, stored.training.precision)
+    if {entry.name for entry in out.iterdir()} <= {"config.yaml", "skipped.csv", LOCK}:
+        return _written(file, recipe, device)  # the run there ended before it trained
+    if not resume:
+        state = "a finished run" if is_finished(out) else "an unfinished run"
+        raise ArtifactError(
+            f"{out} holds {state}: add --resume to go on with it, or choose another --out."
+        )
+    if stored != recipe:
+        raise ArtifactError(
+            f"{out} was started with other settings (see config.yaml there): "
+            "resume it with the same ones, or choose another --out."
+        )
+    return recipe
+
+
+def with_precision(recipe: Recipe, precision: Precision) -> Recipe:
+    """Give a recipe with another precision."""
+    training = recipe.training.model_copy(update={"precision": precision})
+    return recipe.model_copy(update={"training": training})
+
+
+def begun_on(out: Path) -> str | None:
+    """Say on which kind of machine a run was begun; None where it has no model that says so."""
+    try:
+        return read_config(out)["about"]["machine"]
+    except (ArtifactError, LookupError, TypeError):
+        return None  # not trained yet, trained by an older version, or damaged, which load() tells
+
+
+def _check_ours(out: Path) -> None:
+    """Refuse a file, and a folder with something that no run has left."""
+    if (out / "config.yaml").exists() or not out.exists():
+        return
+    if not out.is_dir() or {entry.name for entry in out.iterdir()} - {LOCK}:
+        raise ArtifactError(f"{out} exists and is not a run: choose another --out.")
+
+
+def _written(file: Path, recipe: Recipe, device: str) -> Recipe:
+    recipe = with_precision(recipe, resolved(recipe.training.precision, device))
+    write_bytes(file, dump_recipe(recipe).encode())
+    return recipe

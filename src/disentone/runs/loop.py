@@ -1,0 +1,248 @@
+"""The training loop: fit, validate, resume, alone or under torchrun."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch import distributed as dist
+
+from disentone.errors import DataError, RecipeError
+from disentone.files import append_line
+from disentone.models import MultiView
+from disentone.objectives import Objective
+from disentone.runs.precision import resolved
+from disentone.runs.processes import mean_over_processes, processes
+from disentone.recipes.schema import TrainingConfig
+from disentone.runs.checkpoint import read_history, restore, rewrite_history, save_state
+from disentone.runs.schedule import reductions
+from disentone.runs.step import Learner
+from disentone.agreement import TripletSampler, ViewSampler
+
+__all__ = ["Progress", "Split", "fit"]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Clips to train or validate on, and their views.
+
+    ``features`` (clips, frames, features) are standardised on the fly with ``mean`` and ``std``.
+    They stay where they are: of the map of a file that is larger than memory, no more than a
+    batch is ever copied. ``rows`` are those of the clips that the sampler counts; all by default.
+    ``labels`` are the values of factors for those clips, where the objective needs some.
+    """
+
+    features: Tensor | np.ndarray
+    sampler: ViewSampler | TripletSampler
+    mean: Tensor
+    std: Tensor
+    rows: np.ndarray | None = None
+    labels: Mapping[str, Tensor] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        """Count the clips."""
+        return len(self.features if self.rows is None else self.rows)
+
+    def batch(self, views: np.ndarray, device: torch.device) -> Tensor:
+        """Views (rows, columns) of clips as standardised features (rows, columns, ...)."""
+        views = views[:, : self.sampler.columns]
+        index = views.reshape(-1) if self.rows is None else self.rows[views.reshape(-1)]
+        x = torch.as_tensor(self.features[index]).to(device).float()  # a copy, ours to change
+        return x.sub_(self.mean.to(device)).div_(self.std.to(device)).unflatten(0, views.shape)
+
+    def known(self, views: np.ndarray, device: torch.device) -> dict[str, Tensor]:
+        """Labels of views (rows, columns), each (rows, columns) or (rows, columns, labels)."""
+        index = torch.from_numpy(views[:, : self.sampler.columns])
+        labels = {name: values[index] for name, values in self.labels.items()}
+        labels |= {k: torch.from_numpy(v) for k, v in self.sampler.known(views).items()}
+        return {name: values.to(device) for name, values in labels.items()}
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a progress display gets after every step and every epoch."""
+
+    epoch: int
+    epochs: int
+    step: int
+    steps: int
+    logs: dict[str, float]
+
+
+def fit(
+    model: MultiView,
+    train: Split,
+    valid: Split,
+    *,
+    objective: Objective,
+    config: TrainingConfig,
+    out: Path,
+    save_best: Callable[[], None],
+    seed: int = 0,
+    resume: bool = False,
+    device: str | torch.device = "cpu",
+    progress: Callable[[Progress], None] = lambda _: None,
+) -> list[dict[str, float]]:
+    """Train a model; leave ``metrics.jsonl``, the best model and ``last/`` in a folder.
+
+    Nothing random carries over from one epoch to the next: views, batches and noise are drawn
+    from the seed and the epoch's number, so a resumed run repeats an uninterrupted one exactly.
+
+    Parameters
+    ----------
+    model : MultiView
+    train, valid : Split
+    objective : Objective
+    config : TrainingConfig
+    out : Path
+        Run folder.
+    save_best : callable
+        Called whenever the validation loss is the lowest so far, or after every epoch where the
+        last one counts; writes the model.
+    seed : int
+    resume : bool
+        Go on from ``out/last`` where there is one.
+    device : str or torch.device
+    progress : callable
+        Called after every step.
+
+    Returns
+    -------
+    list of dict
+        One record an epoch, as in ``metrics.jsonl``.
+
+    Raises
+    ------
+    RecipeError
+        If a loss is not finite.
+    DataError
+        If there are too few clips to train or validate on.
+    ArtifactError
+        If what is to be resumed belongs to another model.
+    """
+    config = config.model_copy(
+        update={"precision": resolved(config.precision, torch.device(device))}
+    )
+    rank, world = processes()
+    learner = Learner(model, objective, config, device)
+    state_file, metrics_file = out / "last" / "state.safetensors", out / "metrics.jsonl"
+    first, best, best_epoch = 0, math.inf, -1
+    if resume and state_file.exists():
+        first, best, best_epoch = restore(state_file, learner.modules, learner.optimiser)
+    history = read_history(metrics_file)[:first]
+    if rank == 0:
+        rewrite_history(metrics_file, history)
+    steps = _batches(len(train.sampler), config.batch)
+    _batches(len(valid.sampler), config.batch, "Validation")  # refused now, not after an epoch
+    if world > 1:
+        for parameter in chain(*learner.parameters):
+            dist.broadcast(parameter.data, 0)
+    for epoch in range(first, config.epochs):
+        if config.patience is not None and epoch - best_epoch > config.patience and epoch > 0:
+            break
+        began = time.perf_counter()
+        torch.manual_seed(_mix(seed, epoch, rank))
+        model.train()
+        sums = _Means()
+        losses = [record["valid/total"] for record in history]
+        for step, views in enumerate(_slices(train.sampler.epoch(epoch), config.batch)):
+            done, total = epoch * steps + step, config.epochs * steps
+            learner.set_rate(_rate(config, done, total, losses))
+            logs = learner.step(train, views, done / total)
+            sums.add(logs, len(views))
+            if step % 10 == 0 or step == steps - 1:
+                values = sums.values()
+                if not math.isfinite(values["total"]):
+                    raise RecipeError(
+                        f"The loss is no longer finite in epoch {epoch}: "
+                        "lower training.learning_rate or training.clip."
+                    )
+                progress(Progress(epoch, config.epochs, step + 1, steps, values))
+        record: dict[str, float] = {"epoch": epoch, "seconds": 0.0}
+        record |= {f"train/{name}": value for name, value in sums.values().items()}
+        validated = evaluate(learner, valid)
+        if not math.isfinite(validated["total"]):
+            raise RecipeError(
+                f"The validation loss is not finite in epoch {epoch}: look at the valid clips, or "
+                "lower training.learning_rate or training.clip."
+            )
+        record |= {f"valid/{name}": value for name, value in validated.items()}
+        record["seconds"] = round(time.perf_counter() - began, 3)
+        record["learning_rate"] = learner.optimiser.param_groups[0]["lr"]  # of the last step
+        history.append(record)
+        better = validated["total"] < best
+        if better:
+            best, best_epoch = validated["total"], epoch
+        if rank == 0 and (better or config.keep == "last"):
+            save_best()
+        if rank == 0:  # the state comes last: whatever it names is already on disk
+            append_line(metrics_file, json.dumps(record))
+            save_state(state_file, learner.modules, learner.optimiser, epoch + 1, best, best_epoch)
+    if world > 1:
+        dist.barrier()  # nobody reads the best model before it is written
+    return history
+
+
+def evaluate(learner: Learner, split: Split) -> dict[str, float]:
+    """Mean losses of a split on the same views every time, with posterior means as codes."""
+    learner.model.eval()
+    sums = _Means()
+    with torch.no_grad():
+        for views in _slices(split.sampler.epoch(0), learner.config.batch):
+            sums.add(learner.losses(split, views)[1], len(views))
+    return mean_over_processes(sums.values())
+
+
+def _rate(config: TrainingConfig, step: int, steps: int, losses: list[float]) -> float:
+    """Learning rate of a step."""
+    warmup = max(1, min(config.warmup, steps // 10))
+    rate = config.learning_rate * min(1.0, (step + 1) / warmup)
+    if config.schedule == "cosine":
+        rate *= 0.5 * (1 + math.cos(math.pi * step / steps))
+    if config.schedule == "plateau":
+        reduced = rate / config.reduce ** reductions(losses, patience=config.plateau)
+        rate = max(reduced, min(rate, config.least_rate))
+    return rate
+
+
+def _batches(rows: int, batch: int, what: str = "Training") -> int:
+    """Count the batches of an epoch: none of a single clip, and none with less than one each."""
+    least = max(2, processes()[1])
+    if rows < least:
+        raise DataError(f"{what} needs at least {least} clips with partners, and there are {rows}.")
+    return max(1, min(round(rows / batch), rows // least))
+
+
+def _slices(views: np.ndarray, batch: int) -> Iterator[np.ndarray]:
+    """Cut an epoch in batches of nearly equal size, so that no clip and no short batch is lost."""
+    yield from np.array_split(views, _batches(len(views), batch))
+
+
+def _mix(seed: int, epoch: int, rank: int) -> int:
+    """One seed from three numbers, so that no two epochs or processes draw the same noise."""
+    return int(np.random.SeedSequence((seed, epoch, rank)).generate_state(1, np.uint64)[0] >> 1)
+
+
+class _Means:
+    """Running means of logged scalars, weighted by rows; kept as tensors until asked for."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self.sums: dict[str, Tensor] = {}
+
+    def add(self, logs: dict[str, Tensor], rows: int) -> None:
+        self.rows += rows
+        for name, value in logs.items():
+            more = value.detach() * rows  # stays on its device: copying would wait for it
+            self.sums[name] = self.sums[name] + more if name in self.sums else more
+
+    def values(self) -> dict[str, float]:
+        return {name: float(value) / self.rows for name, value in self.sums.items()}

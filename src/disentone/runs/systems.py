@@ -1,0 +1,250 @@
+"""Systems: embeddings of the clips that triplets name, by runs, files and plain statistics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+import numpy as np
+import torch
+
+from disentone import audio
+from disentone.embeddings.model import Model, load
+from disentone.clips import ClipTable
+from disentone.datasets.config import CollectionConfig
+from disentone.datasets.folder import open_collection
+from disentone.datasets.segments import short_note
+from disentone.datasets.triplets import GivenTriplets
+from disentone.embeddings.opening import WHOLE, open_embeddings
+from disentone.errors import AudioError, DataError
+from disentone.facets import Facets
+from disentone.frontends.config import LogMelConfig
+from disentone.frontends.logmel import LogMel
+from disentone.recipes import Recipe, load_recipe
+from disentone.runs.preparation import untrained_network
+from disentone.embeddings.watcher import Watcher
+
+__all__ = [
+    "Songs",
+    "System",
+    "places",
+    "statistics_system",
+    "system_of_file",
+    "system_of_run",
+    "wanted_songs",
+]
+
+STATISTICS = LogMelConfig(sample_rate=22050, n_fft=1024, hop=512, n_mels=64, floor_db=-80)
+NAMES = ("path", "file", "filename", "id", "ids", "name", "names", "clip", "track_id")
+
+
+@dataclass(frozen=True)
+class System:
+    """One embedding that is judged.
+
+    Parameters
+    ----------
+    name : str
+    facets : Facets
+    ids : tuple of str
+        Clips, as triplets name them.
+    values : ndarray, shape (clips, dim)
+    """
+
+    name: str
+    facets: Facets
+    ids: tuple[str, ...]
+    values: np.ndarray
+
+
+@dataclass(frozen=True)
+class Songs:
+    """Whole clips that are heard, and all that is known of them.
+
+    Parameters
+    ----------
+    table : ClipTable
+        Not cut into segments: a clip's embedding is the mean over its segments.
+    rows : ndarray of int
+        Clips that triplets name, and those of the test split.
+    """
+
+    table: ClipTable
+    rows: np.ndarray
+
+    def waves(self, sample_rate: int, watcher: Watcher) -> Iterator[tuple[str, np.ndarray]]:
+        """Name and waveform of every clip that can be read; the others are noted."""
+        show = watcher.stage("Embedding")
+        for done, row in enumerate(self.rows, start=1):
+            name = str(self.table.ids[row])
+            try:
+                wave = self.table.sounds.read(int(row), sample_rate)
+                audio.check(wave, name)
+            except AudioError as error:
+                watcher.note(f"Left out {name}: {error}")
+            else:
+                yield name, wave
+            show(done, len(self.rows))
+
+
+def wanted_songs(config: CollectionConfig, given: GivenTriplets) -> Songs:
+    """Open the clips that triplets name, and those of the test split for retrieval.
+
+    Raises
+    ------
+    DataError
+        If there is no collection, or triplets name clips that it does not have. Of Dim-sim, whose
+        audio nobody has whole, songs may lack.
+    """
+    whole = config.model_copy(update={"segment": None, "hop": None})
+    table = open_collection(whole).table
+    place = places([str(name) for name in table.ids], given.names.ravel().tolist())
+    if not given.named:
+        rows = given.names.tolist()
+        given = given.take(np.array([all(name in place for name in row) for row in rows]))
+    named = np.unique(given.places(place))
+    return Songs(table, np.union1d(named, table.where("test")))
+
+
+def system_of_run(
+    run: str | Path,
+    songs: Songs,
+    *,
+    untrained: bool = False,
+    short: Literal["pad", "skip"] = "pad",
+    device: str = "cpu",
+    watcher: Watcher | None = None,
+) -> System:
+    """Embed clips by a trained run, as means over segments that do not overlap.
+
+    Clips without sound are left out, and told.
+
+    Parameters
+    ----------
+    run : path
+    songs : Songs
+    untrained : bool
+        By its network as it was before training.
+    short : {"pad", "skip"}
+        What is done with clips shorter than a segment: silence fills them up, which is told, or
+        they are left out.
+    device : str
+    watcher : Watcher, optional
+    """
+    watcher = watcher or Watcher()
+    model, name = load(run, device=device), Path(run).name
+    if untrained:
+        model, name = _untrained(model, load_recipe(Path(run) / "config.yaml")), "untrained network"
+    rate = model.frontend.sample_rate
+    ids, values, brief = [], [], []
+    for clip, wave in songs.waves(rate, watcher):
+        is_short = len(wave) < model.frontend.samples
+        if is_short:
+            brief.append(clip)
+        if not is_short or short == "pad":
+            ids.append(clip)
+            values.append(model.embed(wave, sample_rate=rate).values[0])
+    seconds = model.frontend.config.seconds
+    if brief and short == "pad":
+        watcher.note(short_note(brief, seconds, option="--short skip"))
+    elif brief:
+        watcher.note(
+            f"Clips shorter than {seconds:g} s, such as '{brief[0]}' ({len(brief)} in all), are "
+            "left out."
+        )
+    return System(name, model.facets, tuple(ids), _stacked(values))
+
+
+def statistics_system(songs: Songs, *, watcher: Watcher | None = None) -> System:
+    """Give mean and deviation over time of a log-mel spectrogram, each standardised: a floor."""
+    frontend = LogMel(STATISTICS)
+    ids, values = [], []
+    for clip, wave in songs.waves(STATISTICS.sample_rate, watcher or Watcher()):
+        with torch.inference_mode():
+            mel = frontend(torch.from_numpy(wave)[None])[0].numpy()
+        ids.append(clip)
+        values.append(np.concatenate([mel.mean(axis=0), mel.std(axis=0)]))
+    table = _stacked(values)
+    table = (table - table.mean(axis=0)) / np.maximum(table.std(axis=0), 1e-6)
+    return System("log-mel statistics", Facets({WHOLE: table.shape[1]}), tuple(ids), table)
+
+
+def system_of_file(
+    path: str | Path,
+    *,
+    facets: str | None = None,
+    table: ClipTable | None = None,
+) -> System:
+    """Open embeddings that any program wrote.
+
+    Parameters
+    ----------
+    path : path
+        See :func:`~disentone.embeddings.opening.open_embeddings`. Rows are named by a column such
+        as ``path`` or ``id``; without one they are the clips of `table`, in order. Several rows of
+        one name are averaged.
+    facets : str, optional
+        ``"a=0:64,b=64:128"``; by default what the file says, or one.
+    table : ClipTable, optional
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read, nothing names its rows, or the facets do not fit.
+    """
+    opened = open_embeddings(path)
+    layout = Facets.parse(facets) if facets else opened.facets
+    layout = layout or Facets({WHOLE: opened.values.shape[1]})
+    if layout.dim != opened.values.shape[1]:
+        raise DataError(f"'{path}' has {opened.values.shape[1]} columns, not {layout.dim}.")
+    column = next((name for name in NAMES if name in opened.columns), None)
+    if column is not None:
+        names = [str(name) for name in opened.columns[column]]
+    elif table is not None and len(table) == len(opened.values):
+        names = [str(name) for name in table.ids]
+    else:
+        rows = "" if table is None else f" and is not the {len(table)} clips of the data"
+        raise DataError(f"'{path}' has no column {', '.join(NAMES[:4])} ...{rows}: name its rows.")
+    ids = list(dict.fromkeys(names))
+    place = {name: row for row, name in enumerate(ids)}
+    rows = np.array([place[name] for name in names])
+    values = np.zeros((len(ids), layout.dim))
+    np.add.at(values, rows, np.asarray(opened.values, dtype=float))
+    values /= np.bincount(rows)[:, None]
+    return System(Path(path).stem, layout, tuple(ids), values)
+
+
+def places(ids: Sequence[str], wanted: Iterable[str]) -> dict[str, int]:
+    """Row of every wanted name: the same, or the one path that ends with it, or its stem.
+
+    Parameters
+    ----------
+    ids : sequence of str
+    wanted : iterable of str
+        Names that several paths end with are left out, and so are those that none has.
+    """
+    place: dict[str, int] = {name: row for row, name in enumerate(ids)}
+    ends: dict[str, int] = {}
+    for row, name in enumerate(ids):
+        path, at, start = name.replace("\\", "/").partition("@")
+        parts = path.split("/")
+        for end in {"/".join(parts[i:]) for i in range(len(parts))} | {PurePosixPath(path).stem}:
+            tail = end + at + start
+            ends[tail] = -1 if tail in ends else row  # what two paths end with names neither
+    found = {name: place.get(name, ends.get(name, -1)) for name in wanted}
+    return {name: row for name, row in found.items() if row >= 0}
+
+
+def _untrained(model: Model, recipe: Recipe) -> Model:
+    """The same model with a network as it was before training."""
+    network = untrained_network(recipe, model.frontend)
+    fresh = Model(network, model.frontend, model.mean, model.std, lufs=model.lufs)
+    return fresh.to(model.device)
+
+
+def _stacked(values: list[np.ndarray]) -> np.ndarray:
+    if not values:
+        raise DataError("None of the clips that the triplets name can be used.")
+    return np.stack(values)

@@ -1,0 +1,204 @@
+"""A run: from a recipe to a folder with a model, its audit and its report."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from disentone.embeddings.model import Model, build_network, load
+from disentone.audit import Card, audit
+from disentone.runs.auditing import audit_model, named_factors
+from disentone.runs.batches import make_split, statistics
+from disentone.clips import ClipTable
+from disentone.datasets.stratification import split_within
+from disentone.datasets.syntone import SynTone
+from disentone.errors import ArtifactError, RecipeError
+from disentone.factors import Factor
+from disentone.frontends.build import AnyFrontEnd, build_frontend
+from disentone.datasets.inspection.known import find_decided
+from disentone.models import MultiView
+from disentone.objectives import Objective
+from disentone.runs.precision import cost_note, kind_of
+from disentone.runs.preparation import Data, prepare, untrained_network
+from disentone.runs.processes import join, of_first
+from disentone.recipes import Recipe, load_recipe
+from disentone.runs.folder import begun_on, claim, is_finished, occupied, with_precision
+from disentone.datasets.skipped import write_skipped
+from disentone.runs.loop import fit
+from disentone.embeddings.watcher import Watcher
+
+__all__ = ["check_device", "train"]
+
+
+def train(
+    recipe: Recipe,
+    out: str | Path,
+    *,
+    data: Data | None = None,
+    resume: bool = False,
+    audited: bool = True,
+    brief: bool = False,
+    device: str = "cpu",
+    watcher: Watcher | None = None,
+) -> Path:
+    """Train, audit and report; everything is left in one folder.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    out : path
+        Run folder.
+    data : Data, optional
+        The recipe's data where it is prepared already.
+    resume : bool
+        Go on with the unfinished run in ``out``.
+    audited : bool
+        If not, audit and report are left for :func:`audit_run`, or for resuming the run.
+    brief : bool
+        Leave sounds, spectrograms and figures out of the report.
+    device : str
+    watcher : Watcher, optional
+
+    Returns
+    -------
+    Path
+        The report, or without an audit the run folder.
+
+    Raises
+    ------
+    ArtifactError
+        If ``out`` holds another run, or something that is no run, or another command trains there.
+    RecipeError
+        If this machine has no such device.
+    """
+    out, watcher = Path(out), watcher or Watcher()
+    check_device(device)
+    first = join(device)
+    with occupied(out) if first else nullcontext():
+        mine = claim(out, recipe, resume=resume, device=device) if first else recipe
+        recipe = with_precision(recipe, of_first(mine.training.precision))
+        if resume and is_finished(out):
+            watcher.note(f"{out} is finished already.")
+            return out / "report.html"
+        return _run(
+            recipe,
+            out,
+            data,
+            resume=resume,
+            audited=audited,
+            brief=brief,
+            device=device,
+            first=first,
+            watcher=watcher,
+        )
+
+
+def _run(
+    recipe: Recipe,
+    out: Path,
+    data: Data | None,
+    *,
+    resume: bool,
+    audited: bool,
+    brief: bool,
+    device: str,
+    first: bool,
+    watcher: Watcher,
+) -> Path:
+    """Train, audit and report in a folder that is ours; processes but the first only train."""
+    _tell_machine(recipe, out, device, watcher)
+    data = data or prepare(recipe, device=device, watcher=watcher)
+    for name in named_factors(recipe):
+        data.table.factor(name)  # better refused now than after the training
+    if data.skipped and first:
+        write_skipped(out / "skipped.csv", data.skipped)
+    model = _train(recipe, data, out, resume=resume, device=device, watcher=watcher)
+    if not first:
+        return out / "report.html"
+    if not audited:
+        command = shlex.join(["disentone", "audit", str(out)])
+        watcher.note(f"Trained; not audited, and without a report: these are made by {command}")
+        return out
+    card = audit_model(model, data, recipe, run=out.name, watcher=watcher)
+    card.save(out / "audit.json")
+    from disentone.report.run import report_run  # drawing libraries are slow to import
+
+    return report_run(out, recipe=recipe, model=model, data=data, card=card, brief=brief)
+
+
+def check_device(device: str) -> None:
+    """Refuse a device that this machine does not have, before anything is written."""
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise RecipeError(
+            f"This machine has no device '{device}': choose another --device, such as cpu."
+        ) from error
+
+
+def _train(
+    recipe: Recipe, data: Data, out: Path, *, resume: bool, device: str, watcher: Watcher
+) -> Model:
+    frontend, facets = build_frontend(recipe.frontend), recipe.layout()
+    network = untrained_network(recipe, frontend)
+    train_clips = data.table.take(data.table.where("train"))
+    objective = Objective(recipe.objective, facets, train_clips.factors)
+    train_rows = data.table.where("train")
+    moments = statistics(data.features, train_rows, per_feature=frontend.per_feature)
+    train_split, valid_split = (
+        make_split(recipe, data, name, moments, objective, watcher) for name in ("train", "valid")
+    )
+    about = {
+        "recipe": recipe.name,
+        "train_clips": len(train_split),
+        "precision": recipe.training.precision,
+        "machine": begun_on(out) or kind_of(device),
+    }
+    lufs = None if isinstance(recipe.data, SynTone) else recipe.data.lufs
+    model = Model(network, frontend, train_split.mean, train_split.std, lufs=lufs, about=about)
+    history = fit(
+        network,
+        train_split,
+        valid_split,
+        objective=objective,
+        config=recipe.training,
+        out=out,
+        save_best=lambda: model.save(out),
+        seed=recipe.seed,
+        resume=resume,
+        device=device,
+        progress=watcher.training,
+    )
+    _tell_missing(history, watcher)
+    return load(out)
+
+
+def _tell_machine(recipe: Recipe, out: Path, device: str, watcher: Watcher) -> None:
+    """Say what a run computes in, and whether it was begun on a machine of another kind."""
+    watcher.note(cost_note(recipe.training.precision, device))
+    began, here = begun_on(out), kind_of(device)
+    if began is not None and began != here:
+        watcher.note(
+            f"This run began on another kind of machine ({began}; here: {here}). It keeps its "
+            "precision, and ends a little otherwise than it would have there."
+        )
+
+
+def _tell_missing(history: Sequence[Mapping[str, float]], watcher: Watcher) -> None:
+    """Say for which facets batches had no valid triplet: these did not train them."""
+    missing: dict[str, list[float]] = {}
+    for name, share in ((n, v) for record in history for n, v in record.items()):
+        if name.startswith("train/without_"):
+            missing.setdefault(name.removeprefix("train/without_"), []).append(share)
+    for facet, shares in missing.items():
+        if any(shares):
+            watcher.note(
+                f"{np.mean(shares):.0%} of the batches had no valid triplet for facet '{facet}'."
+            )
