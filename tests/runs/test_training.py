@@ -91,6 +91,32 @@ def test_resume_after_kill_is_bit_exact(tmp_path):
     assert same_weights(killed, tmp_path / "whole")
 
 
+def test_a_resumed_run_drops_the_same_entries(tmp_path):
+    dropping = small.NETWORK.model_dump()
+    dropping["encoder"] |= {"dropout": 0.5}
+    config = TrainingConfig(epochs=4, batch=16, learning_rate=5e-3)
+
+    def train(out, resume=False, progress=lambda _: None):
+        model, train, valid, objective = small.problem(network=ModelConfig(**dropping))
+        history = fit(
+            model.network, train, valid, objective=objective, config=config,
+            out=out, save_best=lambda: model.save(out), resume=resume, progress=progress,
+        )  # fmt: skip
+        return without_time(history)
+
+    def stop(now):
+        if now.epoch == 2:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        train(tmp_path / "stopped", progress=stop)
+    whole = train(tmp_path / "whole")
+    assert train(tmp_path / "stopped", resume=True) == whole
+    assert same_weights(tmp_path / "stopped", tmp_path / "whole")
+    _, without = small.train(tmp_path / "without", epochs=4)
+    assert without_time(without) != whole, "nothing was dropped"
+
+
 def test_resuming_with_another_model_is_refused(tmp_path):
     small.train(tmp_path, epochs=1)
     other = small.NETWORK.model_dump() | {"encoder": {"kind": "patch", "width": 8}}

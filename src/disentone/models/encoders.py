@@ -20,6 +20,7 @@ from disentone.models.config import (
     InceptionConfig,
     PatchEncoderConfig,
 )
+from disentone.models.dropout import Dropout
 from disentone.models.inception import InceptionEncoder
 from disentone.models.layout import channels_last
 
@@ -66,7 +67,7 @@ AMPLITUDE = 4.0
 def dense(before: int, after: int, dropout: float = 0.0) -> list[nn.Module]:
     """Give the layers of one dense stage: linear, layer normalisation, GELU, dropout."""
     stage: list[nn.Module] = [nn.Linear(before, after), nn.LayerNorm(after), nn.GELU()]
-    return [*stage, nn.Dropout(dropout)] if dropout else stage
+    return [*stage, Dropout(dropout)] if dropout else stage
 
 
 def frame_layers(
@@ -135,10 +136,10 @@ class ConvEncoder(nn.Module):
             frames, features = (frames + 1) // 2, (features + 1) // 2
         self.convolutions = nn.Sequential(*layers)
         self.head = nn.Sequential(
-            nn.Dropout(config.dropout),
+            Dropout(config.dropout),
             nn.Linear(before * frames * features, config.width),
             nn.GELU(),
-            nn.Dropout(config.dropout),
+            Dropout(config.dropout),
             FullPrecision(config.width, out),
         )
 

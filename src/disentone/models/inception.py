@@ -16,6 +16,7 @@ from torch.nn import functional
 from disentone.agreement.rules import TONICS
 from disentone.errors import RecipeError
 from disentone.models.config import InceptionConfig
+from disentone.models.dropout import Dropout
 from disentone.models.layout import channels_last
 
 __all__ = ["InceptionEncoder", "InceptionModule"]
@@ -70,7 +71,7 @@ class InceptionEncoder(nn.Module):
         self.branches = nn.ModuleDict(branches)
         before = sum(branch.channels for branch in branches.values())
         self.trunk, channels = _blocks(before, trunk, stride=(1, 2))
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         self.skip = config.skip
         if config.rotations and CHROMA not in parts:
             raise RecipeError(
