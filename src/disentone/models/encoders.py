@@ -22,7 +22,6 @@ from disentone.models.config import (
 )
 from disentone.models.dropout import Dropout
 from disentone.models.inception import InceptionEncoder
-from disentone.models.layout import channels_last
 
 __all__ = ["FullPrecision", "build_encoder", "dense"]
 
@@ -134,7 +133,7 @@ class ConvEncoder(nn.Module):
             layers += [nn.Conv2d(before, channels, 3, stride=2, padding=1), nn.GELU()]
             before = channels
             frames, features = (frames + 1) // 2, (features + 1) // 2
-        self.convolutions = nn.Sequential(*layers)
+        self.convolutions = nn.Sequential(*layers[:-1])  # the last GELU: see forward
         self.head = nn.Sequential(
             Dropout(config.dropout),
             nn.Linear(before * frames * features, config.width),
@@ -145,4 +144,8 @@ class ConvEncoder(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (batch, frames, features) to (batch, out)."""
-        return self.head(self.convolutions(channels_last(x.unsqueeze(1))).flatten(1))
+        # Channels innermost (see disentone.models.layout): torch takes one channel for laid out in
+        # either way, and would go on with channels outermost.
+        pictures = x.contiguous().unsqueeze(-1).permute(0, 3, 1, 2)
+        flat = self.convolutions(pictures).flatten(1)  # channels outermost, and so its gradient:
+        return self.head(functional.gelu(flat))  # of a layout unlike its input's it costs tenfold
