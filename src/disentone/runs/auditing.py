@@ -1,0 +1,217 @@
+"""The audit of a run: its model on its own clips, or on others, and the baselines beside it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from disentone.audit import Card, audit
+from disentone.clips import ClipTable
+from disentone.datasets.inspection.known import find_decided
+from disentone.datasets.skipped import write_skipped
+from disentone.datasets.stratification import split_within
+from disentone.datasets.syntone import SynTone
+from disentone.embeddings.model import Model, load
+from disentone.embeddings.watcher import Watcher
+from disentone.errors import ArtifactError
+from disentone.factors import Factor
+from disentone.recipes import Recipe, load_recipe
+from disentone.runs.batches import of_rows
+from disentone.runs.preparation import Data, prepare, untrained_network
+
+__all__ = ["audit_model", "audit_run", "named_factors"]
+
+
+def audit_run(
+    run: str | Path,
+    *,
+    data: str | Path | None = None,
+    out: str | Path | None = None,
+    beside: Sequence[str | Path] = (),
+    seed: int | None = None,
+    jobs: int | None = None,
+    watcher: Watcher | None = None,
+    **changes: Any,
+) -> Path:
+    """Audit a finished run again, on its own data or on audio that it has never heard.
+
+    Probes learn on the train split of the data and are scored on its test split; the model
+    itself stays as it is.
+
+    Parameters
+    ----------
+    run : path
+        Run folder.
+    data : path, optional
+        Another folder or table, with factors of the same names where the run's recipe names any.
+    out : path, optional
+        Where ``audit.json`` and ``report.html`` go; the run folder, or ``RUN/audit-NAME`` for
+        other data.
+    beside : sequence of path
+        Other runs with the same front-end, for UDR: they embed the same clips.
+    seed : int, optional
+        Of probes and permutations; the run's own by default.
+    jobs : int, optional
+        Threads of the audit; as many as torch uses by default.
+    watcher : Watcher, optional
+    **changes
+        Keys of the recipe's audit: ``measures``, ``variants``, ``seeds``.
+
+    Returns
+    -------
+    Path
+        The report.
+    """
+    run = Path(run)
+    model = load(run)
+    settings = [f"audit.{name}={json.dumps(value)}" for name, value in changes.items()]
+    recipe = load_recipe(run / "config.yaml", settings=settings)
+    if seed is not None:
+        recipe = recipe.model_copy(update={"seed": seed})
+    if data is not None:
+        place = {"kind": "collection", "path": str(data)}
+        if not isinstance(recipe.data, SynTone):
+            place = recipe.data.model_dump() | place
+        changed = recipe.model_dump() | {
+            "data": place,
+            "name": f"{recipe.name} on {Path(data).name}",
+        }
+        recipe = Recipe(**changed)
+        out = out or run / f"audit-{Path(data).stem}"
+    out = Path(out or run)
+    prepared = prepare(recipe, watcher=watcher)
+    for name in named_factors(recipe):
+        if name not in prepared.table.factors:
+            (watcher or Watcher()).note(f"Factor '{name}' is not known here and is left out.")
+    if prepared.skipped:
+        write_skipped(out / "skipped.csv", prepared.skipped)
+    others = {Path(path).name: load(path) for path in beside}
+    card = audit_model(
+        model, prepared, recipe, run=run.name, beside=others, jobs=jobs, watcher=watcher
+    )
+    card.save(out / "audit.json")
+    from disentone.report.run import report_run  # drawing libraries are slow to import
+
+    return report_run(out, recipe=recipe, model=model, data=prepared, card=card)
+
+
+def audit_model(
+    model: Model,
+    data: Data,
+    recipe: Recipe,
+    *,
+    run: str,
+    beside: Mapping[str, Model] | None = None,
+    jobs: int | None = None,
+    watcher: Watcher | None = None,
+) -> Card:
+    """Audit a model on a recipe's data: probes learn on its train split and score on its test.
+
+    Where the recipe's audit is ``within`` one split, they do so on two parts of it. Factors that
+    the recipe names and the data does not have are left out.
+    """
+    config = recipe.audit
+    table, rows = data.table, np.arange(len(data.table))
+    if config.within is not None:
+        rows = table.where(config.within)
+        by = [name for name in config.stratify if name in table.factors]
+        table = split_within(
+            table, config.within, by=by, share=config.test_share, seed=recipe.data.seed
+        )
+    names = config.factors or _tellable(table)
+    factors = {name: table.factors[name] for name in names if name in table.factors}
+    baselines = _baselines(model, data.features, rows, recipe) if config.baselines else {}
+    for name, other in (beside or {}).items():
+        if other.frontend.config != model.frontend.config:
+            raise ArtifactError(f"{name} has another front-end than {run}: they cannot agree.")
+    return audit(
+        of_rows(model.embed_features, data.features, rows),
+        facets=model.facets,
+        factors=factors,
+        split=table.split,
+        owns=_owns(recipe, factors, find_decided(table)),
+        baselines=baselines,
+        classes={name: count for name, count in config.classes.items() if name in factors},
+        seeds=config.seeds,
+        permutations=config.permutations,
+        train_limit=config.train_limit,
+        measures=config.measures,
+        variants=config.variants,
+        groups=table.recordings,
+        ids=table.ids,
+        beside={
+            name: of_rows(other.embed_features, data.features, rows)
+            for name, other in (beside or {}).items()
+        },
+        jobs=jobs,
+        seed=recipe.seed,
+        run=run,
+        stage=(watcher or Watcher()).stage,
+    )
+
+
+def _baselines(
+    model: Model, features: np.ndarray, rows: np.ndarray, recipe: Recipe
+) -> dict[str, np.ndarray]:
+    """What the network says before it is trained, and what the features say without one.
+
+    Where facets pool their frames in other ways than by the mean, the features are pooled in all
+    of these ways as well: a network must be worth more than its pooling.
+    """
+    untrained = Model(
+        untrained_network(recipe, model.frontend), model.frontend, model.mean, model.std
+    )
+    ways = {"mean", *recipe.model.pool.values()}
+    pools = {"mean": np.mean, "max": np.max, "std": np.std}
+    pooled = {
+        way: of_rows(lambda part, way=way: pools[way](np.float32(part), axis=1), features, rows)
+        for way in sorted(ways)
+    }
+    found = {
+        "untrained network": of_rows(untrained.embed_features, features, rows),
+        "mean features": pooled["mean"],
+    }
+    if len(ways) > 1:
+        found["pooled features"] = np.concatenate(list(pooled.values()), axis=1)
+    return found
+
+
+def _owns(
+    recipe: Recipe, factors: Mapping[str, Factor], decided: Mapping[str, Sequence[str]]
+) -> dict[str, list[str]]:
+    """Audited factors of every facet; none where no facet has any, as nothing can leak then.
+
+    A facet that tells a factor tells what follows from it, such as the name of a note: no leak.
+    """
+    told = {
+        facet: dict.fromkeys([*names, *(more for name in names for more in decided.get(name, ()))])
+        for facet, names in recipe.owns().items()
+    }
+    owned = {facet: [name for name in names if name in factors] for facet, names in told.items()}
+    return owned if any(owned.values()) else {}
+
+
+def named_factors(recipe: Recipe) -> list[str]:
+    """Factors that the audit of a recipe names."""
+    owned = [name for names in recipe.owns().values() for name in names]
+    audited = (*recipe.audit.classes, *(recipe.audit.factors or ()), *recipe.audit.stratify)
+    return list(dict.fromkeys([*owned, *audited]))
+
+
+def _tellable(table: ClipTable) -> tuple[str, ...]:
+    """Factors with two known classes in training and one known value in test."""
+    train, test = table.take(table.where("train")), table.take(table.where("test"))
+
+    def varied(factor: Factor) -> bool:
+        values = factor.values[factor.known]
+        return len(np.unique(values, axis=0)) > 1
+
+    return tuple(
+        name
+        for name in table.factors
+        if varied(train.factor(name)) and test.factor(name).known.any()
+    )
