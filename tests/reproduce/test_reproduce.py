@@ -18,7 +18,8 @@ from disentone.recipes import load_recipe
 from disentone.report import Figure
 from disentone.report.radar import radar
 from disentone.reproduce import PAPERS, marl, reproduce
-from disentone.reproduce import cells as module
+from disentone.reproduce import running as module
+from disentone.reproduce.cells import Cell
 
 QUICK = ("training.epochs=1", "audit.seeds=1", "audit.permutations=20", "data.frequencies=50")
 SETTINGS = ("audit.classes.frequency=3",)
@@ -30,9 +31,9 @@ KEYS = {"table", "row", "column", "value", "low", "high", "paper"}
 def cells(seeds):
     """A main table with two rows, and an ablation, as of a real paper but tiny."""
     return [
-        module.Cell("Table 1: accuracy", "ours", "debug", SETTINGS, seeds=seeds, paper=PUBLISHED),
-        module.Cell("Table 1: accuracy", "wide", "debug", (*SETTINGS, "model.encoder.width=48")),
-        module.Cell("Ablation: weights", "gamma 1", "debug", ("objective.1.gamma=1",)),
+        Cell("Table 1: accuracy", "ours", "debug", SETTINGS, seeds=seeds, paper=PUBLISHED),
+        Cell("Table 1: accuracy", "wide", "debug", (*SETTINGS, "model.encoder.width=48")),
+        Cell("Ablation: weights", "gamma 1", "debug", ("objective.1.gamma=1",)),
     ]
 
 
@@ -237,8 +238,8 @@ def test_an_unknown_paper_gets_a_suggestion(tmp_path):
 
 def test_cells_that_name_the_same_run_share_it(small, tmp_path, monkeypatch):
     shared = [
-        module.Cell("Table 1", "one", "debug", run="same"),
-        module.Cell("Table 2", "two", "debug", run="same", columns=("shared → timbre",)),
+        Cell("Table 1", "one", "debug", run="same"),
+        Cell("Table 2", "two", "debug", run="same", columns=("shared → timbre",)),
     ]
     study = replace(PAPERS["marl"](None), cells=lambda seeds: shared)
     monkeypatch.setitem(PAPERS, "marl", lambda data: study)
@@ -262,8 +263,8 @@ def test_cells_run_at_once_give_what_they_give_one_by_one(done, small, tmp_path,
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_a_cell_that_fails_is_told_after_the_others_have_run(small, tmp_path, monkeypatch, jobs):
     some = [
-        module.Cell("T", "broken", "debug", ("training.learning_rate=1e30",)),
-        module.Cell("T", "whole", "debug"),
+        Cell("T", "broken", "debug", ("training.learning_rate=1e30",)),
+        Cell("T", "whole", "debug"),
     ]
     study = replace(PAPERS["marl"](None), cells=lambda seeds: some)
     monkeypatch.setitem(PAPERS, "marl", lambda data: study)
@@ -273,7 +274,7 @@ def test_a_cell_that_fails_is_told_after_the_others_have_run(small, tmp_path, mo
 
 
 def test_a_cell_that_another_process_is_at_comes_last(small, tmp_path, monkeypatch):
-    some = [module.Cell("T", name, "debug") for name in ("busy", "free")]
+    some = [Cell("T", name, "debug") for name in ("busy", "free")]
     study = replace(PAPERS["marl"](None), cells=lambda seeds: some)
     monkeypatch.setitem(PAPERS, "marl", lambda data: study)
     (tmp_path / "locks").mkdir()

@@ -140,8 +140,6 @@ def audit(
         If shapes, names or splits do not fit, a value is not finite, there is no factor, or one
         has fewer than two classes in training or no known value in test.
     """
-    import torch
-
     if permutations < 1:
         raise DataError("An audit needs a seed, a permutation and two training clips at least.")
     if jobs is not None and jobs < 1:
@@ -161,6 +159,8 @@ def audit(
         limit=train_limit,
     )
     asked, notes = studies(plan, names=names, variants=published, beside=beside or {}, seed=seed)
+    import torch  # what is mistyped was refused before
+
     begin = stage or (lambda name: lambda done, total: None)
     jobs = jobs or torch.get_num_threads()
     with one_thread():

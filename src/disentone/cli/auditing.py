@@ -105,12 +105,20 @@ def _audit(
     from disentone.errors import DataError
 
     if what.is_dir() or (not what.suffix and not what.exists()):
-        from disentone.runs.auditing import audit_run
-
         if said:
             raise DataError(
                 f"{', '.join(sorted(said))}: these are for embeddings, but '{what}' is a run."
             )
+        from disentone.embeddings.model_files import check_model
+        from disentone.recipes.naming import open_data
+        from disentone.runs.folder import audit_recipe
+
+        changes = {name: both[name] for name in both.keys() & {"measures", "variants", "seeds"}}
+        open_data(audit_recipe(what, data=data, **changes))
+        for path in both.get("beside", ()):
+            check_model(path)
+        from disentone.runs.auditing import audit_run  # and torch: what is mistyped was refused
+
         return audit_run(what, data=data, watcher=screen, **both)
     from disentone.runs.arrays import audit_arrays
 

@@ -155,12 +155,12 @@ def _train(
     quiet: bool = False,
 ) -> None:
     from disentone.recipes import load_recipe
+    from disentone.recipes.naming import check_factors
 
     changes = list(settings or []) + ([f"seed={seed}"] if seed is not None else [])
     loaded = load_recipe(recipe, settings=changes, data=data, facets=facets or ())
-    from disentone.runs.training import (
-        train as run,  # and torch: what is mistyped was refused before
-    )
+    check_factors(loaded)
+    from disentone.runs.training import train as run  # and torch: what is mistyped was refused
 
     named = {"facet": facets, "set": changes, "no_audit": not audited}
     command = again("train", recipe, out=folder, resume=True, data=data, **named, device=device)

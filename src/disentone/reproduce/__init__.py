@@ -14,7 +14,7 @@ from disentone.embeddings.watcher import Watcher
 from disentone.errors import RecipeError, closest
 from disentone.files import write_bytes, write_json
 from disentone.reproduce import balance, csn, latent, marl
-from disentone.reproduce.cells import Row, Score, Study, run_cells, slug
+from disentone.reproduce.cells import Row, Score, Study, slug
 
 __all__ = ["PAPERS", "reproduce"]
 
@@ -75,6 +75,8 @@ def reproduce(
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise RecipeError("reproduce runs whole cells: use --jobs in place of torchrun.")
     study = PAPERS[paper](None if data is None else str(data))
+    from disentone.reproduce.running import run_cells  # and torch: what is mistyped was refused
+
     out, watcher = Path(out), watcher or Watcher()
     rows = run_cells(
         study, out, quick=quick, seeds=seeds, jobs=jobs, device=device, watcher=watcher

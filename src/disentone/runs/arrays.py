@@ -10,10 +10,10 @@ import numpy as np
 from disentone.audit import Card, audit
 from disentone.datasets.labels import Labelled, label_items, read_labels
 from disentone.embeddings.opening import WHOLE, OpenedEmbeddings, open_embeddings
+from disentone.embeddings.watcher import Watcher
 from disentone.errors import DataError, closest
 from disentone.facets import Facets
 from disentone.factors import Factor, FactorKind
-from disentone.embeddings.watcher import Watcher
 
 __all__ = ["audit_arrays"]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,16 +13,17 @@ from disentone.clips import ClipTable
 from disentone.datasets.inspection.known import find_decided
 from disentone.datasets.skipped import write_skipped
 from disentone.datasets.stratification import split_within
-from disentone.datasets.syntone import SynTone
 from disentone.embeddings.model import Model, load
 from disentone.embeddings.watcher import Watcher
 from disentone.errors import ArtifactError
 from disentone.factors import Factor
-from disentone.recipes import Recipe, load_recipe
+from disentone.recipes import Recipe
+from disentone.recipes.naming import audited_factors
 from disentone.runs.batches import of_rows
+from disentone.runs.folder import audit_recipe
 from disentone.runs.preparation import Data, prepare, untrained_network
 
-__all__ = ["audit_model", "audit_run", "named_factors"]
+__all__ = ["audit_model", "audit_run"]
 
 
 def audit_run(
@@ -67,24 +67,11 @@ def audit_run(
         The report.
     """
     run = Path(run)
+    recipe = audit_recipe(run, data=data, seed=seed, **changes)
     model = load(run)
-    settings = [f"audit.{name}={json.dumps(value)}" for name, value in changes.items()]
-    recipe = load_recipe(run / "config.yaml", settings=settings)
-    if seed is not None:
-        recipe = recipe.model_copy(update={"seed": seed})
-    if data is not None:
-        place = {"kind": "collection", "path": str(data)}
-        if not isinstance(recipe.data, SynTone):
-            place = recipe.data.model_dump() | place
-        changed = recipe.model_dump() | {
-            "data": place,
-            "name": f"{recipe.name} on {Path(data).name}",
-        }
-        recipe = Recipe(**changed)
-        out = out or run / f"audit-{Path(data).stem}"
-    out = Path(out or run)
+    out = Path(out or (run if data is None else run / f"audit-{Path(data).stem}"))
     prepared = prepare(recipe, watcher=watcher)
-    for name in named_factors(recipe):
+    for name in audited_factors(recipe):
         if name not in prepared.table.factors:
             (watcher or Watcher()).note(f"Factor '{name}' is not known here and is left out.")
     if prepared.skipped:
@@ -193,13 +180,6 @@ def _owns(
     }
     owned = {facet: [name for name in names if name in factors] for facet, names in told.items()}
     return owned if any(owned.values()) else {}
-
-
-def named_factors(recipe: Recipe) -> list[str]:
-    """Factors that the audit of a recipe names."""
-    owned = [name for names in recipe.owns().values() for name in names]
-    audited = (*recipe.audit.classes, *(recipe.audit.factors or ()), *recipe.audit.stratify)
-    return list(dict.fromkeys([*owned, *audited]))
 
 
 def _tellable(table: ClipTable) -> tuple[str, ...]:

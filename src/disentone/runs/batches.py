@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 import torch
 
+from disentone.agreement import Balance, TripletSampler, ViewSampler
 from disentone.clips import ClipTable
 from disentone.datasets.syntone import SynTone
 from disentone.datasets.triplets import read_triplets
+from disentone.embeddings.watcher import Watcher
 from disentone.errors import DataError
 from disentone.objectives import Given, Objective, Triplet
-from disentone.runs.preparation import Data
 from disentone.recipes import Recipe
 from disentone.runs.loop import Split
-from disentone.agreement import Balance, TripletSampler, ViewSampler
-from disentone.embeddings.watcher import Watcher
+from disentone.runs.preparation import Data
 
 __all__ = ["make_split", "of_rows", "statistics"]
 

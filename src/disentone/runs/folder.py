@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
+from disentone.datasets.syntone import SynTone
+from disentone.embeddings.model_files import check_model, read_config
 from disentone.errors import ArtifactError
 from disentone.files import write_bytes
-from disentone.embeddings.model_files import read_config
+from disentone.recipes import Recipe, dump_recipe, load_recipe
 from disentone.recipes.schema import AUTO, Precision
 from disentone.runs.precision import resolved
-from disentone.recipes import Recipe, dump_recipe, load_recipe
 
-__all__ = ["begun_on", "claim", "free_folder", "is_finished", "occupied", "with_precision"]
+__all__ = [
+    "audit_recipe",
+    "begun_on",
+    "claim",
+    "free_folder",
+    "is_finished",
+    "occupied",
+    "with_precision",
+]
 
 LOCK = ".lock"
 
@@ -23,6 +34,43 @@ LOCK = ".lock"
 def is_finished(out: Path) -> bool:
     """Say whether a folder holds a run that went to its end."""
     return (out / "report.html").is_file()
+
+
+def audit_recipe(
+    run: Path, *, data: str | Path | None = None, seed: int | None = None, **changes: Any
+) -> Recipe:
+    """Give the recipe of a run as it is audited: changed, and where asked for on other data.
+
+    Parameters
+    ----------
+    run : Path
+        Run folder.
+    data : path, optional
+        Folder or table that takes the place of the run's own data.
+    seed : int, optional
+        Of probes and permutations; the run's own by default.
+    **changes
+        Keys of the recipe's audit.
+
+    Raises
+    ------
+    ArtifactError
+        If there is no model in the folder.
+    RecipeError
+        If the folder has no recipe, or a change does not fit.
+    """
+    check_model(run)
+    settings = [f"audit.{name}={json.dumps(value)}" for name, value in changes.items()]
+    recipe = load_recipe(run / "config.yaml", settings=settings)
+    if seed is not None:
+        recipe = recipe.model_copy(update={"seed": seed})
+    if data is None:
+        return recipe
+    place = {"kind": "collection", "path": str(data)}
+    if not isinstance(recipe.data, SynTone):
+        place = recipe.data.model_dump() | place
+    named = {"data": place, "name": f"{recipe.name} on {Path(data).name}"}
+    return Recipe(**recipe.model_dump() | named)
 
 
 def free_folder(folder: Path) -> Path:

@@ -9,15 +9,16 @@ from typing import Any, Literal
 import numpy as np
 
 from disentone.agreement.pairs import Rule
+from disentone.agreement.rules import are_keys
 from disentone.audit import retrieval_scores, triplet_scores
 from disentone.clips import ClipTable
 from disentone.datasets.config import CollectionConfig
 from disentone.datasets.dimsim import read_any_triplets
 from disentone.datasets.triplets import GivenTriplets
+from disentone.embeddings.watcher import Watcher
 from disentone.errors import DataError
 from disentone.factors import Factor
 from disentone.files import write_json
-from disentone.agreement.rules import are_keys
 from disentone.recipes import load_recipe
 from disentone.runs.systems import (
     Songs,
@@ -28,7 +29,6 @@ from disentone.runs.systems import (
     system_of_run,
     wanted_songs,
 )
-from disentone.embeddings.watcher import Watcher
 
 __all__ = ["judge", "judge_files", "judge_systems"]
 

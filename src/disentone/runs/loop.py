@@ -15,17 +15,17 @@ import torch
 from torch import Tensor
 from torch import distributed as dist
 
+from disentone.agreement import TripletSampler, ViewSampler
 from disentone.errors import DataError, RecipeError
 from disentone.files import append_line
 from disentone.models import MultiView
 from disentone.objectives import Objective
-from disentone.runs.precision import resolved
-from disentone.runs.processes import mean_over_processes, processes
 from disentone.recipes.schema import TrainingConfig
 from disentone.runs.checkpoint import read_history, restore, rewrite_history, save_state
+from disentone.runs.precision import resolved
+from disentone.runs.processes import mean_over_processes, processes
 from disentone.runs.schedule import reductions
 from disentone.runs.step import Learner
-from disentone.agreement import TripletSampler, ViewSampler
 
 __all__ = ["Progress", "Split", "fit"]
 

@@ -8,18 +8,18 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from disentone.agreement import with_copies
 from disentone.audio import Skipped
 from disentone.clips import ClipTable
 from disentone.datasets.folder import open_collection
 from disentone.datasets.syntone import SynTone, syntone
-from disentone.errors import DataError
 from disentone.embeddings.model import build_network
+from disentone.embeddings.watcher import Watcher
+from disentone.errors import DataError
 from disentone.frontends.build import AnyFrontEnd, build_frontend
 from disentone.frontends.store import compute_features
 from disentone.models import MultiView
 from disentone.recipes import Recipe
-from disentone.agreement import with_copies
-from disentone.embeddings.watcher import Watcher
 
 __all__ = ["Data", "prepare", "untrained_network"]
 

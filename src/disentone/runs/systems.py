@@ -5,26 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-import torch
 
 from disentone import audio
-from disentone.embeddings.model import Model, load
 from disentone.clips import ClipTable
 from disentone.datasets.config import CollectionConfig
 from disentone.datasets.folder import open_collection
 from disentone.datasets.segments import short_note
 from disentone.datasets.triplets import GivenTriplets
 from disentone.embeddings.opening import WHOLE, open_embeddings
+from disentone.embeddings.watcher import Watcher
 from disentone.errors import AudioError, DataError
 from disentone.facets import Facets
 from disentone.frontends.config import LogMelConfig
-from disentone.frontends.logmel import LogMel
 from disentone.recipes import Recipe, load_recipe
-from disentone.runs.preparation import untrained_network
-from disentone.embeddings.watcher import Watcher
+
+if TYPE_CHECKING:
+    from disentone.embeddings.model import Model
 
 __all__ = [
     "Songs",
@@ -133,6 +132,8 @@ def system_of_run(
     device : str
     watcher : Watcher, optional
     """
+    from disentone.embeddings.model import load
+
     watcher = watcher or Watcher()
     model, name = load(run, device=device), Path(run).name
     if untrained:
@@ -159,6 +160,10 @@ def system_of_run(
 
 def statistics_system(songs: Songs, *, watcher: Watcher | None = None) -> System:
     """Give mean and deviation over time of a log-mel spectrogram, each standardised: a floor."""
+    import torch
+
+    from disentone.frontends.logmel import LogMel
+
     frontend = LogMel(STATISTICS)
     ids, values = [], []
     for clip, wave in songs.waves(STATISTICS.sample_rate, watcher or Watcher()):
@@ -239,6 +244,9 @@ def places(ids: Sequence[str], wanted: Iterable[str]) -> dict[str, int]:
 
 def _untrained(model: Model, recipe: Recipe) -> Model:
     """The same model with a network as it was before training."""
+    from disentone.embeddings.model import Model
+    from disentone.runs.preparation import untrained_network
+
     network = untrained_network(recipe, model.frontend)
     fresh = Model(network, model.frontend, model.mean, model.std, lufs=model.lufs)
     return fresh.to(model.device)

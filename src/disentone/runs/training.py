@@ -2,37 +2,30 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
-from disentone.embeddings.model import Model, build_network, load
-from disentone.audit import Card, audit
-from disentone.runs.auditing import audit_model, named_factors
-from disentone.runs.batches import make_split, statistics
-from disentone.clips import ClipTable
-from disentone.datasets.stratification import split_within
+from disentone.datasets.skipped import write_skipped
 from disentone.datasets.syntone import SynTone
-from disentone.errors import ArtifactError, RecipeError
-from disentone.factors import Factor
-from disentone.frontends.build import AnyFrontEnd, build_frontend
-from disentone.datasets.inspection.known import find_decided
-from disentone.models import MultiView
+from disentone.embeddings.model import Model, load
+from disentone.embeddings.watcher import Watcher
+from disentone.errors import RecipeError
+from disentone.frontends.build import build_frontend
 from disentone.objectives import Objective
+from disentone.recipes import Recipe
+from disentone.recipes.naming import audited_factors
+from disentone.runs.auditing import audit_model
+from disentone.runs.batches import make_split, statistics
+from disentone.runs.folder import begun_on, claim, is_finished, occupied, with_precision
+from disentone.runs.loop import fit
 from disentone.runs.precision import cost_note, kind_of
 from disentone.runs.preparation import Data, prepare, untrained_network
 from disentone.runs.processes import join, of_first
-from disentone.recipes import Recipe, load_recipe
-from disentone.runs.folder import begun_on, claim, is_finished, occupied, with_precision
-from disentone.datasets.skipped import write_skipped
-from disentone.runs.loop import fit
-from disentone.embeddings.watcher import Watcher
 
 __all__ = ["check_device", "train"]
 
@@ -115,7 +108,7 @@ def _run(
     """Train, audit and report in a folder that is ours; processes but the first only train."""
     _tell_machine(recipe, out, device, watcher)
     data = data or prepare(recipe, device=device, watcher=watcher)
-    for name in named_factors(recipe):
+    for name in audited_factors(recipe):
         data.table.factor(name)  # better refused now than after the training
     if data.skipped and first:
         write_skipped(out / "skipped.csv", data.skipped)
