@@ -94,11 +94,15 @@ def test_settings_seed_and_data_reach_the_run(monkeypatch, tmp_path):
         return "the/report.html"
 
     monkeypatch.setattr("disentone.runs.training.train", run)
-    words = ["--data", "some/notes", "--seed", "5", "--set", "training.epochs=7", "--resume"]
+    notes = tmp_path / "notes.csv"
+    notes.write_text("path,instrument,pitch\na.wav,oboe,60\nb.wav,tuba,61\n")
+    for name in ("a.wav", "b.wav"):
+        (tmp_path / name).write_bytes(b"sound")
+    words = ["--data", str(notes), "--seed", "5", "--set", "training.epochs=7", "--resume"]
     done = call("train", "marl-notes", *words, "--device", "cuda:1")
     assert (done.code, done.out) == (0, "the/report.html\n")
     assert (taken["recipe"].seed, taken["recipe"].training.epochs) == (5, 7)
-    assert taken["recipe"].data.path == "some/notes"
+    assert taken["recipe"].data.path == str(notes)
     assert (taken["folder"], taken["resume"]) == ("runs/marl-notes", True)
     assert taken["device"] == "cuda:1"
 
