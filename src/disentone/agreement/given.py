@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from disentone.clips import ClipTable
-from disentone.datasets.triplets import GivenTriplets, rows_by_clip
 from disentone.errors import DataError
+
+if TYPE_CHECKING:
+    from disentone.datasets.triplets import GivenTriplets
 
 __all__ = ["TripletSampler", "label"]
 
@@ -51,7 +54,7 @@ class TripletSampler:
     ) -> None:
         self.seed = seed
         self._holds = {name: triplets.holds(name) for name in dimensions}
-        rows = rows_by_clip(table.ids.tolist())
+        rows = _rows_by_clip(table.ids.tolist())
         names = list(rows)
         places = triplets.places({name: place for place, name in enumerate(names)})
         inside = np.array([table.split[rows[name][0]] == split for name in names])
@@ -104,3 +107,12 @@ class TripletSampler:
 def label(dimension: str) -> str:
     """Name of the label that says whether a given triplet holds in a dimension."""
     return f"given {dimension}"
+
+
+def _rows_by_clip(ids: Sequence[str]) -> dict[str, list[int]]:
+    """Rows of a table by clip name: its id, and the name of the file that a segment is cut from."""
+    found: dict[str, list[int]] = {}
+    for row, name in enumerate(ids):
+        for key in dict.fromkeys((name, name.rpartition("@")[0] or name)):
+            found.setdefault(key, []).append(row)
+    return found

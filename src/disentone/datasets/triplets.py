@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -132,12 +132,3 @@ def read_triplets(path: str | Path) -> GivenTriplets:
 
 def _text(value: object) -> str:
     return "" if value is None else str(value).strip()
-
-
-def rows_by_clip(ids: Sequence[str]) -> dict[str, list[int]]:
-    """Rows of a table by clip name: its id, and the name of the file that a segment is cut from."""
-    found: dict[str, list[int]] = {}
-    for row, name in enumerate(ids):
-        for key in dict.fromkeys((name, name.rpartition("@")[0] or name)):
-            found.setdefault(key, []).append(row)
-    return found
