@@ -1,6 +1,7 @@
 """docs/speed.md out of the records of the benchmarks: a table for each kind of work."""
 
 import math
+import textwrap
 
 HEAD = """# How fast it is
 
@@ -28,7 +29,15 @@ def page(sections, *, caps):
     for title, about, part in sections:
         parts.append(f"## {title}\n\n{about}\n")
         parts.append(section(part) if part else "Not measured yet.\n")
-    return "\n".join(parts)
+    return "\n".join(folded(line) for line in "\n".join(parts).split("\n"))
+
+
+def folded(line):
+    """Fold a line of text that is too long to read in an editor; a table's row cannot be."""
+    if line.startswith("|"):
+        return line
+    indent = "  " if line.startswith(("- ", "  ")) else ""
+    return "\n".join(textwrap.wrap(line, 118, subsequent_indent=indent, break_on_hyphens=False))
 
 
 def machines(records):
