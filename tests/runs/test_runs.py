@@ -192,12 +192,12 @@ def test_a_state_of_another_model_is_refused(copied, recipe, tmp_path):
 
 
 def test_free_folders_are_numbered(tmp_path):
-    folder = tmp_path / "demo"
-    assert folder.free_folder(folder) == folder
-    folder.mkdir()
-    assert folder.free_folder(folder) == tmp_path / "demo-2"
+    wanted = tmp_path / "demo"
+    assert folder.free_folder(wanted) == wanted
+    wanted.mkdir()
+    assert folder.free_folder(wanted) == tmp_path / "demo-2"
     (tmp_path / "demo-2").mkdir()
-    assert folder.free_folder(folder) == tmp_path / "demo-3"
+    assert folder.free_folder(wanted) == tmp_path / "demo-3"
 
 
 def test_a_device_that_is_not_there_is_one_sentence(tmp_path, recipe):

@@ -1,6 +1,7 @@
 """Runs on files: bad ones are named, good ones are decoded once."""
 
 import csv
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -105,7 +106,7 @@ def test_prepared_data_are_the_usable_clips_in_order(tones, of_files):
 
 def test_features_of_files_are_kept_for_the_next_run(tones, of_files, monkeypatch):
     first = prepare(of_files(tones))
-    assert list((tones.parent / "here" / ".cache" / "disentone").iterdir())
+    assert list((Path.cwd() / ".cache" / "disentone").iterdir())
 
     def decoded(*_, **__):
         raise AssertionError("read again")
