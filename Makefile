@@ -1,10 +1,11 @@
 # The two commands: `make demo` and `make test`. Both make their own environment in .venv.
-# `make bench` measures every kind of work and writes docs/speed.md.
+# `make bench` measures every kind of work and writes docs/speed.md;
+# `make docs` builds the docs into site/.
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: demo test bench lint clean
+.PHONY: demo test bench docs lint clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/disentone demo
@@ -15,6 +16,9 @@ test: $(VENV)/.installed
 
 bench: $(VENV)/.installed
 	@$(BIN)/python bench/speed.py
+
+docs: $(VENV)/.installed
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 lint: $(VENV)/.installed
 	@$(BIN)/ruff check .
@@ -29,4 +33,4 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .pytest_cache .ruff_cache dist build
+	rm -rf $(VENV) .pytest_cache .ruff_cache dist build site

@@ -10,6 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]
+OF_USERS = set(EXTRAS) - {"all", "dev", "docs"}
 ASKED_FOR = {"pandas"}  # by the one view that needs it, in a sentence
 DISTRIBUTIONS = packages_distributions()
 BY_NAME = {"mirdata", "soundata"}  # imported by the name that the user gives
@@ -46,7 +47,7 @@ TREES = {
 
 
 def test_what_is_imported_is_declared_and_what_is_declared_is_imported():
-    extras = set().union(*(declared(extra) for extra in EXTRAS if extra not in ("all", "dev")))
+    extras = set().union(*(declared(extra) for extra in OF_USERS))
     used = {project for tree in TREES.values() for project in imports(ast.walk(tree))}
     assert used - ASKED_FOR == (declared() | extras) - BY_NAME
 
@@ -56,13 +57,13 @@ def test_no_extra_repeats_what_is_there_without_it():
         assert not declared(extra) & declared(), extra
 
 
-def test_all_is_every_extra_but_that_of_developers():
+def test_all_is_every_extra_but_those_of_developers():
     (line,) = EXTRAS["all"]
-    assert set(re.search(r"\[(.*)\]", line)[1].split(",")) == set(EXTRAS) - {"all", "dev"}
+    assert set(re.search(r"\[(.*)\]", line)[1].split(",")) == OF_USERS
 
 
 def test_an_extra_is_imported_at_once_only_where_it_is_at_home():
-    for extra in set(EXTRAS) - {"all", "dev"}:
+    for extra in OF_USERS:
         for module, tree in TREES.items():
             at_once = declared(extra) & set(imports(tree.body))
             assert not at_once or module.startswith(HOMES.get(extra, ())), (module, at_once)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from disentone.search import Index
 
 __version__ = "0.1.0"
+"""Version of this package."""
 __all__ = [
     "Card",
     "ClipTable",

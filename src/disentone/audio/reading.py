@@ -37,6 +37,7 @@ SUFFIXES = frozenset((
     ".caf", ".w64", ".rf64", ".m4a", ".m4b", ".mp4", ".aac", ".webm", ".mka", ".mkv", ".mov",
     ".wma",
 ))
+"""Endings of file names that are taken for audio, in lower case."""
 # fmt: on
 
 _SILENCE = 10 ** (-90 / 20)  # full scale = 1

@@ -20,6 +20,7 @@ __all__ = ["DEFAULT", "MEASURES", "VARIANTS", "chosen_measures", "chosen_variant
            "study_records"]  # fmt: skip
 
 MEASURES = (*(name for names, _ in FAMILIES.values() for name in names), *BLOCKS)
+"""Names of all measures."""
 
 # What is cheap, needs no pairs and no other run, and says different things.
 DEFAULT = (
@@ -60,6 +61,7 @@ VARIANTS: Mapping[tuple[str, str], str] = {
     ("udr", "lasso"): "The paper's other likeness: weights of a lasso, which the penalty makes "
     "smaller, so that runs that agree score 0.9.",
 }
+"""What each published variant of a measure does otherwise, by measure and variant."""
 
 
 # Measures that may be below 0, where a code is worse than chance.

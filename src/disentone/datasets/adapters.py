@@ -106,6 +106,7 @@ LIBRARIES: dict[str, Callable[..., Collection]] = {
     "mirdata": from_mirdata,
     "soundata": from_soundata,
 }
+"""Libraries of data sets, by the word before the colon in ``mirdata:NAME``."""
 
 
 def load_from_library(

@@ -27,6 +27,7 @@ from disentone.frontends.tempogram import onset_strength
 __all__ = ["ESTIMATORS", "SAMPLE_RATE", "Estimated", "Estimator", "estimate"]
 
 SAMPLE_RATE = 22050
+"""Hz, of what is estimated from."""
 _SILENCE = 10 ** (-80 / 20)  # full scale = 1
 _BEATS = 3  # that must fit in for a tempo
 _SLOWEST, _FASTEST, _STEPS = 40.0, 240.0, 400
@@ -45,7 +46,7 @@ _PROFILES = np.array(
 class Estimated(NamedTuple):
     """What was heard.
 
-    Parameters
+    Attributes
     ----------
     value : float, str or None
         Beats per minute, or one of
@@ -174,6 +175,7 @@ ESTIMATORS: Mapping[str, Mapping[str, Estimator]] = {
     "tempo": {"autocorrelation": tempo_by_autocorrelation, "librosa": tempo_by_librosa},
     "key": {"profiles": key_by_profiles},
 }
+"""Ways to estimate a factor, the usual one first."""
 
 
 def _onsets(wave: np.ndarray) -> tuple[np.ndarray, float]:

@@ -31,6 +31,7 @@ DATASETS: Mapping[str, Callable[[Path, CollectionConfig], Collection]] = {
     "sonyc-ust-v2": load_sonyc_v2,
     "tinysol": load_tinysol,
 }
+"""Loaders of the data sets that are known by name."""
 
 _DEFAULTS = CollectionConfig()
 

@@ -19,7 +19,7 @@ _ROUNDING = 1e-6  # seconds: a window may end so much after its file
 class Segments(NamedTuple):
     """Windows of clips.
 
-    Parameters
+    Attributes
     ----------
     rows : ndarray of int, shape (segments,)
         Which clip each segment is cut from, in order.

@@ -48,7 +48,7 @@ _KINDS: dict[str, FactorKind] = {
 class Annotations(NamedTuple):
     """What an annotation table says, one row a recording.
 
-    Parameters
+    Attributes
     ----------
     recordings : list of str
         File names, sorted.

@@ -19,6 +19,7 @@ SPLIT_NAMES = {"train": "train", "training": "train", "valid": "valid", "validat
                "validate": "valid", "val": "valid", "dev": "valid", "development": "valid",
                "test": "test", "testing": "test", "eval": "test",
                "evaluation": "test"}  # fmt: skip
+"""Ours for each name of a split that tables use."""
 
 
 def make_splits(

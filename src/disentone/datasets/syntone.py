@@ -21,6 +21,7 @@ from disentone.factors import Factor
 __all__ = ["TIMBRES", "SynTone", "SynToneSounds", "synthesise", "syntone"]
 
 TIMBRES = ("sine", "triangle", "sawtooth", "square")
+"""Waveforms, in the order of their codes."""
 
 
 class SynTone(BaseModel):

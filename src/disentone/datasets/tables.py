@@ -35,11 +35,14 @@ __all__ = [
 ]
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
+"""Endings of the files that are taken for tables."""
 
 _DEFAULTS = CollectionConfig()
 PATHS = ("path", "file", "filename", "file_name", "filepath", "file_path", "audio", "audio_path",
          "audio_file", "audio_filename", "wav")  # fmt: skip
+"""Columns that name the audio file, in lower case; the first that is there counts."""
 RECORDINGS = ("source_id", "recording", "recording_id")
+"""Columns that name the recording which a clip is cut from."""
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ _KEPT = 16  # stretches behind the last one that was asked for: threads overtake
 class Windows(NamedTuple):
     """The windows that a model hears of each of some parts of files.
 
-    Parameters
+    Attributes
     ----------
     rows : ndarray of int, shape (windows,)
         Which part each window is of, in order.

@@ -29,7 +29,7 @@ __all__ = ["StoredEmbeddings", "read_about", "read_embeddings"]
 class StoredEmbeddings(NamedTuple):
     """What :func:`read_embeddings` gives.
 
-    Parameters
+    Attributes
     ----------
     values : ndarray of float32, shape (rows, dim)
     facets : Facets

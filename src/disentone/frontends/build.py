@@ -10,6 +10,7 @@ from disentone.frontends.musical import Musical
 __all__ = ["AnyFrontEnd", "build_frontend"]
 
 AnyFrontEnd = LogMel | Musical | DAC | HFEncoder
+"""A front-end of ours."""
 
 
 def build_frontend(config: AnyConfig) -> AnyFrontEnd:

@@ -174,6 +174,7 @@ class HFEncoderConfig(LatentConfig):
 
 
 AnyConfig = LogMelConfig | MusicalConfig | DACConfig | HFEncoderConfig
+"""Configuration of a front-end of ours."""
 
 
 def _log_mel_by_default(values: Any) -> Any:
@@ -187,6 +188,7 @@ FrontEndConfig = Annotated[
     Field(discriminator="kind"),
     BeforeValidator(_log_mel_by_default),
 ]
+"""The same as a field of a pydantic model: log-mel where no ``kind`` is given."""
 
 
 def frontend_config(values: Mapping[str, Any]) -> AnyConfig:

@@ -69,6 +69,7 @@ _Ours = Annotated[
     Field(discriminator="term"),
 ]
 AnyTerm = Annotated[SerializeAsAny[_Ours], WrapValidator(own_term)]
+"""A term of ours, told by its ``term``, or of anybody else (``"module:Class"``)."""
 
 # Modules of torch are imported when they are first used: a recipe is checked without them.
 _HOMES = {"Critic": "critic", "Objective": "objective"}

@@ -32,6 +32,7 @@ __all__ = [
 BINS = 20  # quantile bins of a dimension and of a continuous factor, where nothing else is said
 
 Factors = Mapping[str, Factor | np.ndarray]
+"""Factors by name; arrays are codes of classes, or numbers."""
 
 
 @dataclass(frozen=True)

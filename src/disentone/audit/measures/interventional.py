@@ -23,7 +23,8 @@ from disentone.errors import DataError
 
 __all__ = ["Pairs", "agreeing_pairs", "changed_pairs", "z_diff", "z_max_variance", "z_min_variance"]
 
-Pairs = tuple[np.ndarray, np.ndarray, np.ndarray]  # rows, rows of the partners, factor of each pair
+Pairs = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Of each pair: the row of one item, that of its partner, and the factor that they are about."""
 
 
 def z_diff(

@@ -1,0 +1,1 @@
+"""Where clip tables come from: folders, tables, known datasets, and sounds made from a seed."""
