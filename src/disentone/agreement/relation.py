@@ -16,9 +16,7 @@ from disentone.factors import Factor
 __all__ = ["CLIP", "RECORDING", "Near", "Relation"]
 
 RECORDING = "recording"
-"""In a relation: clips that were cut from one recording."""
 CLIP = "clip"
-"""In a relation: transformed copies of one clip."""
 
 Test = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """Whether clips of one index array go with those of another: two (n,) to bool (n,)."""
