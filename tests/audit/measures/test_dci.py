@@ -1,3 +1,5 @@
+from importlib import import_module
+
 import numpy as np
 import pytest
 from sklearn.linear_model import Ridge
@@ -123,3 +125,14 @@ def test_a_factor_must_be_known_on_both_sides(measure, side):
     factors = {"a": np.where(hidden, -1, values)}
     with pytest.raises(DataError, match=side):
         measure(codes=values[:, None] * 1.0, factors=factors, test=test)
+
+
+def test_importance_is_the_same_whatever_is_predicted_at_once(monkeypatch):
+    values = on_grid((3, 4), repeats=10)
+    codes = np.c_[values + np.random.default_rng(0).normal(size=values.shape), np.ones(len(values))]
+    given = {"codes": codes, "factors": named(values)}
+    at_once = dci(**given).importance
+    monkeypatch.setattr(import_module("disentone.audit.measures.dci"), "NUMBERS", 1)
+    np.testing.assert_array_equal(dci(**given).importance, at_once)
+    assert at_once[:2].any()
+    assert not at_once[2].any()  # it never changes
