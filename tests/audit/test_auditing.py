@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import os
 import subprocess
 import sys
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 
 from disentone.audit import audit
+from disentone.audit.auditing import _apart
 from disentone.clips import random_split
 from disentone.errors import DataError
 from disentone.facets import Facets
@@ -89,6 +91,39 @@ def test_the_same_numbers_from_two_threads_with_stages():
     assert list(steps) == ["Auditing: measures", "Auditing: probes", "Auditing: dimensions"]
     assert steps["Auditing: probes"][-1] == (4 * 2, 4 * 2)
     assert steps["Auditing: dimensions"] == [(1, 1)]
+
+
+def test_the_same_numbers_from_two_processes(monkeypatch):
+    embedding, factors, split = made_up(120)
+    given = (embedding, factors, split)
+    alone = quick(*given, owns={}, seeds=1, measures=["mig", "total_correlation"])
+    asked = []
+
+    def watched(calls, processes, show):
+        asked.append(processes)
+        return _apart(calls, processes, show)
+
+    monkeypatch.setattr("disentone.audit.auditing._apart", watched)
+    options = {"owns": {}, "seeds": 1, "measures": ["mig", "total_correlation"], "jobs": 2}
+    assert quick(*given, **options) == alone
+    assert asked == [1, 1]  # so little is not worth a process
+    monkeypatch.setattr("disentone.audit.auditing.WORTH", 0)
+    assert quick(*given, **options) == alone
+    assert asked[2:] == [2, 2]
+
+
+def test_one_job_starts_no_process_and_two_start_calm_ones():
+    def told(function, *words, processes):
+        steps = []
+        calls = [(function, *words)] * 3
+        found = list(_apart(calls, processes, lambda *step: steps.append(step)))
+        assert steps == [(1, 3), (2, 3), (3, 3)]
+        return set(found)
+
+    assert told(os.getpid, processes=1) == {os.getpid()}
+    assert os.getpid() not in told(os.getpid, processes=2)
+    assert told(os.getenv, "OMP_NUM_THREADS", processes=2) == {"1"}
+    assert list(_apart([], 2, print)) == []
 
 
 def test_torch_has_its_threads_again_after_an_audit():

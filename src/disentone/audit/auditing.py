@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,7 @@ __all__ = ["audit"]
 Show = Callable[[int, int], None]
 
 HEARD = 200  # permutations of the test of a facet and a factor
+WORTH = 2**22  # numbers x factors x families: with fewer, to start processes takes longer than work
 
 
 def audit(
@@ -122,7 +124,8 @@ def audit(
     ids : ndarray of str, shape (clips,), optional
         Names of the clips, by which cards are paired; row numbers by default.
     jobs : int, optional
-        Threads; as many as torch uses by default. The numbers do not depend on it.
+        Threads of probes, and processes of measures where there is much to do; as many as torch
+        uses threads by default. One starts no process. The numbers do not depend on it.
     seed : int
         The same seed gives the same card.
     run : str
@@ -163,12 +166,15 @@ def audit(
 
     begin = stage or (lambda name: lambda done, total: None)
     jobs = jobs or torch.get_num_threads()
+    bare = replace(plan, blocks={ALL: plan.blocks[ALL]})  # all that a process needs
+    work = plan.blocks[ALL].size * len(plan.targets) * (len(asked) + 1)
+    processes = jobs if work > WORTH else 1
     with one_thread():
         families = [(measured, *one) for one in asked]
-        found = list(_run(families, jobs, begin("Auditing: measures")))
+        found = list(_apart(families, processes, begin("Auditing: measures")))
         outputs = _outputs(plan, jobs, begin("Auditing: probes"))
-        each = [(_information, plan, name, bins, permutations, seed) for name in plan.targets]
-        dimensions = list(_run(each, jobs, begin("Auditing: dimensions")))
+        each = [(_information, bare, name, bins, permutations, seed) for name in plan.targets]
+        dimensions = list(_apart(each, processes, begin("Auditing: dimensions")))
     records: list[Record] = []
     heard: dict[tuple[str, str], Told] = {}
     scores: dict[tuple[str, str], list[Scores]] = {}
@@ -201,11 +207,25 @@ def audit(
     return Card(facets, described, tuple(records), run, notes=tuple(notes), outcomes=outcomes)
 
 
-def _run(
-    calls: Sequence[tuple[Any, ...]], jobs: int, show: Show, steps: Sequence[int] = ()
+def _apart(calls: Sequence[tuple[Any, ...]], processes: int, show: Show) -> Iterator[Any]:
+    """Make calls of (function, *arguments) in processes; with one, in this.
+
+    Measures are many small steps in Python, which threads could only take in turns; and
+    scikit-learn's forests change the filters of warnings, which all threads share.
+    """
+    from joblib import Parallel, delayed, parallel_config
+
+    with parallel_config("loky", n_jobs=processes, inner_max_num_threads=1):
+        results = Parallel(return_as="generator")(delayed(call[0])(*call[1:]) for call in calls)
+        for done, result in enumerate(results, start=1):
+            show(done, len(calls))
+            yield result
+
+
+def _in_threads(
+    calls: Sequence[tuple[Any, ...]], jobs: int, show: Show, steps: Sequence[int]
 ) -> Iterator[Any]:
     """Make calls of (function, *arguments) in threads, each of so many steps that are shown."""
-    steps = steps or [1] * len(calls)
     with ExitStack() as stack:
         doing: Any = map
         if jobs > 1 and len(calls) > 1:
@@ -230,7 +250,7 @@ def _outputs(plan: Plan, jobs: int, show: Show) -> dict[tuple[str, str], Outputs
     stacks = together(questions)
     tests = [np.flatnonzero(plan.rows(factor)[1]) for _, factor in pairs]
     calls = [(_answers, [questions[i] for i in some], [tests[i] for i in some]) for some in stacks]
-    told = _run(calls, jobs, show, [len(some) for some in stacks])
+    told = _in_threads(calls, jobs, show, [len(some) for some in stacks])
     answers = dict(zip((i for some in stacks for i in some), (a for part in told for a in part)))
     found: dict[tuple[str, str], Outputs] = {}
     for place, pair in enumerate(pairs):
