@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["Probe", "Question", "fit_probe", "fit_probes", "one_thread", "together"]
 
 SMALL = 1000  # training clips; with fewer, the weights get a prior instead of an early stop
-CHOOSING = 100  # steps that say which view suits such a probe
+CHOOSING = 50  # steps that say which view suits such a probe
 STEPS = 200  # of such a probe itself
 WHITEN = 4  # clips for each dimension that such a probe needs to whiten
 TINY = 1e-12  # the least probability that a probe gives
@@ -142,7 +142,7 @@ def fit_probe(*, embedding: np.ndarray, labels: np.ndarray, seed: int = 0) -> Pr
 
     Where there are fewer than 1,000 training clips, 15 % of them are too few to say when to stop,
     and too many to do without: the weights get a normal prior of variance 1/2 (weight decay that
-    falls with the number of clips), every step is of all clips, 100 steps say which view is better
+    falls with the number of clips), every step is of all clips, 50 steps say which view is better
     and 200 fit it again with none held out. Whitening needs four clips a dimension, or it shows
     only noise. Measured on 710 notes: instrument from a mean log-mel vector 0.61 before and 0.84
     so, pitch from 24 learnt dimensions 0.97 and 0.99.

@@ -62,7 +62,7 @@ def audit(
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder of the audit.")] = None,
     jobs: Annotated[
-        int | None, typer.Option(min=1, help="Threads; OMP_NUM_THREADS, or all cores.")
+        int | None, typer.Option(min=1, help="Threads or processes; OMP_NUM_THREADS, or all cores.")
     ] = None,
     seed: Seed = None,
     quiet: Quiet = False,

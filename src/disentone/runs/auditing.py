@@ -56,7 +56,7 @@ def audit_run(
     seed : int, optional
         Of probes and permutations; the run's own by default.
     jobs : int, optional
-        Threads of the audit; as many as torch uses by default.
+        Threads, or processes, of the audit; as many as torch uses threads by default.
     watcher : Watcher, optional
     **changes
         Keys of the recipe's audit: ``measures``, ``variants``, ``seeds``.
