@@ -15,22 +15,17 @@ VALUES = {
         "kind": "musical", "sample_rate": RATE, "seconds": 0.5, "n_fft": 256, "hop": 128,
         "n_mels": 20, "lags": 24, "smoothing": 3,
     },
-    "facets": {"genre": {"dim": 3}, "tempo": {"dim": 3}, "key": {"dim": 3}},
-    "balanced": True,
+    "facets": {
+        "genre": {"dim": 3, "same": "genre"},
+        "tempo": {"dim": 3, "same": "tempo", "rule": "tempo"},
+        "key": {"dim": 3, "same": "key", "rule": "key"},
+    },
+    "sampling": "balanced",
     "model": {
         "encoder": {"kind": "inception", "width": 0.0625}, "decoder": None, "fusion": "mean",
         "stochastic": False, "unit_length": True,
     },
-    "objective": [
-        {
-            "term": "triplet",
-            "dimensions": {
-                "genre": "genre",
-                "tempo": {"factor": "tempo", "rule": "tempo"},
-                "key": {"factor": "key", "rule": "key"},
-            },
-        }
-    ],
+    "objective": [{"term": "triplet"}],
     "training": {"epochs": 2, "batch": 8, "schedule": "plateau", "warmup": 0},
     "audit": {"factors": ["genre", "key"], "seeds": 1, "permutations": 20},
 }  # fmt: skip

@@ -27,7 +27,6 @@ from disentone.objectives import (
     Similarity,
     Triplet,
 )
-from disentone.objectives.triplet import Dimension
 from disentone.recipes.schema import TrainingConfig
 from disentone.runs.loop import Split, fit
 
@@ -88,8 +87,9 @@ TERMS = {
     "cosines": [Similarity(), Separation(level="batch"), Contrast()],
     "covariance": [Covariance()],
     "classification": [Classification(factor="kind")],
-    "triplet": [Triplet(dimensions={"private": "kind", "shared": Dimension(rule="views")})],
+    "triplet": [Triplet()],
 }
+RELATIONS = {"private": Relation("kind"), "shared": Relation("clip")}
 
 
 def gradients(rank, world, folder):
@@ -114,7 +114,7 @@ def gradients(rank, world, folder):
     named = {}
     for name, terms in TERMS.items():
         torch.manual_seed(0)
-        objective = Objective(terms, FACETS, {"kind": kind})
+        objective = Objective(terms, FACETS, {"kind": kind}, RELATIONS)
         out = model.network(batch, split.sampler.groups, dataset_size=len(split.sampler))
         learners = torch.nn.ModuleDict({"model": model.network, "objective": objective})
         learners.zero_grad()

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from disentone.agreement import Alike, Balance, Relation, ViewSampler
+from disentone.agreement import BalancedSampler, BoundRelation, Relation
+from disentone.agreement.balance import Balance
 from disentone.clips import ClipTable
+from disentone.errors import DataError
 from disentone.factors import Factor
-from disentone.objectives import Triplet
 
 KEYS = ["C major", "c-moll", "D minor", "F# major", "unknown", "Bb major", "A minor"]
 
@@ -26,27 +27,38 @@ def factors(rng, clips=300):
     }
 
 
-TERM = Triplet(
-    dimensions={
-        "genre": "genre",
-        "key": {"factor": "key", "rule": "key"},
-        "tempo": {"factor": "tempo", "rule": "tempo"},
-        "level": "level",
-        "tags": "tags",
-    }
-)
+RELATIONS = {
+    "genre": Relation("genre"),
+    "key": Relation("key", rule="key"),
+    "tempo": Relation("tempo", rule="tempo"),
+    "level": Relation("level"),
+    "tags": Relation("tags"),
+}
+
+
+def table(known, recordings=None):
+    clips = len(next(iter(known.values())).values)
+    ids = np.array([f"{i}" for i in range(clips)], dtype=object)
+    names = ids if recordings is None else np.asarray(recordings).astype(str).astype(object)
+    return ClipTable(ids, known, np.full(clips, "train"), None, names)
+
+
+def bound(known):
+    clips = table(known)
+    return [BoundRelation(relation, clips) for relation in RELATIONS.values()]
+
+
+def of_classes(values):
+    """Clips of one class agree; NaN is unknown."""
+    return BoundRelation(Relation("c"), table({"c": Factor.continuous("c", values)}))
 
 
 def classes(values, apart=None):
-    """Clips of one class agree."""
-    values = np.asarray(values, dtype=float)
-    alike = Alike(values, lambda i, j: values[i] == values[j])
-    return Balance([alike], np.arange(len(values)) if apart is None else apart)
+    return Balance([of_classes(values)], np.arange(len(values)) if apart is None else apart)
 
 
 def test_every_clip_is_there_as_often_as_before(rng):
-    alike = TERM.alike(factors(rng)).values()
-    balance = Balance(list(alike), rng.integers(0, 100, 300))
+    balance = Balance(bound(factors(rng)), rng.integers(0, 100, 300))
     clips = np.repeat(np.arange(300), 2)
     order = balance.order(clips, np.random.default_rng(1))
     np.testing.assert_array_equal(np.sort(order), clips)
@@ -54,24 +66,17 @@ def test_every_clip_is_there_as_often_as_before(rng):
     assert not np.array_equal(order, balance.order(clips, np.random.default_rng(2)))
 
 
-@pytest.mark.parametrize("name", TERM.dimensions)
-def test_clips_agree_as_the_objective_has_it(rng, name):
-    """The test of pairs is the positives of the term, and agreeing clips are sorted together."""
-    import torch
-
-    found = factors(rng)
-    alike = TERM.alike(found)[name]
-    rules = TERM.build(None, found)
-    place = list(TERM.dimensions).index(name)
-    values = torch.as_tensor(found[name].values, dtype=torch.float32)
-    positives = rules[place](values)[0].numpy()
-    first, second = np.divmod(np.arange(300 * 300), 300)
-    apart = first != second
-    told = alike.test(first[apart], second[apart])
-    np.testing.assert_array_equal(told, positives[first[apart], second[apart]])
-    assert told.any()
-    assert np.isnan(alike.value).any() or found[name].known.all()
-    assert not positives[np.isnan(alike.value)].any()
+@pytest.mark.parametrize("name", RELATIONS)
+def test_clips_that_agree_are_sorted_together(rng, name):
+    """Whoever agrees with somebody has a place, and neighbours agree where the value is equal."""
+    known = factors(rng)
+    relation = BoundRelation(RELATIONS[name], table(known))
+    order, everybody = relation.order(), np.arange(300)
+    agree = relation.agree(everybody[:, None], everybody[None]) & ~np.eye(300, dtype=bool)
+    assert agree.any()
+    assert not agree[np.isnan(order)].any()
+    equal = (order[:, None] == order[None]) & ~np.eye(300, dtype=bool)
+    assert agree[equal].all()
 
 
 def test_every_batch_has_pairs_of_a_rare_agreement():
@@ -83,14 +88,11 @@ def test_every_batch_has_pairs_of_a_rare_agreement():
         assert (counts // 2).sum() >= 7  # a pair may lie across two batches
 
 
-def test_dimensions_take_turns_and_the_rarest_is_served_first(rng):
+def test_relations_take_turns_and_the_rarest_is_served_first(rng):
     clips, batch = 480, 48
     common, rare = np.arange(clips) % 2, rng.permutation(np.arange(clips) % 80)
-    dimensions = [
-        Alike(values.astype(float), lambda i, j, v=values: v[i] == v[j])
-        for values in (common, rare)
-    ]
-    order = Balance(dimensions, np.arange(clips)).order(np.arange(clips), rng)
+    relations = [of_classes(values) for values in (common, rare)]
+    order = Balance(relations, np.arange(clips)).order(np.arange(clips), rng)
     for part in np.split(order, clips // batch):
         pairs = [np.unique(rare[part], return_counts=True)[1] // 2]
         assert np.sum(pairs) >= batch // 4 - 2  # half of the pairs, but for the edges
@@ -107,9 +109,9 @@ def test_classes_are_spread_evenly():
 def test_pairs_are_of_two_recordings():
     labels, recordings = np.zeros(40), np.repeat(np.arange(20), 2)
     balance = classes(labels, recordings)
-    dimension = balance._dimensions[0]
+    relation, value = balance._relations[0]
     for seed in range(5):
-        pairs = balance._pairs(np.arange(40), dimension, np.random.default_rng(seed))
+        pairs = balance._pairs(np.arange(40), relation, value, np.random.default_rng(seed))
         assert len(pairs)
         assert len(np.unique(pairs)) == pairs.size
         assert (recordings[pairs[:, 0]] != recordings[pairs[:, 1]]).all()
@@ -121,15 +123,25 @@ def test_clips_without_partners_are_in_the_order_all_the_same(labels):
     assert sorted(order) == list(range(len(labels)))
 
 
-def test_a_sampler_takes_anchors_in_a_balanced_order(rng):
-    known = factors(rng, clips=60)
-    ids = np.array([f"{i}" for i in range(60)], dtype=object)
-    table = ClipTable(ids, known, np.full(60, "train"), None)
-    relation = {"shared": Relation("level")}
-    plain = ViewSampler(table, relation, leave_out=True)
-    balance = Balance(list(TERM.alike(known).values()), table.recordings)
-    balanced = ViewSampler(table, relation, leave_out=True, balance=balance)
-    one, two = plain.epoch(0), balanced.epoch(0)
-    assert one.shape == two.shape
-    np.testing.assert_array_equal(np.sort(one[:, 0]), np.sort(two[:, 0]))
-    np.testing.assert_array_equal(two, balanced.epoch(0))
+def test_a_sampler_gives_clips_alone_in_that_order(rng):
+    clips = table(factors(rng, clips=60), np.repeat(np.arange(30), 2))
+    sampler = BalancedSampler(clips, RELATIONS, seed=3, draws=2)
+    assert (len(sampler), sampler.clips, sampler.columns) == (120, 60, 1)
+    assert not sampler.groups
+    assert not sampler.left_out
+    rows = sampler.epoch(4)
+    balance = Balance([BoundRelation(r, clips) for r in RELATIONS.values()], clips.recordings)
+    expected = balance.order(np.repeat(np.arange(60), 2), np.random.default_rng((3, 4)))
+    np.testing.assert_array_equal(rows, expected[:, None])
+    np.testing.assert_array_equal(rows, BalancedSampler(clips, RELATIONS, seed=3, draws=2).epoch(4))
+    assert sampler.known(rows) == {}
+
+
+def test_a_sampler_refuses_what_it_cannot_compare(rng):
+    clips = table(factors(rng, clips=60))
+    with pytest.raises(DataError, match="rule 'tempo' is for numbers"):
+        BalancedSampler(clips, {"f": Relation("genre", rule="tempo")})
+    with pytest.raises(DataError, match="'mood'"):
+        BalancedSampler(clips, {"f": Relation("mood")})
+    with pytest.raises(DataError, match="no clips"):
+        BalancedSampler(clips.take(np.arange(0)), RELATIONS)

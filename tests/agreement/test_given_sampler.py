@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from disentone.agreement import TripletSampler
+from disentone.agreement.given import GivenTriplets
 from disentone.clips import ClipTable
-from disentone.datasets.triplets import GivenTriplets
 from disentone.errors import DataError
 
 IDS = ["a@0", "a@3", "b@0", "c@0", "c@3", "c@6", "d@0", "e@0", "f@0", "g@0"]

@@ -9,14 +9,14 @@ import pytest
 import torch
 from naive_triplets import naive
 from outputs import FACETS, outputs, with_codes
-from pydantic import ValidationError
 
+from disentone.agreement import Relation
+from disentone.agreement.criterion import criterion
 from disentone.agreement.masks import masks
 from disentone.errors import RecipeError
 from disentone.factors import Factor
 from disentone.objectives import Objective, Triplet
 from disentone.objectives.similarity import cosines
-from disentone.objectives.triplet import Dimension
 
 GENRE = Factor.categorical("genre", ["folk", "jazz", "rock"])
 TAGS = Factor("tags", "multilabel", np.eye(3), ("a", "b", "c"))
@@ -29,10 +29,16 @@ FACTORS = {factor.name: factor for factor in (GENRE, TAGS, TEMPO, LEVEL, KEY)}
 # --- the term ---------------------------------------------------------------------------------
 
 
-def run(term, codes, labels, factors=FACTORS, training=True):
+def run(relations, codes, labels, factors=FACTORS, training=True):
+    relations = {f: Relation(r) if isinstance(r, str) else r for f, r in relations.items()}
     out = outputs(batch=len(codes), views=codes.shape[1], labels=labels, training=training)
     out = with_codes(out, codes)
-    return Objective([term], FACETS, factors)(out)
+    return Objective([Triplet()], FACETS, factors, relations)(out)
+
+
+def by_class(codes):
+    """Masks of rows of which those with equal codes agree, -1 being unknown."""
+    return masks(codes.flatten(), criterion(GENRE))
 
 
 def facet_loss(codes, valid, part, margin=0.1):
@@ -51,10 +57,11 @@ def codes():
 def test_the_value_is_the_mean_of_the_facets_losses(codes):
     genre = torch.tensor([0, 0, 1, 1, -1, 2, 2, 0]).repeat_interleave(2).view(8, 2).float()
     tempo = torch.tensor([60, 120, 90, 180, math.nan, 121, 61, 200]).repeat(2).view(8, 2).float()
-    dimensions = {"private": "genre", "shared": {"factor": "tempo", "rule": "tempo"}}
-    total, logs = run(Triplet(dimensions=dimensions), codes, {"genre": genre, "tempo": tempo})
-    one = facet_loss(codes, masks(genre.flatten(), kind="categorical"), slice(0, 3))
-    other = facet_loss(codes, masks(tempo.flatten(), kind="continuous", rule="tempo"), slice(3, 5))
+    relations = {"private": "genre", "shared": Relation("tempo", rule="tempo")}
+    total, logs = run(relations, codes, {"genre": genre, "tempo": tempo})
+    near = masks(tempo.flatten(), criterion(TEMPO, rule="tempo"))
+    one = facet_loss(codes, by_class(genre), slice(0, 3))
+    other = facet_loss(codes, near, slice(3, 5))
     assert float(logs["triplet_private"]) == pytest.approx(one, abs=1e-6)
     assert float(logs["triplet_shared"]) == pytest.approx(other, abs=1e-6)
     assert float(total) == pytest.approx((one + other) / 2, abs=1e-6)
@@ -65,17 +72,17 @@ def test_the_value_is_the_mean_of_the_facets_losses(codes):
 def test_a_facet_without_a_valid_triplet_does_not_count_in_the_mean(codes):
     genre = torch.arange(16).remainder(3).view(8, 2).float()
     level = torch.full((8, 2), math.nan)
-    term = Triplet(dimensions={"private": "genre", "shared": "level"})
-    total, logs = run(term, codes, {"genre": genre, "level": level})
-    alone, _ = run(Triplet(dimensions={"private": "genre"}), codes, {"genre": genre})
+    relations = {"private": "genre", "shared": "level"}
+    total, logs = run(relations, codes, {"genre": genre, "level": level})
+    alone, _ = run({"private": "genre"}, codes, {"genre": genre})
     assert float(total) == float(alone) > 0
     assert [float(logs[f"{name}_shared"]) for name in ("triplet", "active", "correct")] == [0] * 3
 
 
 def test_in_validation_the_value_is_the_share_of_all_valid_triplets_out_of_order(codes):
     genre = torch.arange(16).remainder(3).view(8, 2).float()
-    term = Triplet(dimensions={"private": "genre"})
-    total, logs = run(term, codes, {"genre": genre}, training=False)
+    relations = {"private": "genre"}
+    total, logs = run(relations, codes, {"genre": genre}, training=False)
     rows = codes[..., :3].flatten(0, 1)
     d, g = (1 - cosines(rows, rows)).tolist(), genre.flatten().tolist()
     beyond = [
@@ -86,7 +93,7 @@ def test_in_validation_the_value_is_the_share_of_all_valid_triplets_out_of_order
     assert float(total) == pytest.approx(np.mean([step >= 0 for step in beyond]), rel=1e-5)
     hinges = [max(0.0, step + 0.1) for step in beyond]
     assert float(logs["triplet_private"]) == pytest.approx(np.mean(hinges), rel=1e-5)
-    smaller = run(term, codes + torch.tensor([9.0, 0, 0, 0, 0]), {"genre": genre}, training=False)
+    smaller = run(relations, codes + torch.tensor([9.0, 0, 0, 0, 0]), {"genre": genre}, training=False)
     assert float(smaller[1]["triplet_private"]) < np.mean(hinges), "all codes near each other"
     assert float(smaller[0]) > 0.3, "which puts nothing in order"
 
@@ -96,8 +103,7 @@ def test_a_facet_in_order_counts_in_the_mean_with_zero():
     codes[:2, 0, 0] = codes[2:, 0, 1] = 1  # private: two orthogonal classes
     codes[:, 0, 3] = 1  # shared: one point
     genre = torch.tensor([[0.0], [0], [1], [1]])
-    term = Triplet(dimensions={"private": "genre", "shared": "genre"})
-    total, logs = run(term, codes, {"genre": genre})
+    total, logs = run({"private": "genre", "shared": "genre"}, codes, {"genre": genre})
     assert float(logs["triplet_private"]) == 0
     assert float(logs["correct_private"]) == 1
     assert float(logs["triplet_shared"]) == pytest.approx(0.1)
@@ -116,8 +122,8 @@ def test_no_valid_triplet_is_zero_with_a_gradient(labels, kind, training):
         "all different": torch.arange(6),
     }
     factors = {"genre": Factor.categorical("genre", list("abcdef"))}
-    term = Triplet(dimensions={"private": "genre"})
-    total, _ = run(term, codes, {"genre": values[labels].float()[:, None]}, factors, training)
+    label = {"genre": values[labels].float()[:, None]}
+    total, _ = run({"private": "genre"}, codes, label, factors, training)
     assert float(total.detach()) == 0
     if not training:
         return
@@ -132,7 +138,7 @@ def test_vectors_of_zeros_have_finite_gradients(zeros):
     codes[zeros] = 0
     codes.requires_grad_()
     genre = torch.tensor([0.0, 0, 1, 1, 2, 2])[:, None]
-    total, logs = run(Triplet(dimensions={"private": "genre"}), codes, {"genre": genre})
+    total, logs = run({"private": "genre"}, codes, {"genre": genre})
     total.backward()
     assert float(total.detach()) > 0
     assert float(logs["active_private"]) > 0
@@ -141,9 +147,9 @@ def test_vectors_of_zeros_have_finite_gradients(zeros):
 
 
 def test_views_of_a_clip_are_positives_and_those_of_other_clips_negatives(codes):
-    total, _ = run(Triplet(dimensions={"shared": {"rule": "views"}}), codes, {})
+    total, _ = run({"shared": Relation("clip")}, codes, {})
     clip = torch.arange(8).repeat_interleave(2)
-    expected = facet_loss(codes, masks(clip, kind="categorical"), slice(3, 5))
+    expected = facet_loss(codes, by_class(clip), slice(3, 5))
     assert float(total) == pytest.approx(expected, abs=1e-6)
 
 
@@ -153,15 +159,15 @@ def test_keys_are_read_in_any_spelling_and_parallel_ones_agree(codes):
     names = ["C major", "c-moll", "A minor", "unknown", "C major", "A minor", "c-moll", "unknown"]
     key = torch.tensor([[place[name]] * 2 for name in names]).float()
     tonic = torch.tensor([[0, 0, 1, -1, 0, 1, 0, -1]] * 2).T
-    expected = facet_loss(codes, masks(tonic.flatten(), kind="categorical"), slice(0, 3))
-    term = Triplet(dimensions={"private": {"factor": "key", "rule": "key"}})
-    assert float(run(term, codes, {"key": key})[0]) == pytest.approx(expected, abs=1e-6)
+    expected = facet_loss(codes, by_class(tonic), slice(0, 3))
+    relations = {"private": Relation("key", rule="key")}
+    assert float(run(relations, codes, {"key": key})[0]) == pytest.approx(expected, abs=1e-6)
 
 
 def test_it_orders_a_facet():
     labels = {"genre": torch.tensor([[0.0], [0], [1], [1], [2], [2]])}
     out = outputs(batch=6, views=1, labels=labels, training=True)
-    objective = Objective([Triplet(dimensions={"private": "genre"})], FACETS, FACTORS)
+    objective = Objective([Triplet()], FACETS, FACTORS, {"private": Relation("genre")})
     optimiser = torch.optim.Adam(out.model.parameters(), lr=0.01)
     for _ in range(150):
         again = out.model(out.x, out.groups, dataset_size=6, decode=False)
@@ -174,33 +180,30 @@ def test_it_orders_a_facet():
 
 
 @pytest.mark.parametrize(
-    ("dimension", "message"),
+    ("relation", "message"),
     [
-        ("genr", "'genr'.*did you mean 'genre'"),
-        ("tempo", "'tempo', which is continuous and has no tolerance"),
-        ({"factor": "genre", "rule": "tempo"}, "rule 'tempo' is not for factor 'genre'"),
-        ({"factor": "tempo", "rule": "key"}, "rule 'key' is not for factor 'tempo'"),
-        ({"factor": "genre", "rule": "key"}, "'genre' is not of keys: 'folk' is not"),
-        ({"factor": "genre", "within": 1}, "'within' is not for factor 'genre'"),
+        (Relation("genr"), "'genr'.*did you mean 'genre'"),
+        (Relation("tempo"), "'tempo', which is continuous and has no tolerance"),
+        (Relation("genre", rule="tempo"), "rule 'tempo' is for numbers.*'genre' is categorical"),
+        (Relation("tempo", rule="key"), "rule 'key' is for names of keys.*'tempo' is continuous"),
+        (Relation("genre", rule="key"), "'genre' is not of keys: 'folk' is not"),
     ],
 )
-def test_a_factor_that_will_not_do_is_refused(dimension, message):
+def test_a_factor_that_will_not_do_is_refused(relation, message):
     with pytest.raises(RecipeError, match=message):
-        Objective([Triplet(dimensions={"shared": dimension})], FACETS, FACTORS)
+        Objective([Triplet()], FACETS, FACTORS, {"shared": relation})
 
 
-@pytest.mark.parametrize(
-    "dimension",
-    [{}, {"factor": "key", "rule": "views"}, {"rule": "tempo"}, {"factor": "key", "also": "none"}],
-)
-def test_a_dimension_that_contradicts_itself_is_refused(dimension):
-    with pytest.raises(ValidationError):
-        Triplet(dimensions={"shared": dimension})
-
-
-def test_a_facet_that_does_not_exist_is_refused():
-    with pytest.raises(RecipeError, match=r"names a facet 'shard'.*did you mean 'shared'"):
-        Objective([Triplet(dimensions={"shard": "genre"})], FACETS, FACTORS)
+def test_facets_are_those_with_a_relation_or_those_named():
+    relations = {"private": Relation("genre"), "shared": Relation("tags")}
+    assert list(Triplet().ordered(relations)) == ["private", "shared"]
+    assert list(Triplet(facets=("shared",)).ordered(relations)) == ["shared"]
+    with pytest.raises(RecipeError, match="facet 'private', which has no relation"):
+        Objective([Triplet(facets=("private",))], FACETS, FACTORS, {"shared": Relation("tags")})
+    with pytest.raises(RecipeError, match="needs a facet with 'same'"):
+        Objective([Triplet()], FACETS, FACTORS)
+    with pytest.raises(RecipeError, match="'shard'.*no relation"):
+        Objective([Triplet(facets=("shard",))], FACETS, FACTORS, relations)
 
 
 # --- views that were changed ------------------------------------------------------------------
@@ -209,40 +212,38 @@ def test_a_facet_that_does_not_exist_is_refused():
 def test_what_was_changed_for_another_facet_must_tell():
     """Views 0 and 1 of a clip are its tempo's; 2 is the same clip at another tempo."""
     groups = {"private": (0, 1), "shared": (0, 2)}
-    term = Triplet(dimensions={"private": Dimension(rule="views", unlike=("shared",))})
-    blind = Triplet(dimensions={"private": Dimension(rule="views")})
+    changed = {"private": Relation("clip", unlike=("shared",))}
+    blind = {"private": Relation("clip")}
     out = replace(outputs(batch=6, views=3, training=True), groups=groups)
     generator = torch.Generator().manual_seed(0)
     directions = torch.eye(3).repeat(2, 1)[:, None] + 0.01 * torch.randn(
         6, 1, 3, generator=generator
     )
     codes = torch.cat([directions.expand(6, 3, 3), torch.zeros(6, 3, 2)], dim=-1)
-    told = Objective([term], FACETS)(with_codes(out, codes))[1]
+    told = Objective([Triplet()], FACETS, {}, changed)(with_codes(out, codes))[1]
     apart = codes.clone()
     apart[:, 2, :3] *= -1  # the stretched copy stands elsewhere
-    better = Objective([term], FACETS)(with_codes(out, apart))[1]
+    better = Objective([Triplet()], FACETS, {}, changed)(with_codes(out, apart))[1]
     assert float(better["correct_private"]) > float(told["correct_private"])
-    same = [Objective([blind], FACETS)(with_codes(out, c))[1]["total"] for c in (codes, apart)]
+    same = [Objective([Triplet()], FACETS, {}, blind)(with_codes(out, c))[1]["total"] for c in (codes, apart)]
     assert float(same[0]) == float(same[1]), "without 'unlike' the copy takes no part"
 
 
 def test_other_clips_do_not_matter_to_what_tells_a_change():
     """Each copy is nearer than its clip's other view, in half of the clips."""
     groups = {"private": (0, 1), "shared": (0, 2)}
-    term = Triplet(dimensions={"private": Dimension(rule="views", unlike=("shared",))})
+    changed = {"private": Relation("clip", unlike=("shared",))}
     out = replace(outputs(batch=6, views=3, training=False), groups=groups)
     angle = torch.tensor([0.0, 0.2, 0.1]).repeat(6, 1)
     angle[::2, 2] = 0.7
     codes = torch.zeros(6, 3, 5)
     codes[..., 0], codes[..., 1] = angle.cos(), angle.sin()
-    logs = Objective([term], FACETS)(with_codes(out, codes))[1]
+    logs = Objective([Triplet()], FACETS, {}, changed)(with_codes(out, codes))[1]
     assert float(logs["correct_private"]) == 0.5
     assert float(logs["triplet"]) == 0.5
 
 
-def test_unlike_is_for_views_and_for_facets_that_there_are():
-    with pytest.raises(ValidationError, match="'unlike' is for the rule 'views'"):
-        Dimension(factor="genre", unlike=("shared",))
-    term = Triplet(dimensions={"private": Dimension(rule="views", unlike=("nobody",))})
+def test_unlike_is_for_facets_that_there_are():
+    relations = {"private": Relation("clip", unlike=("nobody",))}
     with pytest.raises(RecipeError, match="'nobody'"):
-        Objective([term], FACETS)
+        Objective([Triplet()], FACETS, {}, relations)

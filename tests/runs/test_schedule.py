@@ -29,13 +29,13 @@ def test_reductions_are_those_of_torch(losses, patience):
 
 def test_the_defaults_are_the_papers():
     config = TrainingConfig(**PAPER)
-    assert (config.plateau, config.reduce, config.least_rate) == (10, 5, 1e-10)
+    assert (config.plateau, config.lr_factor, config.min_lr) == (10, 0.2, 1e-10)
 
 
 def test_the_rate_falls_by_the_factor_and_not_below_the_floor(tmp_path):
     """Steps that are much too long: the loss gets no better, and the rate falls."""
     _, history = small.train(
-        tmp_path, epochs=16, learning_rate=1.0, schedule="plateau", plateau=1, least_rate=0.05,
+        tmp_path, epochs=16, learning_rate=1.0, schedule="plateau", plateau=1, min_lr=0.05,
         warmup=0,
     )  # fmt: skip
     losses = [record["valid/total"] for record in history]
@@ -46,7 +46,7 @@ def test_the_rate_falls_by_the_factor_and_not_below_the_floor(tmp_path):
 
 def test_a_floor_above_the_rate_does_not_raise_it(tmp_path):
     _, history = small.train(
-        tmp_path, epochs=2, learning_rate=1e-3, schedule="plateau", least_rate=1.0, warmup=0
+        tmp_path, epochs=2, learning_rate=1e-3, schedule="plateau", min_lr=1.0, warmup=0
     )
     assert {record["learning_rate"] for record in history} == {1e-3}
 

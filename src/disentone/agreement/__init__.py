@@ -1,17 +1,20 @@
-"""Which clips are views of each other: relations, copies, and samplers that draw views."""
+"""What makes clips agree: relations, the pairs and masks they make, and samplers of batches."""
 
-from disentone.agreement.balance import Alike, Balance
+from disentone.agreement.balance import BalancedSampler
 from disentone.agreement.copies import Transform, parse_transform, with_copies
-from disentone.agreement.given import TripletSampler
+from disentone.agreement.given import GivenTriplets, TripletSampler
+from disentone.agreement.pairs import BoundRelation
 from disentone.agreement.relation import CLIP, RECORDING, Relation
-from disentone.agreement.samplers import ViewSampler
+from disentone.agreement.samplers import Sampler, ViewSampler
 
 __all__ = [
     "CLIP",
     "RECORDING",
-    "Alike",
-    "Balance",
+    "BalancedSampler",
+    "BoundRelation",
+    "GivenTriplets",
     "Relation",
+    "Sampler",
     "Transform",
     "TripletSampler",
     "ViewSampler",

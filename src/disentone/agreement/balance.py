@@ -1,57 +1,96 @@
-"""Balanced batches: an order of clips in which every stretch has pairs that agree, in every way."""
+"""Balanced batches: clips alone, in an order of which every stretch has pairs for every facet."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from disentone.agreement.relation import Test
+from disentone.agreement.pairs import BoundRelation
+from disentone.agreement.relation import Relation
+from disentone.clips import ClipTable
+from disentone.errors import DataError
 
-__all__ = ["Alike", "Balance"]
+__all__ = ["Balance", "BalancedSampler"]
 
 LOOKED_AT = 4096  # pairs of clips that are drawn to see how often two agree
 
 
-@dataclass(frozen=True)
-class Alike:
-    """What makes two clips agree in one dimension.
+class BalancedSampler:
+    """Give clips alone, in balanced order: what agrees with what is looked for in the batch.
 
     Parameters
     ----------
-    value : ndarray of float, shape (clips,)
-        Clips that agree have the same value or near ones; NaN where unknown.
-    test : callable
-        Whether clips of one index array agree with those of another: two (n,) to bool (n,).
+    table : ClipTable
+        Clips of one split.
+    relations : mapping of str to Relation
+        Relation of every facet that clips are paired for.
+    seed : int
+    draws : int
+        How often each clip is there in an epoch.
+
+    Raises
+    ------
+    DataError
+        If a factor does not exist or a rule does not suit it.
     """
 
-    value: np.ndarray
-    test: Test
+    columns = 1
+    groups: Mapping[str, tuple[int, ...]] = {}
+    left_out: Mapping[str, int] = {}
+
+    def __init__(
+        self,
+        table: ClipTable,
+        relations: Mapping[str, Relation],
+        *,
+        seed: int = 0,
+        draws: int = 1,
+    ) -> None:
+        if not len(table):
+            raise DataError("There are no clips to draw.")
+        self.seed, self.clips = seed, len(table)
+        bound = [BoundRelation(relation, table) for relation in relations.values()]
+        self.balance = Balance(bound, table.recordings)
+        self._rows = np.repeat(np.arange(len(table)), draws)
+
+    def __len__(self) -> int:
+        """Count the rows of an epoch."""
+        return len(self._rows)
+
+    def epoch(self, number: int) -> np.ndarray:
+        """Give the clips of one epoch, int (rows, 1): the same for the same number and seed."""
+        rng = np.random.default_rng((self.seed, number))
+        return self.balance.order(self._rows, rng)[:, None]
+
+    def known(self, views: np.ndarray) -> dict[str, np.ndarray]:
+        """What is known of rows of :meth:`epoch` beside the labels of their clips: nothing."""
+        return {}
 
 
 class Balance:
-    """Order clips so that every batch has pairs that agree, in each dimension alike often.
+    """Order clips so that every batch has pairs that agree, equally often by each relation.
 
-    Clips are put in pairs, each of which agrees in one of the dimensions. Where there are enough
-    of them, each dimension has as many pairs as any other. The dimension in which clips agree most
-    rarely chooses its pairs first, from all clips. The pairs of every dimension, and within it
+    Clips are put in pairs, each of which agrees by one of the relations. Where there are enough
+    of them, each relation has as many pairs as any other. The relation by which clips agree most
+    rarely chooses its pairs first, from all clips. The pairs of every relation, and within it
     those of every class, are spread evenly over the order, and clips that found no partner are
-    spread between them; so a batch of B clips has about B / 2D pairs for each of D dimensions,
+    spread between them; so a batch of B clips has about B / 2D pairs for each of D relations,
     beside those that are there by chance.
 
     Parameters
     ----------
-    dimensions : sequence of Alike
+    relations : sequence of BoundRelation
         At least one.
     apart : ndarray, shape (clips,)
         Such as the recording of each clip: two clips with the same value are no pair.
     """
 
-    def __init__(self, dimensions: Sequence[Alike], apart: np.ndarray) -> None:
+    def __init__(self, relations: Sequence[BoundRelation], apart: np.ndarray) -> None:
         self._apart = np.unique(np.asarray(apart).astype(str), return_inverse=True)[1]
         first, second = np.random.default_rng(0).integers(len(self._apart), size=(2, LOOKED_AT))
-        self._dimensions = sorted(dimensions, key=lambda d: float(d.test(first, second).mean()))
+        rarest = sorted(relations, key=lambda one: float(one.agree(first, second).mean()))
+        self._relations = [(relation, relation.order()) for relation in rarest]
 
     def order(self, clips: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Give the same clips, each as often as before, in a balanced order.
@@ -62,24 +101,31 @@ class Balance:
         rng : Generator
         """
         free, rows, places = np.asarray(clips), [], []
-        for turn, dimension in enumerate(self._dimensions):
-            pairs = self._pairs(free, dimension, rng)  # (pairs, 2) places in `free`
-            quota = len(free) // (2 * (len(self._dimensions) - turn))
+        for turn, (relation, value) in enumerate(self._relations):
+            pairs = self._pairs(free, relation, value, rng)  # (pairs, 2) places in `free`
+            quota = len(free) // (2 * (len(self._relations) - turn))
             pairs = rng.permutation(pairs)[:quota]
             rows.append(free[pairs].ravel())
-            places.append(np.repeat(_spread(dimension.value[free[pairs[:, 0]]], rng), 2))
+            places.append(np.repeat(_spread(value[free[pairs[:, 0]]], rng), 2))
             free = np.delete(free, pairs.ravel())
         rows.append(rng.permutation(free))
         places.append(_spread(np.zeros(len(free)), rng))
         return np.concatenate(rows)[np.argsort(np.concatenate(places), kind="stable")]
 
-    def _pairs(self, clips: np.ndarray, dimension: Alike, rng: np.random.Generator) -> np.ndarray:
+    def _pairs(
+        self,
+        clips: np.ndarray,
+        relation: BoundRelation,
+        value: np.ndarray,
+        rng: np.random.Generator,
+    ) -> np.ndarray:
         """Places of clips that agree, each in one pair at most: int (pairs, 2)."""
-        value = dimension.value[clips]
+        value = value[clips]
         order = np.lexsort((rng.random(len(clips)), value))
         order = order[~np.isnan(value[order])]
         first, second = clips[order[:-1]], clips[order[1:]]
-        fits = dimension.test(first, second) & (self._apart[first] != self._apart[second])
+        fits = relation.agree(first, second) & relation.differ(first, second)
+        fits &= self._apart[first] != self._apart[second]
         # In a run of neighbours that fit, every other one begins a pair.
         place = np.arange(len(fits))
         begins = fits & ~np.concatenate([[False], fits[:-1]])[: len(fits)]

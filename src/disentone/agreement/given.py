@@ -1,19 +1,92 @@
-"""Sampling triplets that are given: each is a row of anchor, positive and negative."""
+"""Triplets that are given, and batches of them: rows of anchor, positive and negative."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from disentone.clips import ClipTable
-from disentone.errors import DataError
+from disentone.errors import DataError, closest
 
-if TYPE_CHECKING:
-    from disentone.datasets.triplets import GivenTriplets
+__all__ = ["GivenTriplets", "TripletSampler", "label"]
 
-__all__ = ["TripletSampler", "label"]
+
+@dataclass(frozen=True)
+class GivenTriplets:
+    """Triplets by the names of their clips.
+
+    Parameters
+    ----------
+    names : ndarray of str, shape (triplets, 3)
+        Anchor, positive, negative.
+    dimensions : tuple of tuple of str
+        For each triplet, the dimensions in which it holds.
+    whence : str
+        For errors, such as the file.
+    """
+
+    names: np.ndarray
+    dimensions: tuple[tuple[str, ...], ...]
+    whence: str
+
+    def __len__(self) -> int:
+        """Count the triplets."""
+        return len(self.names)
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """Dimensions in which some triplet holds, sorted; none of people's judgements."""
+        return tuple(sorted({name for names in self.dimensions for name in names}))
+
+    @property
+    def key(self) -> str:
+        """Text that changes with the triplets."""
+        text = json.dumps([self.names.tolist(), self.dimensions])
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    def take(self, rows: np.ndarray) -> GivenTriplets:
+        """Give some of the triplets: rows int or bool (triplets,)."""
+        rows = np.arange(len(self))[rows]
+        return replace(
+            self, names=self.names[rows], dimensions=tuple(self.dimensions[row] for row in rows)
+        )
+
+    def places(self, clips: Mapping[str, int]) -> np.ndarray:
+        """Look clips up by name: int (triplets, 3).
+
+        Raises
+        ------
+        DataError
+            If a clip is not known.
+        """
+        unknown = sorted(set(self.names.ravel().tolist()) - set(clips))
+        if unknown:
+            more = f" and {len(unknown) - 1} more clips" if len(unknown) > 1 else ""
+            raise DataError(
+                f"{self.whence} names '{unknown[0]}'{more}, which the data does not have"
+                f"{closest(unknown[0], tuple(clips))}"
+            )
+        return np.array([[clips[name] for name in row] for row in self.names.tolist()], dtype=int)
+
+    def holds(self, dimension: str) -> np.ndarray:
+        """Which triplets hold in a dimension: bool (triplets,).
+
+        Raises
+        ------
+        DataError
+            If there is none.
+        """
+        found = np.array([dimension in names for names in self.dimensions])
+        if not found.any():
+            raise DataError(
+                f"{self.whence} has no triplets of dimension '{dimension}'"
+                f"{closest(dimension, self.named)}"
+            )
+        return found
 
 
 class TripletSampler:

@@ -2,63 +2,141 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from disentone.agreement.balance import Alike
-from disentone.agreement.pairs import Also, Rule, agree
-from disentone.agreement.rules import key_codes, key_groups
-from disentone.errors import DataError, RecipeError
-from disentone.factors import Factor, FactorKind
-from disentone.objectives.triplet import Dimension
+from disentone.agreement.criterion import Criterion, criterion
+from disentone.agreement.relation import Relation
+from disentone.errors import DataError
+from disentone.factors import Factor
 
-__all__ = ["FactorRule", "masks", "view_masks"]
+__all__ = ["RelationMasks", "ViewMasks", "masks", "view_masks"]
+
+_KEYS = "key_codes"  # one factor of a relation at most goes by the rule of keys
 
 
-def masks(
-    values: Tensor,
-    *,
-    kind: FactorKind,
-    rule: Rule = "same",
-    within: float | None = None,
-    also: Also = "parallel",
-) -> tuple[Tensor, Tensor]:
-    """Which rows are valid positives and negatives of each other, by what is known of them.
+def masks(values: Tensor, by: Criterion) -> tuple[Tensor, Tensor]:
+    """Which rows are valid positives and negatives of each other, by one factor.
 
     Parameters
     ----------
     values : Tensor, shape (B,), or (B, labels) of multi-label factors
-        -1 (categories) or NaN where unknown: such a row is neither. Codes of keys are those of
-        :func:`disentone.agreement.rules.key_codes`.
-    kind : {"categorical", "multilabel", "ordinal", "continuous"}
-    rule : {"same", "tempo", "key"}
-        What agrees: the same category, a label in common, or numbers no farther apart than
-        `within`; or the rules of :func:`~disentone.agreement.rules.same_tempo` and
-        :func:`~disentone.agreement.rules.same_key`.
-    within : float, optional
-        Tolerance of numbers; 0 by default, and 5 beats per minute of tempi.
-    also : {"parallel", "relative", "none"}
-        Keys that count as the same.
+        As :meth:`Criterion.comparable` gives them. A row whose value is unknown is neither.
+    by : Criterion
 
     Returns
     -------
     positives, negatives : Tensor of bool, shape (B, B)
         Symmetric; no row is its own positive or negative.
     """
-    if kind == "multilabel":
-        known = torch.isfinite(values).all(1)
+    same, valid = _compared(values, by)
+    valid &= ~torch.eye(len(values), dtype=torch.bool, device=values.device)
+    return same & valid, ~same & valid
+
+
+def _compared(values: Tensor, by: Criterion) -> tuple[Tensor, Tensor]:
+    """Whether rows agree, and whether both are known, each bool (B, B)."""
+    known = by.known(values)
+    if by.how == "labels":  # one product: rows by rows by labels would not fit
         has = (values == 1).float()
         same = has @ has.T > 0
     else:
-        known = values > 0 if rule == "tempo" else torch.isfinite(values)
-        known = values >= 0 if kind == "categorical" else known
-        same = agree(values[:, None], values[None], rule=rule, within=within, also=also)
-    itself = torch.eye(len(values), dtype=torch.bool, device=values.device)
-    valid = known[:, None] & known[None] & ~itself
-    return same & valid, ~same & valid
+        same = by.agree(values[:, None], values[None])
+    return same, known[:, None] & known[None]
+
+
+class RelationMasks(nn.Module):
+    """Masks of rows by the labels of the factors that a relation is of.
+
+    Parameters
+    ----------
+    relation : Relation
+        Of factors alone.
+    factors : mapping of str to Factor
+        Of the training clips: their kinds and classes count, not their values.
+
+    Raises
+    ------
+    DataError
+        If a rule does not suit its factor, or no two clips can agree in one.
+    """
+
+    def __init__(self, relation: Relation, factors: Mapping[str, Factor]) -> None:
+        super().__init__()
+        self.relation = relation
+        self._same = {
+            name: criterion(
+                factors[name],
+                rule=relation.rule_of(name),
+                within=_within(relation, factors[name]),
+                also=relation.also,
+            )
+            for name in relation.sames
+        }
+        self._differ = {name: criterion(factors[name]) for name in relation.differs}
+        for name, by in self._same.items():
+            if by.how == "equal" and factors[name].kind == "continuous":
+                raise DataError(
+                    f"No two clips have the same '{name}', which is continuous and has no "
+                    "tolerance: give 'within' (or 'rule: tempo')."
+                )
+            if by.codes is not None:
+                self.register_buffer(_KEYS, torch.from_numpy(by.codes), persistent=False)
+
+    def forward(self, labels: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """Positives and negatives, each bool (B, B); see :func:`masks`.
+
+        Positives agree in all of `same` and differ in all of `differ`. Negatives do not agree in
+        all of `same`, of which everything is known.
+
+        Parameters
+        ----------
+        labels : mapping of str to Tensor, shape (B,) or (B, labels)
+            Values of each of the relation's factors.
+        """
+        rows = next(iter(labels.values()))
+        positives = ~torch.eye(len(rows), dtype=torch.bool, device=rows.device)
+        valid, same = positives, torch.ones_like(positives)
+        for name, by in self._same.items():
+            agree, known = _compared(self._comparable(name, labels[name]), by)
+            same, valid = same & agree, valid & known
+        positives = same & valid
+        for name, by in self._differ.items():
+            agree, known = _compared(labels[name], by)
+            positives = positives & known & ~agree
+        return positives, ~same & valid
+
+    def _comparable(self, name: str, labels: Tensor) -> Tensor:
+        if self._same[name].codes is None:
+            return labels
+        return getattr(self, _KEYS)[labels.long()]
+
+
+class ViewMasks(nn.Module):
+    """Masks of rows of which views of one clip agree: see :func:`view_masks`.
+
+    Parameters
+    ----------
+    relation : Relation
+        Of copies or recordings.
+    """
+
+    def __init__(self, relation: Relation) -> None:
+        super().__init__()
+        self.relation = relation
+
+    def forward(
+        self, clips: int, views: int, others: int, device: torch.device
+    ) -> tuple[Tensor, Tensor]:
+        """Positives and negatives, each bool (rows, rows)."""
+        return view_masks(clips, views, others, device=device)
+
+
+def _within(relation: Relation, factor: Factor) -> float | None:
+    """Tolerance of a relation for one of its factors, where this is of numbers."""
+    return relation.within if factor.kind in ("ordinal", "continuous") else None
 
 
 def view_masks(
@@ -85,71 +163,3 @@ def view_masks(
     same = clip[:, None] == clip[None]
     positives = same & is_view[:, None] & is_view[None] & (row[:, None] != row[None])
     return positives, is_view[:, None] & (same & ~is_view[None] if others else ~same)
-
-
-class FactorRule(nn.Module):
-    """Masks of rows by the labels of one factor, as its kind and a dimension's rule have it."""
-
-    codes: Tensor
-
-    def __init__(self, dimension: Dimension, factor: Factor) -> None:
-        super().__init__()
-        numbers = factor.kind in ("ordinal", "continuous")
-        for option, fits in (
-            ("rule 'tempo'", dimension.rule != "tempo" or numbers),
-            ("rule 'key'", dimension.rule != "key" or factor.kind == "categorical"),
-            ("option 'within'", dimension.within is None or numbers),
-        ):
-            if not fits:
-                raise RecipeError(
-                    f"The {option} is not for factor '{factor.name}', which is {factor.kind}."
-                )
-        own = None if dimension.rule == "tempo" else factor.tolerance
-        self.within = own if dimension.within is None else dimension.within
-        if factor.kind == "continuous" and dimension.rule == "same" and not self.within:
-            raise RecipeError(
-                f"No two clips have the same '{factor.name}', which is continuous and has no "
-                "tolerance: give 'within' (or 'rule: tempo')."
-            )
-        self.dimension = dimension
-        self.kind: FactorKind = factor.kind
-        codes = np.arange(len(factor.classes))
-        if dimension.rule == "key":
-            try:
-                codes = key_codes(factor.classes)
-            except DataError as error:
-                raise RecipeError(f"Factor '{factor.name}' is not of keys: {error}") from error
-        with_unknown = torch.from_numpy(np.append(codes, -1))  # label -1 is the last place
-        self.register_buffer("codes", with_unknown, persistent=False)
-
-    def forward(self, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Masks of rows by their labels: see :func:`masks`."""
-        values = self.codes[labels.long()] if self.kind == "categorical" else labels
-        return masks(values, kind=self.kind, **self._options())
-
-    def _options(self) -> dict[str, Any]:
-        return {
-            "rule": self.dimension.rule,  # not views, which have no factor
-            "within": self.within,
-            "also": self.dimension.also,
-        }
-
-    def alike(self, values: np.ndarray) -> Alike:
-        """What makes clips with these values of the factor agree."""
-        if self.kind == "multilabel":
-            has = values == 1
-            rarest = np.where(has, has.sum(0), np.inf).argmin(1)
-            code = np.where(has.any(1), rarest, np.nan)
-            return Alike(code, lambda i, j: (has[i] & has[j]).any(axis=1))
-        codes = self.codes.numpy()[values] if self.kind == "categorical" else values
-        known = codes >= 0 if self.kind == "categorical" else ~np.isnan(codes)
-        order = codes.astype(float)
-        if self.dimension.rule == "key":
-            order = key_groups(order, also=self.dimension.also)
-        if self.dimension.rule == "tempo":
-            known = codes > 0
-            order = np.log2(np.where(known, codes, 1.0)) % 1  # octaves of a tempo side by side
-        return Alike(
-            np.where(known, order, np.nan),
-            lambda i, j: known[i] & known[j] & agree(codes[i], codes[j], **self._options()),
-        )

@@ -1,133 +1,230 @@
-"""Agreement: whether two clips go together in one factor, by its kind or by a rule of music."""
+"""Which clips of a table agree: the values of one factor, or a whole relation, bound to clips."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from functools import cached_property
 
 import numpy as np
 
-from disentone.agreement.rules import key_codes, same_key, same_tempo
+from disentone.agreement.criterion import ROUNDING, Also, Criterion, Rule, criterion
+from disentone.agreement.relation import CLIP, RECORDING, Relation
+from disentone.clips import ClipTable
 from disentone.errors import DataError
 from disentone.factors import Factor
 
-__all__ = ["ROUNDING", "TEMPO_WITHIN", "Agreement", "Also", "Rule", "agree", "agreement"]
+__all__ = ["BoundRelation", "PairTest", "pair_test"]
 
-Rule = Literal["same", "tempo", "key"]
-"""The same value or a near one; a near tempo at any octave; the same or the parallel key."""
-
-Also = Literal["parallel", "relative", "none"]
-"""Keys that count as the same (:func:`~disentone.agreement.rules.same_key`)."""
-
-TEMPO_WITHIN = 5.0  # beats per minute, as in CSN, Section 3.3
-ROUNDING = float(np.finfo(np.float32).eps)
-"""Of labels, which may be tensors of single precision, relative to their size."""
+_OCTAVES = 10  # of tempo, up and down
 
 
-def agree(
-    first: Any,
-    second: Any,
-    *,
-    rule: Rule = "same",
-    within: float | None = None,
-    also: Also = "parallel",
-) -> Any:
-    """Whether known codes or numbers, arrays or tensors alike, agree.
+@dataclass(frozen=True, eq=False)
+class PairTest:
+    """Test of pairs of clips for agreeing in one factor; usually made by :func:`pair_test`.
 
     Parameters
     ----------
-    first, second : ndarray or Tensor
-        Of shapes that broadcast.
-    rule : {"same", "tempo", "key"}
-    within : float, optional
-        Tolerance of numbers; 0 by default, and 5 beats per minute of tempi.
-    also : {"parallel", "relative", "none"}
-        Keys that count as the same.
-    """
-    if rule == "key":
-        return same_key(first, second, also=also)
-    if rule == "tempo":
-        return same_tempo(first, second, within=TEMPO_WITHIN if within is None else within)
-    if not within:
-        return first == second
-    return abs(first - second) <= within + ROUNDING * (abs(first) + abs(second))
-
-
-@dataclass(frozen=True)
-class Agreement:
-    """Test of pairs of clips for agreeing in one factor.
-
-    Usually made by :func:`agreement`.
-
-    Parameters
-    ----------
-    values : ndarray, shape (clips,), or (clips, labels) of bool
-        Codes, numbers, codes of keys, or which labels a clip has.
-    known : ndarray of bool, shape (clips,)
-    how : {"equal", "near", "tempo", "key", "labels"}
-    within : float
-        Tolerance of ``"near"`` and ``"tempo"``.
+    values : ndarray, shape (clips,), or (clips, labels)
+        As the criterion compares them.
+    criterion : Criterion
     """
 
     values: np.ndarray
-    known: np.ndarray
-    how: Literal["equal", "near", "tempo", "key", "labels"]
-    within: float = 0.0
+    criterion: Criterion
+
+    @cached_property
+    def known(self) -> np.ndarray:
+        """Whether the factor is known, bool (clips,)."""
+        return np.asarray(self.criterion.known(self.values))
 
     def __call__(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
         """Whether clips agree: indices of shapes that broadcast to bool; False where unknown."""
-        one, other = self.values[first], self.values[second]
-        if self.how == "labels":
-            return np.asarray((one & other).any(axis=-1))
-        rule = self.how if self.how in ("tempo", "key") else "same"
-        same = agree(one, other, rule=rule, within=self.within)
-        return same & self.both_known(first, second)
+        return self.criterion.agree(self.values[first], self.values[second])
 
     def both_known(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
         """Whether the factor is known of both clips of every pair."""
         return self.known[first] & self.known[second]
 
+    def intervals(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Centres (clips,) and half-widths (clips,) of intervals that hold all that may agree.
 
-def agreement(factor: Factor, *, rule: Rule = "same", within: float | None = None) -> Agreement:
-    """Say what agreeing in a factor is.
+        Of numbers that agree up to a tolerance. Tempi have one for each octave; the tolerance
+        counts at the faster tempo.
+        """
+        reach = self.criterion.within + 3 * ROUNDING * np.abs(self.values)
+        if self.criterion.how != "tempo":
+            return [(self.values, reach)]
+        values = np.where(self.known, self.values, np.nan)
+        octaves = 2.0 ** np.arange(-_OCTAVES, _OCTAVES + 1)
+        found = [(values * times, reach * min(1.0, times)) for times in octaves]
+        return [(centre, width + 1e-5 * centre) for centre, width in found]
+
+
+def pair_test(
+    factor: Factor,
+    *,
+    rule: Rule = "same",
+    within: float | None = None,
+    also: Also = "parallel",
+) -> PairTest:
+    """Bind a factor's :func:`~disentone.agreement.criterion.criterion` to its clips."""
+    by = criterion(factor, rule=rule, within=within, also=also)
+    return PairTest(by.comparable(factor.values), by)
+
+
+class BoundRelation:
+    """A relation among the clips of one table.
 
     Parameters
     ----------
-    factor : Factor
-    rule : {"same", "tempo", "key"}
-        The same category, a label in common, or numbers no farther apart than the tolerance; or
-        the rules of :func:`~disentone.agreement.rules.same_tempo` and
-        :func:`~disentone.agreement.rules.same_key`.
-    within : float, optional
-        Tolerance of numbers: the factor's own by default, 5 beats per minute of tempi.
+    relation : Relation
+    table : ClipTable
 
     Raises
     ------
     DataError
-        If the rule does not suit the factor, or its classes are no keys.
+        If a factor does not exist, or a rule or tolerance suits none.
     """
-    numbers = factor.kind in ("ordinal", "continuous")
-    if rule == "tempo":
-        if not numbers:
-            raise DataError(_unsuited("tempo", factor, "numbers, in beats per minute"))
-        reach = TEMPO_WITHIN if within is None else within
-        return Agreement(factor.values, factor.values > 0, "tempo", reach)
-    if rule == "key":
-        if factor.kind != "categorical":
-            raise DataError(_unsuited("key", factor, "names of keys, such as 'C# minor'"))
-        try:
-            codes = key_codes(factor.classes)
-        except DataError as error:
-            raise DataError(f"Factor '{factor.name}' is not of keys: {error}") from error
-        values = np.append(codes, -1)[factor.values]  # unknown is the last place
-        return Agreement(values, values >= 0, "key")
-    if factor.kind == "multilabel":
-        return Agreement((factor.values == 1) & factor.known[:, None], factor.known, "labels")
-    if numbers:
-        reach = factor.tolerance if within is None else within
-        return Agreement(factor.values, factor.known, "near" if reach else "equal", reach or 0.0)
-    return Agreement(factor.values, factor.known, "equal")
+
+    def __init__(self, relation: Relation, table: ClipTable) -> None:
+        if relation.rule != "same" and relation.sames[0] in (RECORDING, CLIP):
+            raise DataError(f"The rule '{relation.rule}' needs its factor first, not '{relation}'.")
+        self._relation, self._clips = relation, len(table)
+        self._groups: dict[str, np.ndarray] = {}  # of recordings and copies
+        self._tests: dict[str, PairTest] = {}  # of factors
+        for name in relation.sames:
+            if name in (RECORDING, CLIP):
+                values = table.recordings if name == RECORDING else table.origins
+                self._groups[name] = _codes(values.astype(str))
+            else:
+                self._tests[name] = self._test(table.factor(name))
+        if relation.within is not None and not any(map(_is_of_numbers, self._tests.values())):
+            raise DataError(
+                f"'within' is for ordinal and continuous factors: not for '{relation}'."
+            )
+        self._differ = {name: _codes_or_test(table, name) for name in relation.differs}
+
+    def _test(self, factor: Factor) -> PairTest:
+        relation = self._relation
+        numbers = factor.kind in ("ordinal", "continuous")
+        within = relation.within if numbers else None
+        rule = relation.rule_of(factor.name)
+        return pair_test(factor, rule=rule, within=within, also=relation.also)
+
+    def agree(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        """Whether clips agree in all of `same`: indices of shapes that broadcast, to bool."""
+        found = [test(first, second) for test in self._tests.values()]
+        found += [codes[first] == codes[second] for codes in self._groups.values()]
+        return np.logical_and.reduce(found)
+
+    def differ(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        """Whether clips differ in all of `differ`."""
+        found = np.ones(np.broadcast_shapes(np.shape(first), np.shape(second)), dtype=bool)
+        for by in self._differ.values():
+            if isinstance(by, PairTest):
+                found &= by.both_known(first, second) & ~by(first, second)
+            else:
+                found &= by[first] != by[second]
+        return found
+
+    def comparable(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        """Whether all of `same` is known of both clips, so that they can be told to disagree."""
+        some = np.ones(np.broadcast_shapes(np.shape(first), np.shape(second)), dtype=bool)
+        tests = self._tests.values()
+        return np.logical_and.reduce([some, *(test.both_known(first, second) for test in tests)])
+
+    def codes(self) -> np.ndarray:
+        """Group of every clip by all that must be equal: int (clips,), -1 if unknown."""
+        equal = {n: t for n, t in self._tests.items() if t.criterion.how in ("equal", "key")}
+        parts = self._groups | {name: _exact(test) for name, test in equal.items()}
+        codes = np.zeros(self._clips, dtype=np.int64)
+        for more in (parts[name] for name in self._relation.sames if name in parts):
+            known = (codes >= 0) & (more >= 0)
+            pairs = np.stack([codes, more])[:, known]
+            codes = np.full(self._clips, -1, dtype=np.int64)
+            codes[known] = np.unique(pairs, axis=1, return_inverse=True)[1].ravel()
+        return codes
+
+    def near(self) -> list[PairTest]:
+        """Tests of the factors agreed in up to a tolerance."""
+        return [t for t in self._tests.values() if t.criterion.how in ("near", "tempo")]
+
+    def labels(self) -> list[np.ndarray]:
+        """Which labels each clip has, bool (clips, classes), for the multi-label factors."""
+        tests = [test for test in self._tests.values() if test.criterion.how == "labels"]
+        return [(test.values == 1) & test.known[:, None] for test in tests]
+
+    def order(self) -> np.ndarray:
+        """Numbers (clips,) by which clips that agree are sorted together; NaN where unknown."""
+        tests = sorted(self._tests.values(), key=lambda t: t.criterion.how in ("near", "tempo"))
+        orders = [codes.astype(float) for codes in self._groups.values()]
+        orders += [test.criterion.order(test.values) for test in tests]
+        if len(orders) == 1:
+            return orders[0]
+        known = ~np.isnan(orders).any(axis=0)
+        ranks = [_codes(order[known]) for order in orders]
+        found = np.full(self._clips, np.nan)
+        place = np.zeros(int(known.sum()))
+        for rank in ranks:
+            place = place * (rank.max(initial=0) + 1) + rank
+        found[known] = place
+        return found
+
+    def check(self) -> None:
+        """Refuse a relation by which all clips are views of each other, or none are.
+
+        Raises
+        ------
+        DataError
+            If there is one class only of what views agree or differ in.
+        """
+        groups = self._groups | {name: _exact(test) for name, test in self._tests.items()}
+        for name, codes in groups.items():
+            present = len(np.unique(codes[codes >= 0]))
+            if name in self._tests and self._tests[name].criterion.how == "labels":
+                present = self._tests[name].values.shape[1]
+            if present < 2:
+                raise DataError(_one_class(name, present, self._clips))
+        for name, by in self._differ.items():
+            if isinstance(by, PairTest):
+                if by.criterion.how != "labels" and _exact(by).max(initial=-1) < 1:
+                    raise DataError(f"Views cannot differ in '{name}': it has one class only.")
+            elif by.max(initial=0) == 0 and len(by):
+                raise DataError(
+                    "Views cannot differ in their recording: all clips are of the same one."
+                )
 
 
-def _unsuited(rule: str, factor: Factor, wanted: str) -> str:
-    return f"The rule '{rule}' is for {wanted}: '{factor.name}' is {factor.kind}."
+def _is_of_numbers(test: PairTest) -> bool:
+    return test.criterion.is_number and test.criterion.how != "labels"
+
+
+def _codes(values: np.ndarray) -> np.ndarray:
+    return np.unique(values, return_inverse=True)[1]
+
+
+def _exact(test: PairTest) -> np.ndarray:
+    """Code of every clip's value by what counts as equal, -1 where it is unknown."""
+    if test.criterion.how == "labels":
+        return np.full(len(test.values), -1)
+    order = test.values.astype(float)
+    if test.criterion.how == "key":
+        order = test.criterion.order(test.values)
+    codes = np.full(len(order), -1, dtype=np.int64)
+    codes[test.known] = _codes(order[test.known])
+    return codes
+
+
+def _codes_or_test(table: ClipTable, name: str) -> np.ndarray | PairTest:
+    """Code of each clip's recording, or the test of a factor."""
+    if name == RECORDING:
+        return _codes(table.recordings.astype(str))
+    return pair_test(table.factor(name))
+
+
+def _one_class(name: str, present: int, clips: int) -> str:
+    found = f"only {present} class" if present else "no known value"
+    return (
+        f"Views with the same '{name}' need at least two classes of it, "
+        f"but these {clips} clips have {found}."
+    )

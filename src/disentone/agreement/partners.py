@@ -1,19 +1,18 @@
-"""Candidates: for every clip, the clips that could be its views, and drawing from them."""
+"""Partners: for every clip, the clips that could be its views, and drawing from them."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from disentone.agreement.relation import Relation
-from disentone.clips import ClipTable
+from disentone.agreement.pairs import BoundRelation
 
-__all__ = ["Candidates"]
+__all__ = ["Partners"]
 
 TRIES = 30
 """Draws before a clip's candidates are searched one by one: only clips with few need that."""
 
 
-class Candidates:
+class Partners:
     """Clips that a relation allows as views of each other.
 
     The clips are sorted by group, label and value, so that those which may agree with a clip are
@@ -22,33 +21,30 @@ class Candidates:
 
     Parameters
     ----------
-    table : ClipTable
-    relation : Relation
+    relation : BoundRelation
     allowed : ndarray of bool, shape (clips,)
         Clips that may be drawn.
     """
 
-    def __init__(self, table: ClipTable, relation: Relation, allowed: np.ndarray) -> None:
-        codes, near = relation.codes(table), relation.near(table)
-        labels = relation.labels(table)
-        self._differ = relation.differing(table)
-        self._near, self._labels = near, labels[1:]  # the first labels are in the intervals
-        clip, code = _entries(codes, labels)
-        value = near[0].values if near else np.zeros(len(table))
+    def __init__(self, relation: BoundRelation, allowed: np.ndarray) -> None:
+        near, clips = relation.near(), len(allowed)
+        self._relation = relation
+        clip, code = _entries(relation.codes(), relation.labels())
+        value = near[0].values if near else np.zeros(clips)
         known = ~np.isnan(value[clip])
         clip, code = clip[known], code[known]
         pool = allowed[clip]
         order = np.lexsort((value[clip[pool]], code[pool]))
         self._order = clip[pool][order]
         sorted_codes, sorted_values = code[pool][order], value[self._order]
-        spans = near[0].intervals() if near else [(value, np.zeros(len(table)))]
+        spans = near[0].intervals() if near else [(value, np.zeros(clips))]
         centre = np.concatenate([middle[clip] for middle, _ in spans])
         width = np.concatenate([half[clip] for _, half in spans])
         clip, code = np.tile(clip, len(spans)), np.tile(code, len(spans))
         low, high = _intervals(sorted_codes, sorted_values, code, centre, width)
         by_clip = np.argsort(clip, kind="stable")
         self._low, self._size = low[by_clip], (high - low)[by_clip]
-        self._first = np.searchsorted(clip[by_clip], np.arange(len(table) + 1))
+        self._first = np.searchsorted(clip[by_clip], np.arange(clips + 1))
         self._ends = np.concatenate([[0], np.cumsum(self._size)])  # candidates up to an interval
 
     def draw(self, anchors: np.ndarray, partners: int, rng: np.random.Generator) -> np.ndarray:
@@ -87,13 +83,11 @@ class Candidates:
 
     def _fits(self, anchors: np.ndarray, candidate: np.ndarray, others: np.ndarray) -> np.ndarray:
         """Whether candidates (n,) go with their anchors and with other partners (n, others)."""
-        fits = (candidate != anchors) & self._differ(anchors, candidate)
-        for near in self._near:
-            fits &= near.agree(anchors, candidate)
-        for labels in self._labels:
-            fits &= (labels[anchors] & labels[candidate]).any(axis=1)
+        differ = self._relation.differ
+        fits = (candidate != anchors) & differ(anchors, candidate)
+        fits &= self._relation.agree(anchors, candidate)
         for other in others.T:
-            fits &= (candidate != other) & self._differ(other, candidate)
+            fits &= (candidate != other) & differ(other, candidate)
         return fits
 
     def _search(self, anchor: int, partners: int, rng: np.random.Generator) -> np.ndarray:
@@ -107,7 +101,8 @@ class Candidates:
             while len(candidates) and len(chosen) < partners:
                 chosen.append(int(candidates[0]))
                 last = np.full(len(candidates), chosen[-1])
-                candidates = candidates[(candidates != last) & self._differ(last, candidates)]
+                fits = (candidates != last) & self._relation.differ(last, candidates)
+                candidates = candidates[fits]
             if len(chosen) == partners:
                 return np.array(chosen)
         return np.full(partners, -1)

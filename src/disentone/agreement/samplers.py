@@ -1,19 +1,56 @@
-"""Sampling views: for every clip, partners that agree with it, drawn anew each epoch."""
+"""Samplers: what a batch is made of; here every clip with partners that agree with it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
+from typing import Protocol
 
 import numpy as np
 
-from disentone.agreement.balance import Balance
-from disentone.agreement.partners import Candidates
+from disentone.agreement.pairs import BoundRelation
+from disentone.agreement.partners import Partners
 from disentone.agreement.relation import RECORDING, Relation
 from disentone.clips import ClipTable
 from disentone.errors import DataError
 
-__all__ = ["ViewSampler"]
+__all__ = ["Sampler", "ViewSampler"]
+
+
+class Sampler(Protocol):
+    """What the training loop asks of a sampler: rows of clips, epoch by epoch.
+
+    Parameters
+    ----------
+    columns : int
+        Clips in a row.
+    groups : mapping of str to tuple of int
+        Columns in which the clips of a row agree, for each facet that has views.
+    left_out : mapping of str to int
+        Clips without partners, for each facet.
+    clips : int
+        Clips that are drawn.
+    """
+
+    @property
+    def columns(self) -> int: ...  # noqa: D102  as above
+    @property
+    def groups(self) -> Mapping[str, tuple[int, ...]]: ...  # noqa: D102
+    @property
+    def left_out(self) -> Mapping[str, int]: ...  # noqa: D102
+    @property
+    def clips(self) -> int: ...  # noqa: D102
+
+    def __len__(self) -> int:
+        """Count the rows of an epoch."""
+        ...
+
+    def epoch(self, number: int) -> np.ndarray:
+        """Give the rows of an epoch: int (rows, columns or more), the same for the same number."""
+        ...
+
+    def known(self, views: np.ndarray) -> dict[str, np.ndarray]:
+        """What is known of rows of :meth:`epoch` beside the labels of their clips."""
+        ...
 
 
 class ViewSampler:
@@ -38,8 +75,6 @@ class ViewSampler:
         Leave clips without enough partners out (see :attr:`left_out`) instead of refusing them.
     draws : int
         How often each clip is an anchor in an epoch, with other partners each time.
-    balance : Balance, optional
-        Gives the order of the anchors; they are in random order by default.
 
     Raises
     ------
@@ -56,22 +91,22 @@ class ViewSampler:
         seed: int = 0,
         leave_out: bool = False,
         draws: int = 1,
-        balance: Balance | None = None,
     ) -> None:
         if views < 2:
             raise DataError(f"Views of a clip must be 2 or more, not {views}.")
         self.seed = seed
-        self.balance = balance
         self.partners = views - 1
         self.left_out: dict[str, int] = {}
         self.groups: dict[str, tuple[int, ...]] = {}
         originals = np.flatnonzero(table.copy_for == "")
         usable = np.ones(len(originals), dtype=bool)
-        self._pools: list[Candidates] = []
+        self._pools: list[Partners] = []
         column = 1
         for facet, relation in relations.items():
             made_for = facet if (table.copy_for == facet).any() else ""
-            pool = Candidates(table, relation, table.copy_for == made_for)
+            bound = BoundRelation(relation, table)
+            bound.check()
+            pool = Partners(bound, table.copy_for == made_for)
             # Who has no partner shows when partners are drawn once for every clip.
             drawn = pool.draw(originals, self.partners, np.random.default_rng(0))
             alone = drawn[:, 0] < 0
@@ -107,8 +142,7 @@ class ViewSampler:
             Indices into the table.
         """
         rng = np.random.default_rng((self.seed, number))
-        shuffle = rng.permutation if self.balance is None else partial(self.balance.order, rng=rng)
-        anchors = shuffle(self.anchors)
+        anchors = rng.permutation(self.anchors)
         drawn = [pool.draw(anchors, self.partners, rng) for pool in self._pools]
         return np.concatenate([anchors[:, None], *drawn], axis=1)
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from disentone.agreement.pairs import Agreement, Rule, agreement
+from disentone.agreement.criterion import Rule
+from disentone.agreement.pairs import PairTest, pair_test
 from disentone.audit.card import ALL
 from disentone.audit.clusters import clustered_interval
 from disentone.errors import DataError
@@ -44,7 +45,7 @@ def retrieval_scores(
     facets : Facets
         All together rank (``"all"``), and each alone where there are several.
     factors : mapping of str to Factor
-        Each says which clips agree, as :func:`disentone.agreement.pairs.agreement` has it.
+        Each says which clips agree, as :func:`disentone.agreement.pairs.pair_test` has it.
     rules : mapping of str to {"same", "tempo", "key"}, optional
         How clips agree in a factor; ``"same"`` by default.
     groups : sequence, shape (clips,), optional
@@ -77,7 +78,7 @@ def retrieval_scores(
     names = np.arange(len(order)) if groups is None else np.asarray(groups, dtype=object)[order]
     groups = np.unique(names.astype(str), return_inverse=True)[1]
     tests = {
-        name: agreement(factor.take(order), rule=(rules or {}).get(name, "same"))
+        name: pair_test(factor.take(order), rule=(rules or {}).get(name, "same"))
         for name, factor in factors.items()
     }
     alone = facets if len(facets) > 1 else ()
@@ -91,7 +92,7 @@ def retrieval_scores(
 
 
 def _ranked(
-    part: np.ndarray, tests: Mapping[str, Agreement], groups: np.ndarray, at: Sequence[int]
+    part: np.ndarray, tests: Mapping[str, PairTest], groups: np.ndarray, at: Sequence[int]
 ) -> dict[str, np.ndarray]:
     """Scores of every query, (clips, 2 * metrics): the values, then those expected by chance."""
     clips = len(part)

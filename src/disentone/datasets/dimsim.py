@@ -6,11 +6,12 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from disentone.agreement.given import GivenTriplets
 from disentone.datasets.config import CollectionConfig
 from disentone.datasets.folder import find_audio
 from disentone.datasets.layout import collect_known, read_columns, require
 from disentone.datasets.tables import Collection
-from disentone.datasets.triplets import GivenTriplets, read_triplets
+from disentone.datasets.triplets import read_triplets
 from disentone.errors import DataError
 
 __all__ = [

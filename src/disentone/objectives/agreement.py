@@ -58,6 +58,8 @@ def agreement(views: Tensor, *, epsilon: float = 1e-4) -> Tensor:
 class Agreement(Term):
     """Make the views of a clip agree in a facet, and clips differ in it."""
 
+    compares_views = True
+
     term: Literal["agreement"] = "agreement"
     facet: str = Field(default="shared", description="facet with a relation")
     epsilon: float = Field(default=1e-4, gt=0, description="variance that does not count")

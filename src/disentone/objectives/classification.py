@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
+from disentone.agreement.relation import Relation
 from disentone.errors import RecipeError
 from disentone.facets import Facets
 from disentone.factors import Factor
@@ -37,11 +38,16 @@ class Classification(Term):
         """Facets that must exist."""
         return () if self.facet is None else (self.facet,)
 
-    def named_factors(self) -> tuple[str, ...]:
+    def named_factors(self, relations: Mapping[str, Relation]) -> tuple[str, ...]:
         """Factors that must be known."""
         return (self.factor,)
 
-    def build(self, facets: Facets, factors: Mapping[str, Factor]) -> nn.Module:
+    def build(
+        self,
+        facets: Facets,
+        factors: Mapping[str, Factor],
+        relations: Mapping[str, Relation],
+    ) -> nn.Module:
         """Make the head."""
         factor = factors[self.factor]
         if factor.kind not in ("categorical", "multilabel"):

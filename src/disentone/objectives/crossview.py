@@ -21,6 +21,8 @@ class CrossView(Term):
     shared facet is of use only as far as the views agree in it.
     """
 
+    compares_views = True
+
     term: Literal["cross_view"] = "cross_view"
 
     def __call__(self, out: Outputs, module: nn.Module | None = None) -> dict[str, Tensor]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
+from disentone.agreement.relation import Relation
 from disentone.errors import RecipeError
 from disentone.facets import Facets
 from disentone.factors import Factor
@@ -46,7 +47,12 @@ class Independence(Term):
         """Facets that must exist."""
         return (self.facet, self.of)
 
-    def build(self, facets: Facets, factors: Mapping[str, Factor]) -> nn.Module:
+    def build(
+        self,
+        facets: Facets,
+        factors: Mapping[str, Factor],
+        relations: Mapping[str, Relation],
+    ) -> nn.Module:
         """Make the critic."""
         from disentone.objectives.critic import Critic  # see disentone.models.lazy
 

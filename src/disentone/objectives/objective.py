@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from torch import Tensor, nn
 
-from disentone.errors import RecipeError, closest
+from disentone.agreement.relation import Relation
+from disentone.errors import DataError, RecipeError, closest
 from disentone.facets import Facets
 from disentone.factors import Factor
 from disentone.models.multiview import Outputs
@@ -27,6 +28,9 @@ class Objective(nn.Module):
         Facets of the model, against which the terms' facets are checked.
     factors : mapping of str to Factor
         What is known about the training clips, for terms that need labels.
+    relations : mapping of str to Relation
+        What makes clips agree in each facet that has a relation, for terms that compare clips by
+        their labels.
 
     Raises
     ------
@@ -36,15 +40,20 @@ class Objective(nn.Module):
     """
 
     def __init__(
-        self, terms: Sequence[Term], facets: Facets, factors: Mapping[str, Factor] | None = None
+        self,
+        terms: Sequence[Term],
+        facets: Facets,
+        factors: Mapping[str, Factor] | None = None,
+        relations: Mapping[str, Relation] | None = None,
     ) -> None:
         super().__init__()
         if not terms:
             raise RecipeError("An objective needs at least one term, such as 'reconstruction'.")
-        factors = factors or {}
+        factors, relations = factors or {}, relations or {}
         self.terms = list(terms)
         self.decodes = any(term.decodes for term in terms)
-        self.factors = tuple(dict.fromkeys(n for term in terms for n in term.named_factors()))
+        named = [name for term in terms for name in term.named_factors(relations)]
+        self.factors = tuple(dict.fromkeys(named))
         self.learnt = nn.ModuleDict()
         for index, term in enumerate(terms):
             for name in term.named_facets():
@@ -53,13 +62,16 @@ class Objective(nn.Module):
                         f"Term '{term.term}' names a facet '{name}' that the model does not "
                         f"have{closest(name, facets.names)}"
                     )
-            for name in term.named_factors():
+            for name in term.named_factors(relations):
                 if name not in factors:
                     raise RecipeError(
                         f"Term '{term.term}' needs factor '{name}', which the data does not have"
                         f"{closest(name, tuple(factors))}"
                     )
-            module = term.build(facets, factors)
+            try:
+                module = term.build(facets, factors, relations)
+            except DataError as error:
+                raise RecipeError(f"Term '{term.term}': {error}") from error
             if module is not None:
                 self.learnt[str(index)] = module
 

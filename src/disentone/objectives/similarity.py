@@ -110,6 +110,8 @@ def _check_rows(scores: Tensor, what: str) -> None:
 class PairTerm(Term):
     """A term on pairs of views of one facet."""
 
+    compares_views = True
+
     facet: str | None = Field(
         default="shared", description="facet whose codes are compared; none: the whole embedding"
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from disentone.agreement.relation import Relation
 from disentone.facets import Facets
 from disentone.factors import Factor
 
@@ -24,6 +25,7 @@ class Term(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     decodes: ClassVar[bool] = False  # whether it looks at the reconstruction
+    compares_views: ClassVar[bool] = False  # whether a clip without partners is nothing to it
 
     term: str  # each concrete term has its own name as the default
 
@@ -33,15 +35,23 @@ class Term(BaseModel):
         """Facets that the term needs; they are checked before training."""
         return ()
 
-    def named_factors(self) -> tuple[str, ...]:
-        """Factors whose values the term needs, in ``out.labels``; none by default."""
+    def named_factors(self, relations: Mapping[str, Relation]) -> tuple[str, ...]:
+        """Factors whose values the term needs, in ``out.labels``; none by default.
+
+        ``relations`` are those of the facets that have one.
+        """
         return ()
 
-    def build(self, facets: Facets, factors: Mapping[str, Factor]) -> nn.Module | None:
+    def build(
+        self,
+        facets: Facets,
+        factors: Mapping[str, Factor],
+        relations: Mapping[str, Relation],
+    ) -> nn.Module | None:
         """Make what the term itself learns, such as a critic; nothing by default.
 
         It is trained, saved and resumed with the model, and handed to every call. ``factors`` are
-        those of the training clips.
+        those of the training clips, ``relations`` as in :meth:`named_factors`.
         """
         return None
 

@@ -1,4 +1,4 @@
-"""Conditional triplets: every facet orders clips by what they have in common (CSN, Section 3.3).
+"""Conditional triplets: every facet orders clips by its own relation (CSN, Section 3.3).
 
 S. Ribecky, J. Abeßer and H. Lukashevich, "Multi-Input Architecture and Disentangled
 Representation Learning for Multi-Dimensional Modeling of Music Similarity" (2021).
@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field
 
-from disentone.agreement.balance import Alike
-from disentone.agreement.pairs import Also
+from disentone.agreement.relation import Relation
+from disentone.errors import RecipeError, closest
 from disentone.facets import Facets
 from disentone.factors import Factor
 from disentone.models.lazy import torch
@@ -25,45 +25,11 @@ if TYPE_CHECKING:
 
     from disentone.models.multiview import Outputs
 
-__all__ = ["Dimension", "Triplet"]
-
-
-class Dimension(BaseModel):
-    """What makes two clips alike in one facet."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    factor: str | None = Field(default=None, description="factor in which clips agree")
-    rule: Literal["same", "tempo", "key", "views"] = Field(
-        default="same",
-        description="how they agree: same label or near number; near tempo at any octave; same or "
-        "parallel key; or, without a factor, views of one clip in this facet",
-    )
-    within: float | None = Field(
-        default=None, ge=0, description="tolerance of numbers, instead of the factor's own"
-    )
-    also: Also = Field(default="parallel", description="keys that count as the same")
-    unlike: tuple[str, ...] = Field(
-        default=(),
-        description="facets whose views of a clip are its only negatives here: with the rule "
-        "'views', what was changed for them is what this facet tells; other clips differ in more",
-    )
-
-    @model_validator(mode="after")
-    def _agree(self) -> Dimension:
-        if (self.factor is None) != (self.rule == "views"):
-            raise ValueError("a dimension has either a factor or the rule 'views'")
-        if self.within is not None and self.rule not in ("same", "tempo"):
-            raise ValueError(f"'within' is for numbers: not for the rule '{self.rule}'")
-        if self.also != "parallel" and self.rule != "key":
-            raise ValueError("'also' is for the rule 'key'")
-        if self.unlike and self.rule != "views":
-            raise ValueError("'unlike' is for the rule 'views'")
-        return self
+__all__ = ["Triplet"]
 
 
 class Triplet(Term):
-    """Order each facet by its own factor: L_MD, the mean of the triplet losses (CSN, Eq. 1).
+    """Order each facet by its own relation: L_MD, the mean of the triplet losses (CSN, Eq. 1).
 
     A facet's loss is over the semi-hard triplets that its own part of the embedding makes in the
     batch, by cosine distance (:func:`semi_hard`). Every view of a batch is a row of its own. Rows
@@ -81,10 +47,8 @@ class Triplet(Term):
     """
 
     term: Literal["triplet"] = "triplet"
-    dimensions: dict[str, str | Dimension] = Field(
-        min_length=1,
-        description="facet: factor, or {factor: tempo, rule: tempo}, {factor: key, rule: key}, "
-        "{rule: views}",
+    facets: tuple[str, ...] | None = Field(
+        default=None, description="facets to order; by default all that have a relation"
     )
     margin: float = Field(default=0.1, gt=0, le=2, description="cosine distance")
     choose: Literal["all", "nearest"] = Field(
@@ -97,53 +61,59 @@ class Triplet(Term):
 
     def named_facets(self) -> tuple[str, ...]:
         """Facets that must exist."""
-        unlike = [name for dimension in self.rules().values() for name in dimension.unlike]
-        return tuple(dict.fromkeys([*self.dimensions, *unlike]))
+        return self.facets or ()
 
-    def named_factors(self) -> tuple[str, ...]:
-        """Factors that must be known."""
-        return tuple(dict.fromkeys(self.factors_of().values()))
+    def ordered(self, relations: Mapping[str, Relation]) -> dict[str, Relation]:
+        """Facets that are ordered, and what makes clips agree in each.
 
-    def build(self, facets: Facets, factors: Mapping[str, Factor]) -> nn.Module:
-        """Look up what the rules need to know of the factors; there is nothing to learn."""
-        from disentone.agreement.masks import FactorRule  # see disentone.models.lazy
+        Raises
+        ------
+        RecipeError
+            If a facet has no relation, or none has.
+        """
+        for name in self.facets or ():
+            if name not in relations:
+                raise RecipeError(
+                    f"Term 'triplet' orders facet '{name}', which has no relation: say what clips "
+                    "agree in, such as same: genre."
+                )
+        if not relations:
+            raise RecipeError("Term 'triplet' needs a facet with 'same', or with 'augment'.")
+        return {name: relations[name] for name in self.facets or relations}
 
-        return torch.nn.ModuleList(
-            torch.nn.Identity() if d.factor is None else FactorRule(d, factors[d.factor])
-            for d in self.rules().values()
+    def named_factors(self, relations: Mapping[str, Relation]) -> tuple[str, ...]:
+        """Factors that decide the relations."""
+        of_labels = [one for one in self.ordered(relations).values() if one.is_of_labels]
+        return tuple(dict.fromkeys(name for one in of_labels for name in one.factors))
+
+    def build(
+        self,
+        facets: Facets,
+        factors: Mapping[str, Factor],
+        relations: Mapping[str, Relation],
+    ) -> nn.Module:
+        """Bind the relations to the factors; there is nothing to learn."""
+        from disentone.agreement.masks import RelationMasks, ViewMasks  # see models.lazy
+
+        ordered = self.ordered(relations)
+        for name in (name for one in ordered.values() for name in one.unlike):
+            if name not in facets:
+                raise RecipeError(f"There is no facet '{name}' to be unlike{closest(name, facets)}")
+        masks = torch.nn.ModuleList(
+            RelationMasks(one, factors) if one.is_of_labels else ViewMasks(one)
+            for one in ordered.values()
         )
-
-    def factors_of(self) -> dict[str, str]:
-        """Factor of every facet that has one."""
-        return {facet: d.factor for facet, d in self.rules().items() if d.factor is not None}
-
-    def alike(self, factors: Mapping[str, Factor]) -> dict[str, Alike]:
-        """What makes clips agree in each facet that has a factor, as balanced batches need it."""
-        from disentone.agreement.masks import FactorRule
-
-        dimensions = self.rules()
-        return {
-            facet: FactorRule(dimensions[facet], factors[name]).alike(factors[name].values)
-            for facet, name in self.factors_of().items()
-        }
+        masks.facets = tuple(ordered)
+        return masks
 
     def __call__(self, out: Outputs, module: nn.Module | None = None) -> dict[str, Tensor]:
         """Value in [0, 2 + margin], a cosine distance."""
-        from disentone.agreement.masks import view_masks
         from disentone.objectives.mining import semi_hard, triplet_loss, violation
 
         assert isinstance(module, torch.nn.ModuleList)  # the objective hands over what build made
         total, present, logs = out.mean.new_zeros(()), out.mean.new_zeros(()), {}
-        for (facet, dimension), rule in zip(self.rules().items(), module):
-            columns = self.columns(out, facet if dimension.factor is None else None)
-            others = [c for name in dimension.unlike for c in self.columns(out, name)[1:]]
-            own = out.mean[:, columns + others, out.facets.slice(facet)]
-            codes = all_gather(own)  # (B, V, dim)
-            if dimension.factor is None:
-                valid = view_masks(len(codes), len(columns), len(others), device=codes.device)
-            else:
-                valid = rule(all_gather(out.labels[dimension.factor][:, columns]).flatten(0, 1))
-            codes = codes.flatten(0, 1)  # views are rows of their own
+        for facet, rule in zip(module.facets, module):
+            codes, valid = self._compared(out, facet, rule)
             distances = 1 - cosines(codes, codes)
             mined = semi_hard(
                 distances, *valid, margin=self.margin, choose=self.choose, fallback=self.fallback
@@ -160,9 +130,17 @@ class Triplet(Term):
             logs[f"without_{facet}"] = (mined.pairs == 0).float()
         return {"value": total / present.clamp_min(1), **logs}
 
-    def rules(self) -> dict[str, Dimension]:
-        """What makes two clips alike in each facet."""
-        return {
-            facet: Dimension(factor=named) if isinstance(named, str) else named
-            for facet, named in self.dimensions.items()
-        }
+    def _compared(
+        self, out: Outputs, facet: str, rule: nn.Module
+    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """Codes (rows, dim) of all processes, a view a row, and which are positives, negatives."""
+        relation: Relation = rule.relation
+        columns = self.columns(out, None if relation.is_of_labels else facet)
+        others = [c for name in relation.unlike for c in self.columns(out, name)[1:]]
+        codes = all_gather(out.mean[:, columns + others, out.facets.slice(facet)])  # (B, V, dim)
+        if relation.is_of_labels:
+            labels = {name: all_gather(out.labels[name][:, columns]) for name in relation.factors}
+            valid = rule({name: values.flatten(0, 1) for name, values in labels.items()})
+        else:
+            valid = rule(len(codes), len(columns), len(others), codes.device)
+        return codes.flatten(0, 1), valid

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from disentone.agreement import CLIP, RECORDING, Relation, Transform, parse_transform
-from disentone.agreement.pairs import Rule
+from disentone.agreement.criterion import Also, Rule
 from disentone.errors import RecipeError, closest
 
 __all__ = ["FacetConfig", "parse_facets"]
@@ -36,11 +36,19 @@ class FacetConfig(BaseModel):
         description="how views agree in the first factor of 'same': tempo within 5 bpm at any "
         "octave, or the same or parallel key",
     )
+    also: Also = Field(
+        default="parallel", description="keys that count as the same, for the rule 'key'"
+    )
     augment: tuple[str, ...] = Field(
         default=(), description="transforms of the views, such as pitch_shift(-4, 4)"
     )
-    owns: tuple[str, ...] | None = Field(
-        default=None, description="factors it should tell; by default those of 'same'"
+    unlike: tuple[str, ...] = Field(
+        default=(),
+        description="facets whose copies of a clip are its only negatives here: what was changed "
+        "for them is what this facet encodes; other clips differ in more",
+    )
+    owns: tuple[str, ...] = Field(
+        default=(), description="factors it should predict, beside those of 'same'"
     )
 
     @field_validator("augment")
@@ -65,6 +73,13 @@ class FacetConfig(BaseModel):
                 raise ValueError(f"'{name}' needs 'same' beside it")
         if self.rule != "same" and not self.same:
             raise ValueError("'rule' needs 'same' beside it")
+        if self.also != "parallel" and self.rule != "key":
+            raise ValueError("'also' is for the rule 'key'")
+        if self.unlike and self.relation.is_of_labels:
+            raise ValueError("'unlike' is for facets whose views are copies or of one recording")
+        for name in self.owns:
+            if name in self.relation.differs:
+                raise ValueError(f"it cannot own '{name}', in which its views differ")
         if self.same and CLIP in self.relation.sames and not self.augment:
             raise ValueError("views of the same clip need 'augment' beside it")
         return self
@@ -72,7 +87,9 @@ class FacetConfig(BaseModel):
     @property
     def relation(self) -> Relation:
         """What makes clips views of each other in this facet, which must have 'same'."""
-        return Relation(self.same or (), self.differ, self.within, self.rule)
+        return Relation(
+            self.same or (), self.differ, self.within, self.rule, self.also, self.unlike
+        )
 
     @property
     def chain(self) -> list[Transform]:
@@ -81,10 +98,9 @@ class FacetConfig(BaseModel):
 
     @property
     def owned(self) -> tuple[str, ...]:
-        """Factors that it should tell."""
-        if self.owns is not None:
-            return self.owns
-        return tuple(n for n in self.relation.sames if n not in (RECORDING, CLIP))
+        """Factors that it should predict: those that its views agree in, and `owns`."""
+        agreed = (name for name in self.relation.sames if name not in (RECORDING, CLIP))
+        return tuple(dict.fromkeys((*agreed, *self.owns)))
 
 
 def parse_facets(texts: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -129,9 +145,10 @@ def _parse(text: str) -> tuple[str, dict[str, Any]]:
                 f"Facet '{text}': '{word}' is not of the form key=value"
                 f"{closest(key, FacetConfig.model_fields)}"
             )
-        if key in ("same", "differ", "owns"):
+        if key in ("same", "differ", "owns", "unlike"):
             names = tuple(value.split(","))
-            values[key] = names[0] if len(names) == 1 and key != "owns" else names
+            is_one = len(names) == 1 and key in ("same", "differ")
+            values[key] = names[0] if is_one else names
         elif key == "augment":
             values[key] = tuple(value.split("+"))
         else:

@@ -16,6 +16,7 @@ from disentone.recipes.automatic import fill_automatic
 from disentone.recipes.facet import parse_facets
 from disentone.recipes.reading import parse_yaml, read_recipe
 from disentone.recipes.schema import Recipe
+from disentone.recipes.upgrading import upgrade
 
 __all__ = ["dump_recipe", "load_recipe", "parse_recipe"]
 
@@ -66,6 +67,7 @@ def load_recipe(
         )
     for setting in settings:
         _apply(values, setting)
+    values = upgrade(values, name=str(name))
     return parse_recipe(fill_automatic(values), name=str(name))
 
 

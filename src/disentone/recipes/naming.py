@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from disentone.agreement.relation import CLIP, RECORDING
 from disentone.clips import ClipTable
 from disentone.datasets.folder import open_collection
 from disentone.datasets.syntone import SynTone, syntone
@@ -38,12 +37,10 @@ def check_factors(recipe: Recipe) -> None:
         If the data cannot be opened, or a factor does not exist.
     """
     table = open_data(recipe)
-    relations = recipe.relations().values()
-    agreed = [name for one in relations for name in (*one.sames, *one.differs)]
-    needed = [name for term in recipe.objective for name in term.named_factors()]
+    agreed = [name for one in recipe.relations().values() for name in one.factors]
+    needed = [n for term in recipe.objective for n in term.named_factors(recipe.relations())]
     for name in (*agreed, *needed, *audited_factors(recipe)):
-        if name not in (RECORDING, CLIP):
-            table.factor(name)
+        table.factor(name)
 
 
 def audited_factors(recipe: Recipe) -> list[str]:

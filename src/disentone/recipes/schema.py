@@ -7,12 +7,11 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from disentone.agreement import Relation, Transform
-from disentone.agreement.relation import RECORDING
+from disentone.agreement import RECORDING, Relation, Transform
 from disentone.audit.measuring import chosen_measures, chosen_variants
 from disentone.datasets.config import CollectionConfig
 from disentone.datasets.syntone import SynTone
-from disentone.errors import DataError
+from disentone.errors import DataError, RecipeError
 from disentone.facets import Facets
 from disentone.frontends.config import FrontEndConfig, LogMelConfig
 from disentone.models.config import ModelConfig
@@ -39,18 +38,18 @@ class TrainingConfig(BaseModel):
     weight_decay: float = Field(default=0.0, ge=0)
     schedule: Literal["constant", "cosine", "plateau"] = Field(
         default="cosine",
-        description="plateau: divided by 'reduce' after every 'plateau' epochs without a gain",
+        description="plateau: multiplied by 'lr_factor' after every 'plateau' epochs without gain",
     )
     plateau: int = Field(default=10, ge=1, description="epochs; of the validation loss")
-    reduce: float = Field(default=5.0, gt=1)
-    least_rate: float = Field(default=1e-10, gt=0, description="below which nothing is reduced")
+    lr_factor: float = Field(default=0.2, gt=0, lt=1, description="of the schedule 'plateau'")
+    min_lr: float = Field(default=1e-10, gt=0, description="below which 'plateau' never goes")
     warmup: int = Field(
         default=50,
         ge=0,
         description="steps in which the learning rate rises; a tenth of all at most",
     )
-    clip: float | None = Field(default=50.0, gt=0, description="largest norm of the gradient")
-    critic_pace: float = Field(
+    max_grad_norm: float | None = Field(default=50.0, gt=0)
+    critic_lr_scale: float = Field(
         default=3.0, gt=0, description="learning rate of what terms learn, relative to the model's"
     )
     precision: Precision = Field(
@@ -117,6 +116,16 @@ class AuditConfig(BaseModel):
         return self
 
 
+class GivenTriplets(BaseModel):
+    """Batches of triplets from a table."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    triplets: str = Field(
+        description="table with the columns anchor, positive, negative and dimension"
+    )
+
+
 class Recipe(BaseModel):
     """A complete description of a run."""
 
@@ -133,14 +142,11 @@ class Recipe(BaseModel):
     draws: int = Field(
         default=1, ge=1, description="how often each clip is given views in an epoch"
     )
-    balanced: bool = Field(
-        default=False,
-        description="batches in which clips agree in each dimension of the triplet terms",
-    )
-    triplets: str | None = Field(
-        default=None,
-        description="table of given triplets, for the term 'given': anchor, positive, negative, "
-        "dimension. Views are those of the triplets then",
+    sampling: Literal["partners", "balanced"] | GivenTriplets = Field(
+        default="partners",
+        description="partners: every clip with others that agree with it in each facet; balanced: "
+        "clips alone, so that a batch has pairs for every facet; or {triplets: FILE}, for the "
+        "term 'given'",
     )
     model: ModelConfig = Field(default_factory=ModelConfig)
     copies: int = Field(
@@ -159,41 +165,64 @@ class Recipe(BaseModel):
     @model_validator(mode="after")
     def _fill_objective(self) -> Recipe:
         if not self.objective:
-            object.__setattr__(self, "objective", default_objective(self.facets))
-        triplets = [term for term in self.objective if isinstance(term, Triplet)]
-        if self.balanced and not any(term.factors_of() for term in triplets):
-            raise ValueError("'balanced' needs a term 'triplet' with a factor")
-        if (self.triplets is None) == any(isinstance(term, Given) for term in self.objective):
-            raise ValueError("'triplets', a table, and a term 'given' go together")
-        if self.triplets is not None and (self.balanced or self.relations()):
-            raise ValueError(
-                "with 'triplets' there are no balanced batches and no facet has 'same'"
-            )
+            terms = (Triplet(),) if self.sampling == "balanced" else default_objective(self.facets)
+            object.__setattr__(self, "objective", terms)
         decoding = next((term.term for term in self.objective if term.decodes), None)
         if self.model.decoder is None and decoding is not None:
             raise ValueError(f"term '{decoding}' needs a decoder, and 'model.decoder' is null")
         return self
 
     @model_validator(mode="after")
-    def _views_are_there(self) -> Recipe:
-        """Triplets of views need views, and labels are not those of transformed copies."""
+    def _batches_fit(self) -> Recipe:
+        """Whether the objective can be computed from what is sampled."""
+        relations = self.relations()
+        given = isinstance(self.sampling, GivenTriplets)
+        if given != any(isinstance(term, Given) for term in self.objective):
+            raise ValueError("'sampling: {triplets: FILE}' and a term 'given' go together")
+        if given and relations:
+            raise ValueError("where triplets are given, no facet has 'same'")
+        if self.sampling != "balanced":
+            return self
+        if not relations:
+            raise ValueError("'sampling: balanced' needs a facet with 'same'")
+        for facet, relation in relations.items():
+            if not relation.is_of_labels:
+                raise ValueError(
+                    f"facet '{facet}' ({relation}) needs its views, and with 'sampling: balanced' "
+                    "every clip stands alone: leave it out, or use 'sampling: partners'"
+                )
         for term in self.objective:
-            dimensions = term.rules().items() if isinstance(term, Triplet) else ()
-            for facet, rule in dimensions:
-                for name in (facet, *rule.unlike) if rule.rule == "views" else ():
-                    if name in self.facets and not self.facets[name].same:
+            if term.compares_views:
+                raise ValueError(
+                    f"term '{term.term}' compares views, and with 'sampling: balanced' every clip "
+                    "stands alone: use 'sampling: partners'"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _triplets_fit(self) -> Recipe:
+        """Triplets of views need views, and labels are not those of transformed copies."""
+        relations = self.relations()
+        for term in self.objective:
+            try:
+                ordered = term.ordered(relations) if isinstance(term, Triplet) else {}
+            except RecipeError as error:
+                raise ValueError(str(error).rstrip(".")) from error
+            for facet, relation in ordered.items():
+                if relation.is_of_labels and self.chains():
+                    raise ValueError(
+                        f"facet '{facet}' is ordered by '{relation.factors[0]}', which the "
+                        f"transforms of facet '{next(iter(self.chains()))}' may change without its "
+                        "label: use either factors or views"
+                    )
+                if facet in relation.unlike:
+                    raise ValueError(f"facet '{facet}' cannot be unlike itself")
+                for name in relation.unlike:
+                    if name in self.facets and name not in relations:
                         raise ValueError(
-                            f"facet '{name}' has no views: the rule 'views' needs its 'augment' or "
+                            f"facet '{name}' has no views to be unlike: it needs its 'augment' or "
                             "'same'"
                         )
-                if facet in rule.unlike:
-                    raise ValueError(f"facet '{facet}' cannot be unlike itself")
-                if rule.factor is not None and self.chains():
-                    raise ValueError(
-                        f"facet '{facet}' is ordered by '{rule.factor}', which the transforms of "
-                        f"facet '{next(iter(self.chains()))}' may change without its label: use "
-                        "either factors or views"
-                    )
         return self
 
     def layout(self) -> Facets:
@@ -209,7 +238,7 @@ class Recipe(BaseModel):
         return {name: facet.chain for name, facet in self.facets.items() if facet.augment}
 
     def owns(self) -> dict[str, tuple[str, ...]]:
-        """Factors that each facet should tell."""
+        """Factors that each facet should predict."""
         return {name: facet.owned for name, facet in self.facets.items()}
 
 

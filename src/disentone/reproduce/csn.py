@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from disentone.agreement.given import GivenTriplets
 from disentone.audit import facet_subsets
 from disentone.audit.card import ALL
 from disentone.datasets.config import CollectionConfig
 from disentone.datasets.dimsim import is_dimsim, read_any_triplets
-from disentone.datasets.triplets import GivenTriplets
 from disentone.errors import DataError
 from disentone.files import write_json
 from disentone.recipes import load_recipe
@@ -87,8 +87,8 @@ WITH_PAPER = (  # its inputs, network and training, for who has its data
     "training.warmup=0",
     "training.learning_rate=1.0e-5",
     "training.plateau=10",
-    "training.reduce=5",
-    "training.least_rate=1.0e-10",
+    "training.lr_factor=0.2",
+    "training.min_lr=1.0e-10",
     "training.epochs=200",
     "training.patience=30",
 )
@@ -302,10 +302,9 @@ def _facets(count: int, size: int) -> tuple[str, ...]:
     if (count, size) == (len(DIMENSIONS), 64):
         return ()
     names = DIMENSIONS[:count]
-    facets = {name: {"dim": size, "owns": [name]} for name in names}
-    rules = {name: name for name in names}
-    rules |= {name: {"factor": name, "rule": name} for name in ("tempo", "key") if name in names}
-    return (f"facets={json.dumps(facets)}", f"objective.0.dimensions={json.dumps(rules)}")
+    rules = {name: {"rule": name} for name in ("tempo", "key")}
+    facets = {name: {"dim": size, "same": name, **rules.get(name, {})} for name in names}
+    return (f"facets={json.dumps(facets)}",)
 
 
 def arranged(rows: Sequence[Row]) -> list[Row]:

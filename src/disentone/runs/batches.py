@@ -8,7 +8,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from disentone.agreement import Balance, TripletSampler, ViewSampler
+from disentone.agreement import (
+    BalancedSampler,
+    BoundRelation,
+    Sampler,
+    TripletSampler,
+    ViewSampler,
+)
 from disentone.clips import ClipTable
 from disentone.datasets.syntone import SynTone
 from disentone.datasets.triplets import read_triplets
@@ -16,6 +22,7 @@ from disentone.embeddings.watcher import Watcher
 from disentone.errors import DataError
 from disentone.objectives import Given, Objective, Triplet
 from disentone.recipes import Recipe
+from disentone.recipes.schema import GivenTriplets
 from disentone.runs.loop import Split
 from disentone.runs.preparation import Data
 
@@ -48,9 +55,11 @@ def make_split(
     """
     rows = data.views.where(name)
     views = data.views.take(rows)
-    sampler: ViewSampler | TripletSampler
-    if recipe.triplets is not None:
-        sampler = _given(recipe, data, name, objective, watcher)
+    sampler: Sampler
+    if isinstance(recipe.sampling, GivenTriplets):
+        sampler = _given(recipe, recipe.sampling.triplets, data, name, objective, watcher)
+    elif recipe.sampling == "balanced":
+        sampler = BalancedSampler(views, recipe.relations(), seed=recipe.seed, draws=recipe.draws)
     else:
         sampler = ViewSampler(
             views,
@@ -59,7 +68,6 @@ def make_split(
             seed=recipe.seed,
             leave_out=name != "train" or not isinstance(recipe.data, SynTone),
             draws=recipe.draws,
-            balance=_balance(objective, views) if recipe.balanced else None,
         )
     clips = len(data.table.where(name))
     for facet, count in sampler.left_out.items():
@@ -77,62 +85,50 @@ def make_split(
 
 
 def _given(
-    recipe: Recipe, data: Data, name: str, objective: Objective, watcher: Watcher
+    recipe: Recipe, file: str, data: Data, name: str, objective: Objective, watcher: Watcher
 ) -> TripletSampler:
     """Sample the given triplets of one split, and tell how many there are."""
-    assert recipe.triplets is not None
     given = [term for term in objective.terms if isinstance(term, Given)]
     asked = dict.fromkeys(one for term in given for one in term.dimensions.values())
-    triplets = read_triplets(recipe.triplets)
+    triplets = read_triplets(file)
     sampler = TripletSampler(data.views, name, triplets, dimensions=asked, seed=recipe.seed)
     watcher.note(f"{len(sampler)} of the {len(triplets)} given triplets are of {name} clips.")
     return sampler
-
-
-def _balance(objective: Objective, views: ClipTable) -> Balance:
-    """Balance over the dimensions of all triplet terms; the recipe made sure that there is one."""
-    terms = [term for term in objective.terms if isinstance(term, Triplet)]
-    alike = [one for term in terms for one in term.alike(views.factors).values()]
-    return Balance(alike, views.recordings)
 
 
 def _check_triplets(
     recipe: Recipe, objective: Objective, views: ClipTable, name: str, watcher: Watcher
 ) -> None:
     """Tell what a split has no triplets of, and refuse a valid split that judges nothing."""
-    without = _without_triplets(objective, views)
-    for facet, factor in without:
+    triplets = [term for term in objective.terms if isinstance(term, Triplet)]
+    ordered = {f: r for term in triplets for f, r in term.ordered(recipe.relations()).items()}
+    without = [
+        facet
+        for facet, relation in ordered.items()
+        if relation.is_of_labels and not _has_triplet(BoundRelation(relation, views))
+    ]
+    for facet in without:
         watcher.note(
             f"There is no triplet of facet '{facet}' in the {name} split: of its clips no three "
-            f"are such that '{factor}' agrees in two and differs in the third."
+            f"are such that two agree ({ordered[facet]}) and the third does not."
         )
-    triplets = [term for term in objective.terms if isinstance(term, Triplet)]
     judges = recipe.training.keep == "best" and triplets == list(objective.terms)
-    ordered = {facet for term in triplets for facet in term.rules()}
-    if name == "valid" and judges and ordered == {facet for facet, _ in without}:
+    if name == "valid" and judges and set(ordered) == set(without):
         raise DataError(
             "There is no triplet in the valid split, so nothing tells which epoch is the best: "
             "give more valid clips, or keep the last epoch (--set training.keep=last)."
         )
 
 
-def _without_triplets(objective: Objective, views: ClipTable) -> list[tuple[str, str]]:
-    """Facets and factors of which no clip has both a positive and a negative in the split.
-
-    Of many clips some are looked at, evenly spread.
-    """
-    found = []
-    triplets = [term for term in objective.terms if isinstance(term, Triplet)]
-    for term in triplets:
-        for facet, alike in term.alike(views.factors).items():
-            rows = np.flatnonzero(~np.isnan(alike.value))
-            rows = rows[np.linspace(0, len(rows) - 1, min(len(rows), LOOKED_AT)).astype(int)]
-            one, other = (grid.ravel() for grid in np.meshgrid(rows, rows, indexing="ij"))
-            same = alike.test(one, other).reshape(len(rows), len(rows))
-            has_positive = (same & ~np.eye(len(rows), dtype=bool)).any(axis=1)
-            if not (has_positive & ~same.all(axis=1)).any():
-                found.append((facet, term.factors_of()[facet]))
-    return found
+def _has_triplet(relation: BoundRelation) -> bool:
+    """Whether some clip has both a positive and a negative; of many clips some are looked at."""
+    rows = np.flatnonzero(~np.isnan(relation.order()))
+    rows = rows[np.linspace(0, len(rows) - 1, min(len(rows), LOOKED_AT)).astype(int)]
+    one, other = rows[:, None], rows[None]
+    same, apart = relation.agree(one, other), one != other
+    positive = (same & relation.differ(one, other) & apart).any(axis=1)
+    negative = (~same & relation.comparable(one, other) & apart).any(axis=1)
+    return bool((positive & negative).any())
 
 
 def statistics(

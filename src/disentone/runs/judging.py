@@ -8,13 +8,13 @@ from typing import Any, Literal
 
 import numpy as np
 
-from disentone.agreement.pairs import Rule
+from disentone.agreement.criterion import Rule
+from disentone.agreement.given import GivenTriplets
 from disentone.agreement.rules import are_keys
 from disentone.audit import retrieval_scores, triplet_scores
 from disentone.clips import ClipTable
 from disentone.datasets.config import CollectionConfig
 from disentone.datasets.dimsim import read_any_triplets
-from disentone.datasets.triplets import GivenTriplets
 from disentone.embeddings.watcher import Watcher
 from disentone.errors import DataError
 from disentone.factors import Factor

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch import distributed as dist
 
-from disentone.agreement import TripletSampler, ViewSampler
+from disentone.agreement import Sampler
 from disentone.errors import DataError, RecipeError
 from disentone.files import append_line
 from disentone.models import MultiView
@@ -41,7 +41,7 @@ class Split:
     """
 
     features: Tensor | np.ndarray
-    sampler: ViewSampler | TripletSampler
+    sampler: Sampler
     mean: Tensor
     std: Tensor
     rows: np.ndarray | None = None
@@ -163,7 +163,7 @@ def fit(
                 if not math.isfinite(values["total"]):
                     raise RecipeError(
                         f"The loss is no longer finite in epoch {epoch}: "
-                        "lower training.learning_rate or training.clip."
+                        "lower training.learning_rate or training.max_grad_norm."
                     )
                 progress(Progress(epoch, config.epochs, step + 1, steps, values))
         record: dict[str, float] = {"epoch": epoch, "seconds": 0.0}
@@ -172,7 +172,7 @@ def fit(
         if not math.isfinite(validated["total"]):
             raise RecipeError(
                 f"The validation loss is not finite in epoch {epoch}: look at the valid clips, or "
-                "lower training.learning_rate or training.clip."
+                "lower training.learning_rate or training.max_grad_norm."
             )
         record |= {f"valid/{name}": value for name, value in validated.items()}
         record["seconds"] = round(time.perf_counter() - began, 3)
@@ -208,8 +208,8 @@ def _rate(config: TrainingConfig, step: int, steps: int, losses: list[float]) ->
     if config.schedule == "cosine":
         rate *= 0.5 * (1 + math.cos(math.pi * step / steps))
     if config.schedule == "plateau":
-        reduced = rate / config.reduce ** reductions(losses, patience=config.plateau)
-        rate = max(reduced, min(rate, config.least_rate))
+        reduced = rate * config.lr_factor ** reductions(losses, patience=config.plateau)
+        rate = max(reduced, min(rate, config.min_lr))
     return rate
 
 

@@ -49,7 +49,7 @@ class Learner:
         self.optimiser = kind(
             [
                 {"params": parameters, "pace": pace}
-                for parameters, pace in zip(self.parameters, (1.0, config.critic_pace))
+                for parameters, pace in zip(self.parameters, (1.0, config.critic_lr_scale))
             ],
             lr=config.learning_rate,
             weight_decay=config.weight_decay,
@@ -84,8 +84,8 @@ class Learner:
         total.backward()
         for parameters in self.parameters:
             average_gradients(parameters)
-            if self.config.clip is not None:
-                clip_gradients(parameters, self.config.clip)
+            if self.config.max_grad_norm is not None:
+                clip_gradients(parameters, self.config.max_grad_norm)
         self.optimiser.step()
         return logs
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from disentone import audio
+from disentone.agreement.given import GivenTriplets
 from disentone.clips import ClipTable
 from disentone.datasets.config import CollectionConfig
 from disentone.datasets.folder import open_collection
 from disentone.datasets.segments import short_note
-from disentone.datasets.triplets import GivenTriplets
 from disentone.embeddings.opening import WHOLE, open_embeddings
 from disentone.embeddings.watcher import Watcher
 from disentone.errors import AudioError, DataError

@@ -142,7 +142,7 @@ def _train(
     frontend, facets = build_frontend(recipe.frontend), recipe.layout()
     network = untrained_network(recipe, frontend)
     train_clips = data.table.take(data.table.where("train"))
-    objective = Objective(recipe.objective, facets, train_clips.factors)
+    objective = Objective(recipe.objective, facets, train_clips.factors, recipe.relations())
     train_rows = data.table.where("train")
     moments = statistics(data.features, train_rows, per_feature=frontend.per_feature)
     train_split, valid_split = (
