@@ -144,4 +144,4 @@ def test_a_sampler_refuses_what_it_cannot_compare(rng):
     with pytest.raises(DataError, match="'mood'"):
         BalancedSampler(clips, {"f": Relation("mood")})
     with pytest.raises(DataError, match="no clips"):
-        BalancedSampler(clips.take(np.arange(0)), RELATIONS)
+        BalancedSampler(table({"genre": Factor.categorical("genre", [])}), {})

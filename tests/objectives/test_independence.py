@@ -43,7 +43,7 @@ def trained(out, kind, *, steps=200):
     """A critic that has seen many batches, and its term."""
     torch.manual_seed(0)
     term = Independence(width=32)
-    critic = term.build(FACETS, {})
+    critic = term.build(FACETS, {}, {})
     optimiser = torch.optim.Adam(critic.parameters(), lr=3e-3)
     for _ in range(steps):
         optimiser.zero_grad()
@@ -124,7 +124,7 @@ def test_what_the_model_is_charged_does_not_train_the_critic(out):
     def gradient(*, progress, weight):
         torch.manual_seed(1)
         term = Independence(width=16, weight=weight)
-        critic = term.build(FACETS, {})
+        critic = term.build(FACETS, {}, {})
         torch.manual_seed(2)
         codes = with_codes(out, *draw("copied"), progress=progress)
         (weight * term(codes, critic)["value"]).backward()
@@ -167,7 +167,7 @@ def test_a_batch_of_one_is_refused(views):
     network = MultiView(ModelConfig(), FACETS, frames=4, features=5)
     alone = network(torch.randn(1, views, 4, 5), groups, dataset_size=9)
     with pytest.raises(RecipeError, match="batch of 2 or more"):
-        term(alone, term.build(FACETS, {}))
+        term(alone, term.build(FACETS, {}, {}))
 
 
 def test_both_facets_must_exist():

@@ -1,6 +1,5 @@
-"""Which pairs of a batch agree, and which triplets are mined of them, against loops."""
+"""Which triplets are mined of a batch, against loops."""
 
-import math
 from itertools import product
 
 import pytest
@@ -9,10 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from naive_triplets import naive
 
-from disentone.agreement.masks import masks, view_masks
-from disentone.agreement.rules import key_codes
+from disentone.agreement.criterion import Criterion
+from disentone.agreement.masks import masks
 from disentone.objectives.mining import semi_hard, triplet_loss, violation
 from disentone.objectives.similarity import cosines
+
+CLASSES = Criterion("equal")
 
 
 def found_by(mined):
@@ -27,7 +28,7 @@ def batch(rows=12, classes=3, seed=0, spread=0.3):
     centres = torch.randn(classes + 1, 5, generator=generator)
     codes = centres[labels] + spread * torch.randn(rows, 5, generator=generator)
     distances = (1 - cosines(codes, codes)).double()
-    return distances, *masks(labels, kind="categorical")
+    return distances, *masks(labels, CLASSES)
 
 
 # --- mining -----------------------------------------------------------------------------------
@@ -63,7 +64,7 @@ def test_any_distances_with_ties_and_any_labels(drawn, margin, fallback):
     rows = len(labels)
     # Eighths are exact in floating point, so ties and the margin's edge are met.
     distances = torch.tensor(steps, dtype=torch.float64).view(rows, rows) / 8
-    positives, negatives = masks(torch.tensor(labels), kind="categorical")
+    positives, negatives = masks(torch.tensor(labels), CLASSES)
     mined = semi_hard(distances, positives, negatives, margin=margin, fallback=fallback)
     told = found_by(mined)
     assert len(told) == len(set(told)) == int(mined.count)
@@ -128,7 +129,7 @@ def test_without_the_fallback_a_collapsed_facet_makes_no_triplet():
 def test_gradients_are_those_of_the_naive_sum():
     torch.manual_seed(3)
     labels = torch.randint(0, 3, (15,))
-    valid = masks(labels, kind="categorical")
+    valid = masks(labels, CLASSES)
     gradients = []
     for loop in (False, True):
         codes = torch.randn(15, 4, generator=torch.Generator().manual_seed(0)).double()
@@ -143,79 +144,3 @@ def test_gradients_are_those_of_the_naive_sum():
         value.backward()
         gradients.append((value.detach(), codes.grad))
     torch.testing.assert_close(gradients[0], gradients[1])
-
-
-# --- masks ------------------------------------------------------------------------------------
-
-
-def loop_masks(rows, agree, known):
-    pairs = [[(i, j) for j in range(rows)] for i in range(rows)]
-    both = [[i != j and known(i) and known(j) for i, j in row] for row in pairs]
-    same = [[b and agree(i, j) for (i, j), b in zip(*x)] for x in zip(pairs, both)]
-    other = [[b and not agree(i, j) for (i, j), b in zip(*x)] for x in zip(pairs, both)]
-    return torch.tensor(same), torch.tensor(other)
-
-
-NAN = math.nan
-
-
-@pytest.mark.parametrize(
-    ("values", "options", "agree", "known"),
-    [
-        ([0, 1, -1, 0, 1, -1], {}, lambda a, b: a == b, lambda a: a >= 0),
-        (
-            [[1, 0, 1], [0, 1, 0], [1, 1, 0], [NAN, 1, 0], [0, 0, 0]],
-            {"kind": "multilabel"},
-            lambda a, b: any(x == y == 1 for x, y in zip(a, b)),
-            lambda a: not any(map(math.isnan, a)),
-        ),
-        (
-            [0.0, 0.5, 1.1, NAN, -1.0, 0.5],
-            {"kind": "continuous", "within": 0.5},
-            lambda a, b: abs(a - b) <= 0.5,
-            lambda a: not math.isnan(a),
-        ),
-        (
-            [0.0, 0.5, 0.5, NAN, -1.0],
-            {"kind": "ordinal"},
-            lambda a, b: a == b,
-            lambda a: not math.isnan(a),
-        ),
-        (
-            [60.0, 122.0, 126.0, NAN, 30.0, 90.0, 0.0],
-            {"kind": "continuous", "rule": "tempo"},
-            lambda a, b: any(abs(min(a, b) * 2**k - max(a, b)) <= 5 for k in range(9)),
-            lambda a: a > 0,
-        ),
-        (
-            key_codes(["C major", "C minor", "A minor", "", "Db minor", "cis-moll"]).tolist(),
-            {"rule": "key"},
-            lambda a, b: a // 2 == b // 2,
-            lambda a: a >= 0,
-        ),
-    ],
-)
-def test_masks_are_those_of_two_loops(values, options, agree, known):
-    told = masks(torch.tensor(values), **{"kind": "categorical", **options})
-    expected = loop_masks(
-        len(values), lambda i, j: agree(values[i], values[j]), lambda i: known(values[i])
-    )
-    assert told[0].tolist() == expected[0].tolist()
-    assert told[1].tolist() == expected[1].tolist()
-
-
-def test_a_difference_of_just_the_tolerance_agrees_in_single_precision():
-    values = torch.tensor([100.1, 100.4, 100.41])
-    positives, _ = masks(values, kind="continuous", within=0.3)
-    assert positives.tolist() == [[False, True, False], [True, False, True], [False, True, False]]
-
-
-@pytest.mark.parametrize(("views", "others"), [(2, 0), (2, 1), (3, 2)])
-def test_masks_of_views_are_those_of_loops(views, others):
-    clips = 4
-    positives, negatives = view_masks(clips, views, others)
-    rows = list(product(range(clips), range(views + others)))
-    for (i, (clip, view)), (j, (other, column)) in product(enumerate(rows), repeat=2):
-        anchors, own = view < views, clip == other
-        assert positives[i, j] == (anchors and own and column < views and i != j)
-        assert negatives[i, j] == (anchors and (own and column >= views if others else not own))

@@ -93,7 +93,9 @@ def test_in_validation_the_value_is_the_share_of_all_valid_triplets_out_of_order
     assert float(total) == pytest.approx(np.mean([step >= 0 for step in beyond]), rel=1e-5)
     hinges = [max(0.0, step + 0.1) for step in beyond]
     assert float(logs["triplet_private"]) == pytest.approx(np.mean(hinges), rel=1e-5)
-    smaller = run(relations, codes + torch.tensor([9.0, 0, 0, 0, 0]), {"genre": genre}, training=False)
+    smaller = run(
+        relations, codes + torch.tensor([9.0, 0, 0, 0, 0]), {"genre": genre}, training=False
+    )
     assert float(smaller[1]["triplet_private"]) < np.mean(hinges), "all codes near each other"
     assert float(smaller[0]) > 0.3, "which puts nothing in order"
 
@@ -225,7 +227,10 @@ def test_what_was_changed_for_another_facet_must_tell():
     apart[:, 2, :3] *= -1  # the stretched copy stands elsewhere
     better = Objective([Triplet()], FACETS, {}, changed)(with_codes(out, apart))[1]
     assert float(better["correct_private"]) > float(told["correct_private"])
-    same = [Objective([Triplet()], FACETS, {}, blind)(with_codes(out, c))[1]["total"] for c in (codes, apart)]
+    same = [
+        Objective([Triplet()], FACETS, {}, blind)(with_codes(out, c))[1]["total"]
+        for c in (codes, apart)
+    ]
     assert float(same[0]) == float(same[1]), "without 'unlike' the copy takes no part"
 
 

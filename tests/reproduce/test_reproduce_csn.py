@@ -77,7 +77,7 @@ def test_table_1_has_the_papers_rows_and_ours_beside_its_numbers(music):
     assert [len(names) for names in inputs] == [1, 3, 1, 1, 3]
     for recipe in recipes.values():
         (term,) = [term for term in recipe.objective if term.term == "triplet"]
-        assert set(term.dimensions) == set(recipe.layout())
+        assert set(term.ordered(recipe.relations())) == set(recipe.layout())
         assert recipe.data.path == str(music)
 
 

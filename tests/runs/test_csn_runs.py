@@ -117,37 +117,39 @@ def test_dimensions_of_one_class_and_batches_without_triplets_are_told(tmp_path,
 def test_a_valid_split_that_judges_nothing_is_refused(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     table = write_songs(tmp_path, genres=("folk",))
-    only = [{"term": "triplet", "dimensions": {"genre": "genre"}}]
+    only = {"genre": {"dim": 3, "same": "genre"}}
     with pytest.raises(DataError, match=r"no triplet in the valid split.*training\.keep=last"):
-        train(recipe(table, objective=only), tmp_path / "run")
+        train(recipe(table, facets=only, audit={"factors": ["key"]}), tmp_path / "run")
 
 
 def test_triplets_of_views_need_views_and_labels_are_not_those_of_copies(tmp_path):
-    bare = [{"term": "triplet", "dimensions": {"genre": {"rule": "views"}}}]
-    with pytest.raises(RecipeError, match="facet 'genre' has no views"):
-        recipe(tmp_path, objective=bare, balanced=False)
-    facets = {"genre": {"dim": 3, "augment": ["gain"]}, "key": {"dim": 3}}
-    unlike = {"genre": {"rule": "views", "unlike": ["key"]}}
+    with pytest.raises(RecipeError, match="needs a facet with 'same'"):
+        recipe(tmp_path, facets={"genre": {"dim": 3}}, sampling="partners")
+    facets = {"genre": {"augment": ["gain"], "unlike": ["key"]}, "key": {"dim": 3}}
     with pytest.raises(RecipeError, match="facet 'key' has no views"):
-        recipe(tmp_path, objective=[{"term": "triplet", "dimensions": unlike}], facets=facets,
-               balanced=False)  # fmt: skip
-    itself = {"genre": {"rule": "views", "unlike": ["genre"]}}
+        recipe(tmp_path, facets=facets, sampling="partners")
+    itself = {"genre": {"augment": ["gain"], "unlike": ["genre"]}}
     with pytest.raises(RecipeError, match="'genre' cannot be unlike itself"):
-        recipe(tmp_path, objective=[{"term": "triplet", "dimensions": itself}], facets=facets,
-               balanced=False)  # fmt: skip
+        recipe(tmp_path, facets=itself, sampling="partners")
+    both = {"genre": {"augment": ["gain"]}, "tempo": {"same": "tempo", "rule": "tempo"}}
     with pytest.raises(RecipeError, match="use either factors or views"):
-        recipe(tmp_path, facets={**facets, "tempo": {"dim": 3}})
+        recipe(tmp_path, facets=both, sampling="partners")
+    with pytest.raises(RecipeError, match="'unlike' is for facets whose views are copies"):
+        recipe(tmp_path, facets={"genre": {"same": "genre", "unlike": ["key"]}})
 
 
 def test_terms_that_decode_need_a_decoder(tmp_path):
     with pytest.raises(RecipeError, match="term 'reconstruction' needs a decoder"):
-        recipe(tmp_path, objective=[{"term": "reconstruction"}], balanced=False)
+        recipe(tmp_path, objective=[{"term": "reconstruction"}])
 
 
-def test_balanced_batches_need_triplets_with_a_factor(tmp_path):
-    views = {"term": "triplet", "dimensions": {"genre": {"rule": "views"}}}
-    with pytest.raises(RecipeError, match="'balanced' needs a term 'triplet' with a factor"):
-        recipe(tmp_path, objective=[views])
+def test_balanced_batches_have_clips_alone(tmp_path):
+    with pytest.raises(RecipeError, match="'sampling: balanced' needs a facet with 'same'"):
+        recipe(tmp_path, facets={"rest": {"dim": 3}}, objective=[{"term": "kl"}])
+    with pytest.raises(RecipeError, match="'room' .same recording. needs its views"):
+        recipe(tmp_path, facets={"room": {"same": "recording"}})
+    with pytest.raises(RecipeError, match="term 'agreement' compares views"):
+        recipe(tmp_path, objective=[{"term": "agreement", "facet": "genre"}])
 
 
 def test_given_triplets_train_and_unknown_clips_are_refused_by_name(tmp_path, monkeypatch):
@@ -157,8 +159,9 @@ def test_given_triplets_train_and_unknown_clips_are_refused_by_name(tmp_path, mo
     rows += [f"song{i:02}.wav,song{i + 2:02}.wav,song{i + 1:02}.wav,genre" for i in range(22)]
     (tmp_path / "triplets.csv").write_text("\n".join(rows))
     term = {"term": "given", "dimensions": {"genre": "genre"}}
-    given = {"objective": [term, *VALUES["objective"]], "balanced": False}
-    given |= {"triplets": str(tmp_path / "triplets.csv"), "audit": {"permutations": 20, "seeds": 1}}
+    given = {"objective": [term, *VALUES["objective"]]}
+    given |= {"sampling": {"triplets": str(tmp_path / "triplets.csv")}}
+    given |= {"audit": {"permutations": 20, "seeds": 1}}
     train(recipe(table, **given), tmp_path / "run", watcher=notes)
     assert "10 of the 22 given triplets are of train clips." in notes.notes
     assert "4 of the 22 given triplets are of valid clips." in notes.notes
@@ -173,5 +176,8 @@ def test_given_triplets_train_and_unknown_clips_are_refused_by_name(tmp_path, mo
 
 
 def test_given_triplets_and_their_term_go_together(tmp_path):
-    with pytest.raises(RecipeError, match="'triplets', a table, and a term 'given' go together"):
-        recipe(tmp_path, triplets="triplets.csv")
+    with pytest.raises(RecipeError, match="and a term 'given' go together"):
+        recipe(tmp_path, sampling={"triplets": "triplets.csv"})
+    given = [{"term": "given", "dimensions": {"genre": "genre"}}]
+    with pytest.raises(RecipeError, match="and a term 'given' go together"):
+        recipe(tmp_path, objective=given)

@@ -77,7 +77,8 @@ class Relation:
         """Say the relation in words."""
         text = f"same {' and '.join(self.sames)}"
         text += f" by the rule of {self.rule}" if self.rule != "same" else ""
-        text += f" ({self.also} keys too)" if self.also == "relative" else ""
+        text += f", {self.also} keys counted the same" if self.also == "relative" else ""
+        text += ", exactly" if self.also == "none" else ""
         text += f" within {self.within:g}" if self.within is not None else ""
         return text + (f", different {' and '.join(self.differs)}" if self.differs else "")
 

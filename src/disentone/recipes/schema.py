@@ -179,23 +179,20 @@ class Recipe(BaseModel):
         given = isinstance(self.sampling, GivenTriplets)
         if given != any(isinstance(term, Given) for term in self.objective):
             raise ValueError("'sampling: {triplets: FILE}' and a term 'given' go together")
-        if given and relations:
-            raise ValueError("where triplets are given, no facet has 'same'")
-        if self.sampling != "balanced":
+        if self.sampling == "partners":
             return self
-        if not relations:
+        if not (relations or given):
             raise ValueError("'sampling: balanced' needs a facet with 'same'")
         for facet, relation in relations.items():
             if not relation.is_of_labels:
                 raise ValueError(
-                    f"facet '{facet}' ({relation}) needs its views, and with 'sampling: balanced' "
-                    "every clip stands alone: leave it out, or use 'sampling: partners'"
+                    f"facet '{facet}' ({relation}) needs its views, which 'sampling: partners' "
+                    "alone draws"
                 )
         for term in self.objective:
             if term.compares_views:
                 raise ValueError(
-                    f"term '{term.term}' compares views, and with 'sampling: balanced' every clip "
-                    "stands alone: use 'sampling: partners'"
+                    f"term '{term.term}' compares views, which 'sampling: partners' alone draws"
                 )
         return self
 
