@@ -22,7 +22,7 @@ def dsc_delta(*, own: np.ndarray, other: np.ndarray, groups: np.ndarray | None =
     """Difference of two facets' scores for a factor that the first of them should tell.
 
     With clf(z) the score of a classifier on facet z (accuracy, or Jaccard index for several
-    labels), the paper gives one number for each direction::
+    labels), the paper gives one number for each direction:
 
         DSC delta private = clf(z_private) source - clf(z_shared) source    (Eq. 6)
         DSC delta shared  = clf(z_shared) sensor - clf(z_private) sensor    (Eq. 7)

@@ -1,13 +1,9 @@
 """Tempo and key of a waveform, each with a confidence; silence has neither.
 
-========= ================= ========= ============================================================
-what      by                licence   how
-========= ================= ========= ============================================================
-``tempo`` autocorrelation   MIT, ours autocorrelation of the onset strength under a preference for
-                                      120 beats per minute
-``tempo`` librosa           ISC       ``librosa.feature.tempo``; the extra ``mir``
-``key``   profiles          MIT, ours correlation of the pitch classes with key profiles
-========= ================= ========= ============================================================
+- ``tempo`` by ``autocorrelation`` of the onset strength, under a preference for 120 beats per
+  minute (MIT, ours).
+- ``tempo`` by ``librosa``: ``librosa.feature.tempo`` (ISC, the extra ``mir``).
+- ``key`` by ``profiles``: correlation of the pitch classes with key profiles (MIT, ours).
 """
 
 from __future__ import annotations

@@ -25,14 +25,10 @@ __all__ = ["Musical"]
 class Musical(nn.Module):
     """Waveforms to up to three inputs on one time axis, from one short-time Fourier transform.
 
-    ========== ======== ===========================================================================
-    input      columns  values
-    ========== ======== ===========================================================================
-    mel        n_mels   log10(1 + 10 S), S the mel power
-    tempogram  lags     autocorrelation of the onset strength, at most 1; ``cyclic`` columns where
-                        its lags are folded into an octave of tempo
-    cens       12       smoothed steps of the shares of the pitch classes, from 0 to 1
-    ========== ======== ===========================================================================
+    - ``mel``, `n_mels` columns: log10(1 + 10 S), S the mel power.
+    - ``tempogram``, a column for each lag, or `cyclic` columns where lags are folded into an octave
+      of tempo: autocorrelation of the onset strength, at most 1.
+    - ``cens``, 12 columns: smoothed steps of the shares of the pitch classes, from 0 to 1.
 
     They are those of librosa on the same spectrogram. With the default window, bins are 43 Hz
     apart, which is less than a semitone from 720 Hz upwards only: the pitch classes of low notes
