@@ -19,7 +19,7 @@ __all__ = ["Sampler", "ViewSampler"]
 class Sampler(Protocol):
     """What the training loop asks of a sampler: rows of clips, epoch by epoch.
 
-    Parameters
+    Attributes
     ----------
     columns : int
         Clips in a row.

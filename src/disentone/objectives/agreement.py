@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
@@ -58,7 +58,7 @@ def agreement(views: Tensor, *, epsilon: float = 1e-4) -> Tensor:
 class Agreement(Term):
     """Make the views of a clip agree in a facet, and clips differ in it."""
 
-    compares_views = True
+    compares_views: ClassVar[bool] = True
 
     term: Literal["agreement"] = "agreement"
     facet: str = Field(default="shared", description="facet with a relation")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from disentone.objectives.term import Term
 
@@ -21,7 +21,7 @@ class CrossView(Term):
     shared facet is of use only as far as the views agree in it.
     """
 
-    compares_views = True
+    compares_views: ClassVar[bool] = True
 
     term: Literal["cross_view"] = "cross_view"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import combinations
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
@@ -110,7 +110,7 @@ def _check_rows(scores: Tensor, what: str) -> None:
 class PairTerm(Term):
     """A term on pairs of views of one facet."""
 
-    compares_views = True
+    compares_views: ClassVar[bool] = True
 
     facet: str | None = Field(
         default="shared", description="facet whose codes are compared; none: the whole embedding"
