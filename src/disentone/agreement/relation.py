@@ -10,7 +10,9 @@ from disentone.agreement.criterion import Also, Rule
 __all__ = ["CLIP", "RECORDING", "Relation"]
 
 RECORDING = "recording"
+"""In a relation: clips that were cut from one recording."""
 CLIP = "clip"
+"""In a relation: transformed copies of one clip."""
 
 
 @dataclass(frozen=True)
