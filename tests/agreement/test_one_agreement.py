@@ -158,7 +158,7 @@ def test_every_view_is_drawn_at_some_time(relation, rng):
     """Of a fixed table, epochs together draw exactly the pairs that the loop allows."""
     clips = 9
     values = {
-        "genre": Factor.categorical("genre", list("aabbbbcc") + [""]),
+        "genre": Factor.categorical("genre", [*list("aabbbbcc"), ""]),
         "key": Factor.categorical("key", [SPELLINGS[i % 5] for i in range(clips)]),
         "tempo": Factor.continuous("tempo", [60, 120, 62, 121, 90, 180, 93, 45, np.nan]),
         "level": Factor.continuous("level", np.arange(clips) / 4, tolerance=0.5),

@@ -204,7 +204,7 @@ def test_facets_are_those_with_a_relation_or_those_named():
         Objective([Triplet(facets=("private",))], FACETS, FACTORS, {"shared": Relation("tags")})
     with pytest.raises(RecipeError, match="needs a facet with 'same'"):
         Objective([Triplet()], FACETS, FACTORS)
-    with pytest.raises(RecipeError, match="'shard'.*no relation"):
+    with pytest.raises(RecipeError, match=r"'shard'.*no relation"):
         Objective([Triplet(facets=("shard",))], FACETS, FACTORS, relations)
 
 

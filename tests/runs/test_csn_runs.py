@@ -146,7 +146,7 @@ def test_terms_that_decode_need_a_decoder(tmp_path):
 def test_balanced_batches_have_clips_alone(tmp_path):
     with pytest.raises(RecipeError, match="'sampling: balanced' needs a facet with 'same'"):
         recipe(tmp_path, facets={"rest": {"dim": 3}}, objective=[{"term": "kl"}])
-    with pytest.raises(RecipeError, match="'room' .same recording. needs its views"):
+    with pytest.raises(RecipeError, match=r"'room' .same recording. needs its views"):
         recipe(tmp_path, facets={"room": {"same": "recording"}})
     with pytest.raises(RecipeError, match="term 'agreement' compares views"):
         recipe(tmp_path, objective=[{"term": "agreement", "facet": "genre"}])

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Triplet"]
 
+PREFIX = "of "  # a facet's name alone may be that of an attribute of modules
+
 
 class Triplet(Term):
     """Order each facet by its own relation: L_MD, the mean of the triplet losses (CSN, Eq. 1).
@@ -99,20 +101,21 @@ class Triplet(Term):
         for name in (name for one in ordered.values() for name in one.unlike):
             if name not in facets:
                 raise RecipeError(f"There is no facet '{name}' to be unlike{closest(name, facets)}")
-        masks = torch.nn.ModuleList(
-            RelationMasks(one, factors) if one.is_of_labels else ViewMasks(one)
-            for one in ordered.values()
+        return torch.nn.ModuleDict(
+            {
+                PREFIX + name: RelationMasks(one, factors) if one.is_of_labels else ViewMasks(one)
+                for name, one in ordered.items()
+            }
         )
-        masks.facets = tuple(ordered)
-        return masks
 
     def __call__(self, out: Outputs, module: nn.Module | None = None) -> dict[str, Tensor]:
         """Value in [0, 2 + margin], a cosine distance."""
         from disentone.objectives.mining import semi_hard, triplet_loss, violation
 
-        assert isinstance(module, torch.nn.ModuleList)  # the objective hands over what build made
+        assert isinstance(module, torch.nn.ModuleDict)  # the objective hands over what build made
         total, present, logs = out.mean.new_zeros(()), out.mean.new_zeros(()), {}
-        for facet, rule in zip(module.facets, module):
+        for name, rule in module.items():
+            facet = name.removeprefix(PREFIX)
             codes, valid = self._compared(out, facet, rule)
             distances = 1 - cosines(codes, codes)
             mined = semi_hard(
@@ -134,7 +137,10 @@ class Triplet(Term):
         self, out: Outputs, facet: str, rule: nn.Module
     ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """Codes (rows, dim) of all processes, a view a row, and which are positives, negatives."""
-        relation: Relation = rule.relation
+        from disentone.agreement.masks import RelationMasks, ViewMasks
+
+        assert isinstance(rule, RelationMasks | ViewMasks)
+        relation = rule.relation
         columns = self.columns(out, None if relation.is_of_labels else facet)
         others = [c for name in relation.unlike for c in self.columns(out, name)[1:]]
         codes = all_gather(out.mean[:, columns + others, out.facets.slice(facet)])  # (B, V, dim)
