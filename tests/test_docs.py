@@ -1,13 +1,16 @@
 """The docs: every page is in the site, every public name on a page of the API."""
 
 import re
+import shlex
 from importlib import import_module
 from pathlib import Path
 
 import pytest
+import typer
 import yaml
 
 import disentone
+from disentone import cli
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -20,6 +23,7 @@ ROOMS = {
     room.name for room in (ROOT / "src/disentone").iterdir() if (room / "__init__.py").exists()
 }
 TEXTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md", *DOCS.rglob("*.md")]
+COMMANDS = typer.main.get_command(cli.app).commands
 
 
 def pages(nav):
@@ -85,3 +89,18 @@ def test_the_readme_is_two_screens_and_names_every_guide_once():
     assert len(text.splitlines()) <= 90
     for page in DOCS.glob("*.md"):
         assert text.count(f"](docs/{page.name})") == 1, page.name
+
+
+def commands(text):
+    """Command lines of disentone in the blocks of code of a page."""
+    for block in re.findall(r"^```\w*\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
+        for line in block.replace("\\\n", " ").splitlines():
+            if line.startswith("disentone "):
+                yield line
+
+
+@pytest.mark.parametrize("page", TEXTS, ids=lambda page: page.name)
+def test_commands_have_the_options_that_they_are_shown_with(page):
+    for line in commands(page.read_text(encoding="utf-8")):
+        _, verb, *words = shlex.split(line, comments=True)
+        COMMANDS[verb].make_context(verb, words)  # refuses what does not exist
