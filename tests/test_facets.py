@@ -97,3 +97,12 @@ def test_unknown_facet_is_named_with_a_suggestion():
 def test_wrong_width_is_refused():
     with pytest.raises(DataError, match="has 5 columns"):
         Facets({"a": 2}).take(np.zeros((1, 5)), "a")
+
+
+def test_columns_have_the_names_of_their_facets():
+    facets = Facets({"b": 2, "a": 1})
+    assert facets.describe() == "b 2 | a 1"
+    assert facets.columns() == ["b_0", "b_1", "a_0"]
+    assert facets.columns("a", "b") == ["a_0", "b_0", "b_1"]
+    with pytest.raises(DataError, match="no facet 'c'"):
+        facets.columns("c")

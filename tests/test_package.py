@@ -1,3 +1,4 @@
+import pydoc
 import subprocess
 import sys
 from importlib import resources
@@ -20,6 +21,18 @@ def test_importing_takes_nothing_heavy(module):
 def test_every_public_name_is_there(name):
     value = getattr(disentone, name)
     assert getattr(value, "__name__", name) == name
+
+
+def test_names_that_were_not_used_yet_are_listed_and_explained():
+    code = "import disentone, pydoc; print(*dir(disentone)); print(pydoc.render_doc(disentone))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    listed, _, text = done.stdout.partition("\n")
+    assert {name for name in listed.split() if not name.startswith("__")} == {
+        name for name in disentone.__all__ if not name.startswith("__")
+    }
+    plain = pydoc.plain(text)
+    for name in ("train(", "load_recipe(", "class Model", "class Index", "class Recipe"):
+        assert name in plain
 
 
 def test_an_unknown_name_is_an_attribute_error():

@@ -1,14 +1,34 @@
 """disentone learns, audits and searches the facets of sound.
 
+A sound's embedding is a row of named facets. A facet is learnt from clips that agree in something;
+every facet is audited, and every facet can be weighed in a search.
+
 >>> import disentone
+>>> disentone.train("demo", "runs/demo")                   # doctest: +SKIP
 >>> model = disentone.load("runs/demo")                    # doctest: +SKIP
 >>> model.embed("clip.wav")["shared"].shape                # doctest: +SKIP
 (1, 8)
+>>> disentone.Index("sounds.index").search("piano/c4.wav", weights={"timbre": 1})  # doctest: +SKIP
+
+============================  ====================================================================
+``train``, ``load_recipe``    learn a model, by a ``Recipe`` that comes with disentone or your own
+``load``, ``Model``           a trained model, and the ``Embedding`` that it makes of sounds
+``Facets``                    the named parts of an embedding
+``ClipTable``, ``Factor``     clips, and what is known about them
+``Card``                      what an audit found; ``disentone.audit.audit`` makes one
+``Index``                     a collection that can be searched by facets
+``DisentoneError``            what every error on purpose derives from
+============================  ====================================================================
+
+The rooms, each a module with a page of its own in the docs: ``audio``, ``datasets``, ``frontends``,
+``agreement``, ``models``, ``objectives``, ``runs``, ``embeddings``, ``audit``, ``search``,
+``report``, ``serve``, ``recipes``, ``reproduce``, ``cli``.
 """
 
 from __future__ import annotations
 
 import importlib
+import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -18,6 +38,8 @@ if TYPE_CHECKING:
     from disentone.errors import DisentoneError
     from disentone.facets import Facets
     from disentone.factors import Factor
+    from disentone.recipes import Recipe, load_recipe
+    from disentone.runs.training import train
     from disentone.search import Index
 
 __version__ = "0.1.0"
@@ -31,8 +53,11 @@ __all__ = [
     "Factor",
     "Index",
     "Model",
+    "Recipe",
     "__version__",
     "load",
+    "load_recipe",
+    "train",
 ]
 
 # Names are imported when they are first used: importing the package must not import torch.
@@ -45,7 +70,10 @@ _HOMES = {
     "Factor": "factors",
     "Index": "search",
     "Model": "embeddings.model",
+    "Recipe": "recipes",
     "load": "embeddings.model",
+    "load_recipe": "recipes",
+    "train": "runs.training",
 }
 
 
@@ -54,3 +82,9 @@ def __getattr__(name: str) -> Any:
     if name in _HOMES:
         return getattr(importlib.import_module(f"disentone.{_HOMES[name]}"), name)
     raise AttributeError(f"module 'disentone' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    """List the public names, used already or not, and the rooms that are imported."""
+    there = (name for name in globals() if f"{__name__}.{name}" in sys.modules)
+    return sorted({*__all__, *there, "__doc__", "__file__", "__name__", "__path__", "__spec__"})

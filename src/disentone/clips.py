@@ -102,6 +102,10 @@ class ClipTable:
         """Count the clips."""
         return len(self.ids)
 
+    def __repr__(self) -> str:
+        """Say how many clips there are, and what is known about them."""
+        return f"ClipTable({self.describe()})"
+
     def factor(self, name: str) -> Factor:
         """Look up a factor by name.
 

@@ -97,10 +97,26 @@ class Facets(Mapping[str, int]):
         """Facet names, in order."""
         return tuple(self._sizes)
 
+    def describe(self) -> str:
+        """Give one line for people: ``"timbre 8 | pitch 8"``."""
+        return " | ".join(f"{name} {size}" for name, size in self._sizes.items())
+
     @property
     def dim(self) -> int:
         """Number of columns of the whole embedding."""
         return sum(self._sizes.values())
+
+    def columns(self, *names: str) -> list[str]:
+        """Name the columns of :meth:`take`: ``["timbre_0", "timbre_1", ...]``.
+
+        Raises
+        ------
+        DataError
+            If there is no such facet.
+        """
+        for name in names:
+            self.slice(name)  # refuses one that there is not
+        return [f"{name}_{place}" for name in names or self for place in range(self[name])]
 
     def slice(self, name: str) -> slice:
         """Give the columns of one facet.

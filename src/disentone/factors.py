@@ -85,6 +85,12 @@ class Factor:
             return np.asarray(~np.isnan(self.values).any(axis=1))
         return ~np.isnan(self.values)
 
+    def __repr__(self) -> str:
+        """Say what kind of factor it is, and of how many clips it is known."""
+        classes = f", {len(self.classes)} classes" if self.classes else ""
+        known = f"known of {int(self.known.sum())} of {len(self.values)} clips"
+        return f"Factor('{self.name}', {self.kind}{classes}, {known})"
+
     def take(self, indices: np.ndarray) -> Factor:
         """Give the same factor for some of the clips, classes kept."""
         return Factor(

@@ -2,11 +2,13 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 from quick_runs import QUICK, Notes
 
+import disentone
 from disentone.audit import Card
 from disentone.embeddings.model import load
 from disentone.errors import ArtifactError, DataError, RecipeError
@@ -289,3 +291,12 @@ def test_resuming_a_run_without_an_audit_audits_it(recipe, tmp_path):
     assert folder.is_finished(out)
     assert "<audio" not in (out / "report.html").read_text(encoding="utf-8")  # it was to be brief
     assert not (out / "figures").exists()
+
+
+def test_a_recipe_may_be_given_by_name():
+    folder = disentone.train("debug", audited=False)
+    assert folder == Path("runs/debug")
+    assert disentone.load(folder).about["recipe"] == "debug"
+    with pytest.raises(RecipeError, match="debu"):
+        disentone.train("debu")
+    assert [path.name for path in Path("runs").iterdir()] == ["debug"]

@@ -62,6 +62,15 @@ class Card:
     notes: tuple[str, ...] = ()
     outcomes: Outcomes | None = field(default=None, compare=False, repr=False)
 
+    def __repr__(self) -> str:
+        """Say what was audited, and how much is recorded."""
+        run = f"'{self.run}', " if self.run else ""
+        factors = ", ".join(self.factors) or "none"
+        return (
+            f"Card({run}facets: {self.facets.describe()}, factors: {factors}, "
+            f"{len(self.records)} records)"
+        )
+
     def to_json(self) -> dict[str, Any]:
         """Give plain JSON data; what is not a finite number becomes None."""
         return {

@@ -96,6 +96,12 @@ class Model:
         self.lufs = lufs
         self.about = dict(about or {})
 
+    def __repr__(self) -> str:
+        """Say what it hears, and which facets it gives."""
+        heard = self.frontend.config
+        rate = f"{self.frontend.sample_rate / 1000:g} kHz"
+        return f"Model(facets: {self.facets.describe()}, {heard.kind} {rate}, {heard.seconds:g} s)"
+
     @property
     def facets(self) -> Facets:
         """Facets of the embedding."""

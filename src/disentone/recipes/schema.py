@@ -222,6 +222,13 @@ class Recipe(BaseModel):
                         )
         return self
 
+    def __repr__(self) -> str:
+        """Say what is learnt from what; ``dump_recipe`` gives all of it."""
+        learnt, made = self.layout().describe(), f"{self.data.kind}, {self.frontend.kind}"
+        return f"Recipe('{self.name}', facets: {learnt}, {made}, {self.training.epochs} epochs)"
+
+    __str__ = __repr__  # pydantic's would be every value
+
     def layout(self) -> Facets:
         """Facets of the embedding, in the recipe's order."""
         return Facets({name: facet.dim for name, facet in self.facets.items()})

@@ -17,7 +17,7 @@ from disentone.embeddings.watcher import Watcher
 from disentone.errors import RecipeError
 from disentone.frontends.build import build_frontend
 from disentone.objectives import Objective
-from disentone.recipes import Recipe
+from disentone.recipes import Recipe, load_recipe
 from disentone.recipes.naming import audited_factors
 from disentone.runs.auditing import audit_model
 from disentone.runs.batches import make_split, statistics
@@ -31,8 +31,8 @@ __all__ = ["check_device", "train"]
 
 
 def train(
-    recipe: Recipe,
-    out: str | Path,
+    recipe: Recipe | str | Path,
+    out: str | Path | None = None,
     *,
     data: Data | None = None,
     resume: bool = False,
@@ -45,15 +45,17 @@ def train(
 
     Parameters
     ----------
-    recipe : Recipe
-    out : path
-        Run folder.
+    recipe : Recipe, str or path
+        A recipe, or the name or file of one, which :func:`load_recipe` loads: use it to set values
+        otherwise, or to say which sounds and facets.
+    out : path, optional
+        Run folder; ``runs/NAME`` of the recipe by default.
     data : Data, optional
         The recipe's data where it is prepared already.
     resume : bool
         Go on with the unfinished run in ``out``.
     audited : bool
-        If not, audit and report are left for :func:`audit_run`, or for resuming the run.
+        If not, audit and report are left for ``disentone audit RUN``, or for resuming the run.
     brief : bool
         Leave sounds, spectrograms and figures out of the report.
     device : str
@@ -69,9 +71,20 @@ def train(
     ArtifactError
         If ``out`` holds another run, or something that is no run, or another command trains there.
     RecipeError
-        If this machine has no such device.
+        If there is no such recipe, or this machine has no such device.
+    DataError
+        If the recipe's data cannot be used.
+
+    Examples
+    --------
+    >>> report = disentone.train("demo", "runs/demo")                     # doctest: +SKIP
+    >>> facets = ["timbre:8 same=instrument", "rest:8"]
+    >>> recipe = disentone.load_recipe("facets", data="sounds/", facets=facets)  # doctest: +SKIP
+    >>> report = disentone.train(recipe, "runs/mine")                     # doctest: +SKIP
     """
-    out, watcher = Path(out), watcher or Watcher()
+    recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
+    out = Path("runs") / recipe.name if out is None else Path(out)
+    watcher = watcher or Watcher()
     check_device(device)
     first = join(device)
     with occupied(out) if first else nullcontext():

@@ -24,11 +24,26 @@ __all__ = ["Index"]
 
 
 class Index:
-    """A collection on disk that can be searched by facets; made by :meth:`build` or :meth:`open`.
+    """A collection on disk that can be searched by facets: ``Index("sounds.index")`` opens it.
 
-    The store is a LanceDB database: a folder, ``s3://...``, or a server of the same engine. Every
-    change is one atomic commit. A search sees the collection as it was when the index was opened,
-    last changed through this object, or refreshed. Searches may run in several threads.
+    ``disentone index`` or :meth:`build` makes one. The store is a LanceDB database: a folder,
+    ``s3://...``, or a server of the same engine. Every change is one atomic commit. A search sees
+    the collection as it was when the index was opened, last changed through this object, or
+    refreshed. Searches may run in several threads.
+
+    Parameters
+    ----------
+    path : path or URI
+    memory : int, optional
+        Bytes that vectors may take; half of the machine's by default. Where float32 vectors
+        need more, 8-bit codes of them are searched and the best are compared exactly.
+    **options
+        For :func:`lancedb.connect`, such as ``storage_options`` or ``api_key``.
+
+    Raises
+    ------
+    ArtifactError
+        If there is no index, or it is of another version.
 
     Attributes
     ----------
@@ -41,7 +56,10 @@ class Index:
         Where it is.
     """
 
-    def __init__(self, store: Store, *, memory: int | None = None) -> None:
+    def __init__(
+        self, path: str | Path | Store, *, memory: int | None = None, **options: Any
+    ) -> None:
+        store = path if isinstance(path, Store) else Store.open(path, **options)
         self.facets = Facets.from_json(store.notes["facets"])
         self.model: str = store.notes["model"]
         self.about: dict[str, Any] = store.notes["about"]
@@ -103,23 +121,8 @@ class Index:
 
     @classmethod
     def open(cls, path: str | Path, *, memory: int | None = None, **options: Any) -> Index:
-        """Open an index.
-
-        Parameters
-        ----------
-        path : path or URI
-        memory : int, optional
-            Bytes that vectors may take; half of the machine's by default. Where float32 vectors
-            need more, 8-bit codes of them are searched and the best are compared exactly.
-        **options
-            For :func:`lancedb.connect`, such as ``storage_options`` or ``api_key``.
-
-        Raises
-        ------
-        ArtifactError
-            If there is no index, or it is of another version.
-        """
-        return cls(Store.open(path, **options), memory=memory)
+        """Open an index, as ``Index(path)`` does."""
+        return cls(path, memory=memory, **options)
 
     def add(self, vectors: np.ndarray, items: pa.Table) -> None:
         """Add items; all of them or none.
@@ -204,6 +207,11 @@ class Index:
     def __len__(self) -> int:
         """Count the items."""
         return len(self.snapshot())
+
+    def __repr__(self) -> str:
+        """Say what is in it, without reading a vector."""
+        count = self._store.latest().count_rows()
+        return f"Index({count} items, facets: {self.facets.describe()}, '{self.uri}')"
 
     def __contains__(self, name: str) -> bool:
         """Whether there is an item of this id."""
