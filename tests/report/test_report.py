@@ -15,7 +15,7 @@ from page_tree import read
 
 from disentone.facets import Facets
 from disentone.factors import Factor
-from disentone.report import ReportInputs, Sound, write_figures, write_report
+from disentone.report import ReportInputs, Sound, write_report
 from disentone.report.svg import heat_png, log_ticks, number, ticks
 
 HOSTILE = """<script>alert("x")</script>' & </style> {{ 7 * 7 }}"""
@@ -251,7 +251,6 @@ def test_what_is_no_number_is_a_dash(tmp_path, nothing):
     assert "nan" not in tree.first("main").text.lower()
     assert "inf" not in tree.first("section", id="information").words.replace("information", "")
     assert "no sound" in tree.first("section", id="sounds").text
-    assert write_figures(inputs, tmp_path)
 
 
 def test_many_classes_and_many_dimensions(tmp_path, rng):
@@ -283,7 +282,6 @@ def test_many_classes_and_many_dimensions(tmp_path, rng):
     assert "log scale" in maps.text
     assert "its one dimension" in maps.text
     assert "NaN" not in maps.text
-    assert len(write_figures(inputs, tmp_path / "figures")) == 2
 
 
 def test_constant_facets_have_a_map(tmp_path):
@@ -380,13 +378,6 @@ def test_a_failure_leaves_the_old_report(tmp_path):
 def test_the_same_inputs_give_the_same_page(page, tmp_path):
     again = write_report(example(), tmp_path / "again.html")
     assert again.read_bytes() == page.read_bytes()
-
-
-def test_pictures_are_png_files(tmp_path):
-    paths = write_figures(example(), tmp_path / "figures")
-    assert [path.name for path in paths] == ["scores.png", "information.png", "maps.png"]
-    for path in paths:
-        assert path.read_bytes().startswith(b"\x89PNG")
 
 
 def test_png_holds_the_levels(rng):

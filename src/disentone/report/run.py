@@ -17,7 +17,6 @@ from disentone.frontends.logmel import LogMel
 from disentone.recipes import Recipe, dump_recipe
 from disentone.report.inputs import MelAxes, ReportInputs, Sound
 from disentone.report.page import write_report
-from disentone.report.pictures import write_figures
 
 if TYPE_CHECKING:
     from disentone.embeddings.model import Model
@@ -32,7 +31,7 @@ STEPS = 7
 def report_run(
     out: Path, *, recipe: Recipe, model: Model, data: Data, card: Card, brief: bool = False
 ) -> Path:
-    """Write ``report.html`` and ``figures/`` of a run.
+    """Write ``report.html`` of a run.
 
     Parameters
     ----------
@@ -45,7 +44,7 @@ def report_run(
     card : Card
         Audit of the model.
     brief : bool
-        Leave out sounds, spectrograms and ``figures/``, which take longer than all the rest.
+        Leave out sounds and spectrograms, which take longer than all the rest.
 
     Returns
     -------
@@ -75,8 +74,6 @@ def report_run(
         ],
         skipped=[(item.path, item.reason) for item in data.skipped],
     )
-    if not brief:
-        write_figures(inputs, out / "figures")
     return write_report(inputs, out / "report.html")
 
 

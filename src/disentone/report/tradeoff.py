@@ -4,17 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from disentone.report.pictures import CATEGORIES, STYLE, new_figure, png
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["Panel", "Point", "pareto", "tradeoff"]
 
 MARKERS = "osD^vP*Xh<>p"
 COLUMNS = 3  # of the legend
 ACROSS = 2  # panels side by side where there are more than three
+
+STYLE: dict[Any, Any] = {
+    "font.size": 10,
+    "axes.titlesize": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "figure.dpi": 160,
+    "savefig.facecolor": "white",
+}
+CATEGORIES = (
+    *("#0072b2", "#d55e00", "#00875f", "#aa4499", "#8a6d00", "#3fa0d8"),
+    *("#882255", "#2f8f82", "#332288", "#7f7f1f", "#cc6677", "#661100"),
+)
 
 
 @dataclass(frozen=True)
@@ -94,7 +109,7 @@ def tradeoff(panels: Sequence[Panel]) -> bytes:
     across = len(panels) if len(panels) <= 3 else ACROSS
     down = -(-len(panels) // across)
     with mpl.rc_context(STYLE):
-        figure = new_figure(4.6 * across, 3.8 * down + 0.2 * entries)
+        figure = _new_figure(4.6 * across, 3.8 * down + 0.2 * entries)
         axes = figure.subplots(down, across, squeeze=False).ravel()
         for ax in axes[len(panels) :]:
             ax.remove()
@@ -107,7 +122,7 @@ def tradeoff(panels: Sequence[Panel]) -> bytes:
             fontsize=8,
             frameon=False,
         )
-        return png(figure)
+        return _png(figure)
 
 
 def _key(names: list[str], groups: list[str]) -> list[Any]:
@@ -158,3 +173,17 @@ def _draw(ax: Any, panel: Panel, names: list[str], groups: list[str]) -> None:
         )
     ax.locator_params(nbins=6)  # long numbers touch each other otherwise
     ax.set(title=panel.title, xlabel=panel.across, ylabel=panel.up)
+
+
+def _new_figure(width: float, height: float) -> Figure:
+    """Make an empty figure of a size in inches."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def _png(figure: Figure) -> bytes:
+    """Give a figure as a PNG file."""
+    target = BytesIO()
+    figure.savefig(target, format="png")
+    return target.getvalue()
