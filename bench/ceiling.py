@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from disentone.datasets.folder import open_collection
+from disentone.datasets.opening import open_collection
 from disentone.datasets.triplets import read_triplets
 from disentone.objectives import Triplet
 from disentone.recipes import load_recipe

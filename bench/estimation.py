@@ -19,7 +19,7 @@ from sklearn.metrics import roc_auc_score
 from disentone.agreement.rules import key_codes
 from disentone.datasets.config import CollectionConfig
 from disentone.datasets.estimators import ESTIMATORS, SAMPLE_RATE, estimate
-from disentone.datasets.folder import open_collection
+from disentone.datasets.opening import open_collection
 from timing import publish, record, seconds
 
 MUSIC = Path(__file__).resolve().parents[2] / "shared" / "data" / "music"

@@ -8,7 +8,7 @@ import soundfile
 import yaml
 
 from disentone.audit import Card
-from disentone.datasets.folder import open_collection
+from disentone.datasets.opening import open_collection
 from disentone.datasets.stratification import split_within
 from disentone.errors import DataError, RecipeError
 from disentone.recipes import dump_recipe, load_recipe

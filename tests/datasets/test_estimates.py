@@ -9,8 +9,8 @@ from typer.testing import CliRunner
 from disentone.cli import app
 from disentone.datasets import estimates
 from disentone.datasets.config import CollectionConfig
-from disentone.datasets.folder import open_collection
 from disentone.datasets.inspection import inspect
+from disentone.datasets.opening import open_collection
 from disentone.errors import DataError
 
 RATE = 22050

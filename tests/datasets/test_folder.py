@@ -6,7 +6,8 @@ import pytest
 
 from disentone.audio import Skipped
 from disentone.datasets.config import CollectionConfig
-from disentone.datasets.folder import find_audio, open_collection, read_folder
+from disentone.datasets.folder import find_audio, read_folder
+from disentone.datasets.opening import open_collection
 from disentone.errors import DataError
 
 

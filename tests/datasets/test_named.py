@@ -5,8 +5,8 @@ import json
 import pytest
 
 from disentone.datasets.config import CollectionConfig
-from disentone.datasets.folder import open_collection
 from disentone.datasets.named import DATASETS, load_dataset
+from disentone.datasets.opening import open_collection
 from disentone.errors import DataError
 
 ESC = [

@@ -13,7 +13,7 @@ import numpy as np
 from disentone.audio import Skipped
 from disentone.datasets.config import CollectionConfig
 from disentone.datasets.files import FileSounds
-from disentone.datasets.folder import open_collection
+from disentone.datasets.opening import open_collection
 from disentone.datasets.tables import TABLE_SUFFIXES, Collection
 from disentone.errors import DataError
 from disentone.factors import Factor

@@ -9,55 +9,12 @@ from pathlib import Path, PurePosixPath
 
 from disentone.audio import SUFFIXES, Skipped
 from disentone.datasets.config import CollectionConfig
-from disentone.datasets.tables import TABLE_SUFFIXES, Collection, collect, read_table
+from disentone.datasets.tables import Collection, collect
 from disentone.errors import DataError
 
-__all__ = ["find_audio", "open_collection", "read_folder"]
+__all__ = ["find_audio", "read_folder"]
 
 _DEFAULTS = CollectionConfig()
-
-
-def open_collection(config: CollectionConfig) -> Collection:
-    """Open a known dataset, a table, a folder with a ``clips.csv``, or a folder of audio files.
-
-    Parameters
-    ----------
-    config : CollectionConfig
-        With a dataset's name, :mod:`disentone.datasets.named` says how to read the folder. With
-        a pattern, a ``clips.csv`` is not looked at.
-
-    Returns
-    -------
-    Collection
-
-    Raises
-    ------
-    DataError
-        If no path was given, there is nothing there, or nothing usable.
-    """
-    if config.path is None:
-        raise DataError("This recipe needs your audio: add --data FOLDER or --data TABLE.csv.")
-    path = Path(config.path)
-    if config.dataset is not None:
-        from disentone.datasets.named import load_dataset  # its loaders list folders with this
-
-        return load_dataset(config.dataset, path, config)
-    if path.suffix.lower() in TABLE_SUFFIXES and not path.is_dir():
-        if config.pattern is not None:
-            raise DataError(f"A pattern is for a folder of files, but '{path}' is a table.")
-        return read_table(path, config)
-    table = path / "clips.csv"
-    if config.pattern is not None or not table.is_file():
-        return read_folder(path, config)
-    collection = read_table(table, config)
-    named = {*collection.table.ids, *(item.path for item in collection.skipped)}
-    named = {str(name).split("@")[0] for name in named} | named
-    without_row = [file for file in find_audio(path)[0] if file not in named]
-    if without_row:
-        collection.notes.append(
-            f"{len(without_row)} audio files have no row in {table}, such as '{without_row[0]}'."
-        )
-    return collection
 
 
 def read_folder(folder: str | Path, config: CollectionConfig = _DEFAULTS) -> Collection:

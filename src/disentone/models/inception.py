@@ -13,7 +13,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from disentone.agreement.rules import TONICS
 from disentone.errors import RecipeError
 from disentone.models.config import InceptionConfig
 from disentone.models.dropout import Dropout
@@ -48,6 +47,8 @@ GAIN = 4
 
 MULTIPLE = 4
 """All numbers of channels are multiples of this."""
+
+PITCH_CLASSES = 12  # of the chroma part
 
 
 class InceptionEncoder(nn.Module):
@@ -136,13 +137,13 @@ class Rotations(nn.Module):
 
     def __init__(self, filters: int) -> None:
         super().__init__()
-        self.normalise = nn.LayerNorm(len(TONICS), elementwise_affine=False)
-        self.filters = nn.Conv1d(1, filters, len(TONICS))
+        self.normalise = nn.LayerNorm(PITCH_CLASSES, elementwise_affine=False)
+        self.filters = nn.Conv1d(1, filters, PITCH_CLASSES)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (batch, frames, 12) to (batch, filters)."""
         chroma = self.normalise(x.mean(1)).unsqueeze(1)
-        rotated = functional.pad(chroma, (0, len(TONICS) - 1), mode="circular")
+        rotated = functional.pad(chroma, (0, PITCH_CLASSES - 1), mode="circular")
         return self.filters(rotated).relu().amax(-1)
 
 

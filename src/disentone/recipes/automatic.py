@@ -14,7 +14,7 @@ from disentone.agreement.relation import RECORDING
 from disentone.clips import ClipTable
 from disentone.datasets.config import CollectionConfig
 from disentone.datasets.files import FileSounds
-from disentone.datasets.folder import open_collection
+from disentone.datasets.opening import open_collection
 from disentone.errors import AudioError, RecipeError
 
 __all__ = ["fill_automatic"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from disentone.clips import ClipTable
-from disentone.datasets.folder import open_collection
+from disentone.datasets.opening import open_collection
 from disentone.datasets.syntone import SynTone, syntone
 from disentone.recipes.schema import Recipe
 

@@ -11,7 +11,7 @@ import torch
 from disentone.agreement import with_copies
 from disentone.audio import Skipped
 from disentone.clips import ClipTable
-from disentone.datasets.folder import open_collection
+from disentone.datasets.opening import open_collection
 from disentone.datasets.syntone import SynTone, syntone
 from disentone.embeddings.model import build_network
 from disentone.embeddings.watcher import Watcher

@@ -13,7 +13,7 @@ from disentone import audio
 from disentone.agreement.given import GivenTriplets
 from disentone.clips import ClipTable
 from disentone.datasets.config import CollectionConfig
-from disentone.datasets.folder import open_collection
+from disentone.datasets.opening import open_collection
 from disentone.datasets.segments import short_note
 from disentone.embeddings.opening import WHOLE, open_embeddings
 from disentone.embeddings.watcher import Watcher

@@ -13,7 +13,6 @@ from disentone.audio import Skipped
 from disentone.clips import SPLITS, ClipTable
 from disentone.datasets.config import CollectionConfig
 from disentone.datasets.files import FileSounds
-from disentone.datasets.folder import open_collection
 from disentone.datasets.inspection.known import (
     Crossing,
     FactorSummary,
@@ -29,6 +28,7 @@ from disentone.datasets.inspection.sounds import (
     find_duplicates,
     measure_all,
 )
+from disentone.datasets.opening import open_collection
 from disentone.errors import DataError
 
 __all__ = ["Inspection", "SplitSummary", "inspect"]

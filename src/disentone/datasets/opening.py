@@ -1,0 +1,54 @@
+"""Collections of any kind: a known dataset, a table, or a folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from disentone.datasets.config import CollectionConfig
+from disentone.datasets.folder import find_audio, read_folder
+from disentone.datasets.named import load_dataset
+from disentone.datasets.tables import TABLE_SUFFIXES, Collection, read_table
+from disentone.errors import DataError
+
+__all__ = ["open_collection"]
+
+
+def open_collection(config: CollectionConfig) -> Collection:
+    """Open a known dataset, a table, a folder with a ``clips.csv``, or a folder of audio files.
+
+    Parameters
+    ----------
+    config : CollectionConfig
+        With a dataset's name, :mod:`disentone.datasets.named` says how to read the folder. With
+        a pattern, a ``clips.csv`` is not looked at.
+
+    Returns
+    -------
+    Collection
+
+    Raises
+    ------
+    DataError
+        If no path was given, there is nothing there, or nothing usable.
+    """
+    if config.path is None:
+        raise DataError("This recipe needs your audio: add --data FOLDER or --data TABLE.csv.")
+    path = Path(config.path)
+    if config.dataset is not None:
+        return load_dataset(config.dataset, path, config)
+    if path.suffix.lower() in TABLE_SUFFIXES and not path.is_dir():
+        if config.pattern is not None:
+            raise DataError(f"A pattern is for a folder of files, but '{path}' is a table.")
+        return read_table(path, config)
+    table = path / "clips.csv"
+    if config.pattern is not None or not table.is_file():
+        return read_folder(path, config)
+    collection = read_table(table, config)
+    named = {*collection.table.ids, *(item.path for item in collection.skipped)}
+    named = {str(name).split("@")[0] for name in named} | named
+    without_row = [file for file in find_audio(path)[0] if file not in named]
+    if without_row:
+        collection.notes.append(
+            f"{len(without_row)} audio files have no row in {table}, such as '{without_row[0]}'."
+        )
+    return collection
