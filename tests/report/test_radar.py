@@ -44,7 +44,7 @@ def test_a_missing_value_leaves_a_gap():
     assert not d.endswith("Z")
 
 
-def test_those_who_do_not_see_it_are_told_all_values():
+def test_all_values_are_in_the_text_for_screen_readers():
     tree = drawn({"ours": OURS, "theirs <b>": dict.fromkeys(AXES, 0.6)}, reference=0.5)
     assert tree.get("role") == "img"
     for words in ("Facets (share in order)", "tempo 0.25", "theirs <b>: genre 0.60"):

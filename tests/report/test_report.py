@@ -313,8 +313,8 @@ def test_the_verdict_is_the_cards_unless_another_is_given(tree, tmp_path):
     lead = tree.first("div", class_="lead")
     assert lead.words == Card.from_json(card()).verdict()
     assert "leaks frequency at 0.09 above chance" in lead.words
-    told = read(write_report(example(summary=["One.", "Two."]), tmp_path / "r.html"))
-    assert [p.words for p in told.first("div", class_="lead").all("p")] == ["One.", "Two."]
+    tree = read(write_report(example(summary=["One.", "Two."]), tmp_path / "r.html"))
+    assert [p.words for p in tree.first("div", class_="lead").all("p")] == ["One.", "Two."]
 
 
 def test_a_card_that_judges_nothing_is_judged_by_own(tmp_path):
@@ -345,9 +345,9 @@ def test_a_card_that_judges_nothing_is_judged_by_own(tmp_path):
 
 def test_directional_differences_stand_with_the_facet_that_should_tell(tmp_path):
     probes = [r for r in card()["records"] if r["measure"] == "probe"]
-    told = {"measure": "dsc_delta", "facet": "shared", "factor": "timbre", "metric": "accuracy"}
-    told |= {"value": 0.581, "low": 0.55, "high": 0.61, "other": "private"}
-    path = write_report(bare(card={"records": [*probes, told]}), tmp_path / "r.html")
+    delta = {"measure": "dsc_delta", "facet": "shared", "factor": "timbre", "metric": "accuracy"}
+    delta |= {"value": 0.581, "low": 0.55, "high": 0.61, "other": "private"}
+    path = write_report(bare(card={"records": [*probes, delta]}), tmp_path / "r.html")
     words = cell(read(path), "shared", "timbre").words
     assert "DSC Δ +0.581 over private (+0.550 to +0.610)" in words
     assert "DSC" not in cell(read(path), "private", "timbre").words

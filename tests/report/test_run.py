@@ -121,7 +121,7 @@ def test_players_are_the_clips_and_their_exchanged_facets(inputs, parts, held_ou
         assert {sound.sample_rate for sound in sounds} == {16000}
         a, b = (find(sounds[i].wave, table) for i in (0, 3))
         timbres = [table.factor("timbre").labels()[i] for i in (a, b)]
-        assert timbres[0] != timbres[1], "something is to be heard"
+        assert timbres[0] != timbres[1], "the two players differ"
         assert [f"timbre {timbre}" in title for timbre in timbres] == [True, True]
         own = model.codes(features[[a, b]])
         codes = np.concatenate([own, own])  # in this order: phases are drawn by row
@@ -154,10 +154,10 @@ def test_every_related_facet_is_exchanged(parts, held_out, tmp_path, monkeypatch
 
 def test_no_clip_is_in_two_pairs_and_all_classes_are_heard(inputs, held_out):
     table = held_out[0]
-    heard = [find(sounds[i].wave, table) for _, sounds in inputs.sounds for i in (0, 3)]
-    assert len(set(heard)) == 8
+    sources = [find(sounds[i].wave, table) for _, sounds in inputs.sounds for i in (0, 3)]
+    assert len(set(sources)) == 8
     labels = table.factor("timbre").labels()
-    assert {labels[i] for i in heard} == {"sine", "triangle", "sawtooth", "square"}
+    assert {labels[i] for i in sources} == {"sine", "triangle", "sawtooth", "square"}
 
 
 def test_traversals_move_one_dimension_of_one_clip(inputs, parts, held_out):
@@ -180,7 +180,7 @@ def test_axes_are_in_seconds_and_hertz(inputs):
     assert 6000 < bands[-1] < 8000
 
 
-def test_what_was_skipped_and_how_it_was_made_is_told(inputs, parts):
+def test_what_was_skipped_and_the_settings_are_listed(inputs, parts):
     assert inputs.skipped == []
     assert load_recipe("debug").about in inputs.config
     assert inputs.own == parts["recipe"].owns()

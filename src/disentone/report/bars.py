@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from markupsafe import Markup
 
-from disentone.report.card import Held, grouped, information, real
+from disentone.report.card import FactorInformation, grouped, information, real
 from disentone.report.inputs import ReportInputs
 from disentone.report.svg import element, number, ticks
 from disentone.report.template import Section, render
@@ -18,7 +18,7 @@ WIDTH, HEIGHT, LEFT, FOOT, GAP = 640.0, 120.0, 34.0, 20.0, 10.0
 
 
 def section(inputs: ReportInputs) -> Section | None:
-    """Draw what every dimension tells of each factor, less what a shuffled factor gives."""
+    """Draw the information of every dimension about each factor, less that of a shuffled one."""
     found = information(inputs.card, inputs.facets)
     single = {key: held for key, held in found.items() if key[0] not in inputs.facets}
     if not single:
@@ -34,7 +34,7 @@ def section(inputs: ReportInputs) -> Section | None:
 
 def _bars(
     inputs: ReportInputs,
-    held: dict[tuple[str, str], Held],
+    held: dict[tuple[str, str], FactorInformation],
     bounds: dict[tuple[str, str], tuple[float, float]],
     factor: str,
 ) -> Markup:
@@ -71,7 +71,7 @@ def _bars(
 
 def _bar(
     name: str,
-    held: Held,
+    held: FactorInformation,
     spread: tuple[float, float],
     x: float,
     step: float,
@@ -80,17 +80,17 @@ def _bar(
 ) -> list[Markup]:
     base, top = at(0.0), at(held.net)
     story = f"{name}: {number(held.net, 3)} nats above chance"
-    style = f"b{index % 2}" if held.told else "faint"
+    style = f"b{index % 2}" if held.above_chance else "faint"
     width = max(step * 0.8, 0.5)
     rect = element(
         "rect", element("title", story), class_=style, x=x, y=top, width=width, height=base - top
     )
-    if step < 6 or math.isnan(sum(spread)) or not held.told:
+    if step < 6 or math.isnan(sum(spread)) or not held.above_chance:
         return [rect]
     middle = x + width / 2
     line = f"M{middle:.1f} {at(spread[0]):.1f}V{at(spread[1]):.1f}"
     return [rect, element("path", class_="whisker", d=line)]
 
 
-def _chance(held: Held) -> float:
+def _chance(held: FactorInformation) -> float:
     return 0.0 if math.isnan(held.chance) else held.chance

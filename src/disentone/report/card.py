@@ -11,7 +11,16 @@ import numpy as np
 
 from disentone.facets import Facets
 
-__all__ = ["WHOLE", "Held", "Score", "grouped", "information", "published", "real", "scores"]
+__all__ = [
+    "WHOLE",
+    "FacetScore",
+    "FactorInformation",
+    "grouped",
+    "information",
+    "published",
+    "real",
+    "scores",
+]
 
 WHOLE = ("all", "both", "joint")  # names that papers and cards give to the whole embedding
 
@@ -19,8 +28,8 @@ Record = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Score:
-    """How well one facet tells one factor; NaN for numbers that the card does not have."""
+class FacetScore:
+    """How well one facet predicts one factor; NaN for numbers that the card does not have."""
 
     facet: str
     factor: str
@@ -40,7 +49,7 @@ class Score:
 
 
 @dataclass(frozen=True)
-class Held:
+class FactorInformation:
     """Information of a dimension or facet about a factor, in nats."""
 
     value: float
@@ -53,8 +62,8 @@ class Held:
         return max(self.value - np.nan_to_num(self.chance), 0.0)
 
     @property
-    def told(self) -> bool:
-        """Whether it is more than nearly all shuffles give."""
+    def above_chance(self) -> bool:
+        """Whether it is more than 95 % of the shuffles give."""
         return self.net >= 0.005 and not self.value <= self.null
 
 
@@ -67,11 +76,11 @@ def real(value: Any) -> float:
 
 def scores(
     card: Record, *, own: Mapping[str, Sequence[str]], paper: Iterable[Record] = ()
-) -> list[Score]:
+) -> list[FacetScore]:
     """Probe records of a card, one for each facet and factor, with what the paper gives.
 
-    A facet leaks a factor where the card says so. A card that judges nothing is judged by
-    ``own``: whatever a facet tells beside its own is a leak, if it has anything of its own.
+    A facet leaks a factor where the card has such a record. A card without any is judged by
+    ``own``: whatever else a facet with factors of its own predicts is a leak.
     """
     papers = list(paper)
     probes, leaks = grouped(card, "probe"), grouped(card, "leak")
@@ -89,7 +98,7 @@ def scores(
             role, leak = "leak", value - chance
         directed = deltas.get((facet, factor), [{}])[0]
         found.append(
-            Score(
+            FacetScore(
                 facet=facet,
                 factor=factor,
                 metric=str(record.get("metric") or "score"),
@@ -135,11 +144,13 @@ def published(paper: Iterable[Record], facet: str, factor: str) -> float:
     return math.nan
 
 
-def information(card: Record, facets: Facets) -> dict[tuple[str, str], Held]:
+def information(card: Record, facets: Facets) -> dict[tuple[str, str], FactorInformation]:
     """Information by facet or dimension (``"shared"``, ``"shared[3]"``) and factor."""
     names = {f"{facet}[{index}]" for facet, size in facets.items() for index in range(size)}
     return {
-        (name, factor): Held(*(real(record.get(key)) for key in ("value", "chance", "null")))
+        (name, factor): FactorInformation(
+            *(real(record.get(key)) for key in ("value", "chance", "null"))
+        )
         for (name, factor), (record, *_) in grouped(card, "information").items()
         if name in names or name in facets
     }

@@ -16,7 +16,7 @@ from disentone.report.template import Section, render
 
 __all__ = ["differences_text", "write_comparison"]
 
-GROUPS = {"probe": "What facets tell", "leak": "What facets leak", "dsc_delta": "DSC delta",
+GROUPS = {"probe": "What facets predict", "leak": "What facets leak", "dsc_delta": "DSC delta",
           "information": "Information of facets, in nats"}  # fmt: skip
 OTHERS = "Measures of disentanglement"
 NAMED = ("measure", "facet", "factor", "metric", "variant", "with")
@@ -25,7 +25,7 @@ Record = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Cell:
+class ComparedNumber:
     """One number of a card, and how it differs from the first card's; NaN where it does not."""
 
     value: float
@@ -37,7 +37,7 @@ class Cell:
 
     @property
     def sure(self) -> bool:
-        """Whether the interval of the difference leaves 0 out."""
+        """Whether the interval of the difference excludes 0."""
         return self.low > 0 or self.high < 0
 
 
@@ -86,15 +86,15 @@ def differences_text(names: Sequence[str], differences: Sequence[Sequence[Record
 
 def _grouped(
     differences: Sequence[Sequence[Record]],
-) -> dict[str, list[tuple[str, str, list[Cell]]]]:
+) -> dict[str, list[tuple[str, str, list[ComparedNumber]]]]:
     """Rows of cells by heading; a number that some card lacks has no difference there."""
     found = [{_key(record): record for record in records} for records in differences]
     keys = list(dict.fromkeys(key for records in found for key in records))
-    groups: dict[str, list[tuple[str, str, list[Cell]]]] = {}
+    groups: dict[str, list[tuple[str, str, list[ComparedNumber]]]] = {}
     for key in keys:
         records = [records.get(key) for records in found]
         known = next(record for record in records if record is not None)
-        cells = [Cell(real(known["first"])), *(_cell(record) for record in records)]
+        cells = [ComparedNumber(real(known["first"])), *(_cell(record) for record in records)]
         title = GROUPS.get(known["measure"], OTHERS)
         groups.setdefault(title, []).append((*_label(known), cells))
     return groups
@@ -104,15 +104,15 @@ def _key(record: Record) -> tuple[str, ...]:
     return tuple(str(record.get(name, "")) for name in NAMED)
 
 
-def _cell(record: Record | None) -> Cell:
+def _cell(record: Record | None) -> ComparedNumber:
     if record is None:
-        return Cell(math.nan)
+        return ComparedNumber(math.nan)
     numbers = [real(record.get(name)) for name in ("second", "difference", "low", "high", "p")]
-    return Cell(*numbers, paired=record["kind"] == "paired")
+    return ComparedNumber(*numbers, paired=record["kind"] == "paired")
 
 
 def _label(record: Record) -> tuple[str, str]:
-    """What a number is of, and what kind of number."""
+    """Facet and factor, or measure, of a number, and its metric or variant."""
     if record["measure"] not in GROUPS:
         name = NAMES.get(record["measure"], (record["measure"], ""))[0]
         of = [record[key] for key in ("facet", "factor", "with") if record.get(key, "all") != "all"]
@@ -139,7 +139,7 @@ def _how(differences: Sequence[Sequence[Record]]) -> str:
     return text.strip()
 
 
-def _text(cell: Cell) -> str:
+def _text(cell: ComparedNumber) -> str:
     if math.isnan(cell.difference):
         return f"{cell.value:24.3f}" if not math.isnan(cell.value) else f"{'–':>24s}"
     mark = ("" if cell.paired else "~") + ("*" if cell.sure else "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from disentone.report.card import Held, information
+from disentone.report.card import FactorInformation, information
 from disentone.report.inputs import ReportInputs
 from disentone.report.svg import number
 from disentone.report.template import Section, render
@@ -14,12 +14,12 @@ __all__ = ["section"]
 
 WIDE = 16  # facets of more dimensions are drawn without numbers
 LEVELS = 10
-UNKNOWN = Held(math.nan, math.nan, math.nan)
+UNKNOWN = FactorInformation(math.nan, math.nan, math.nan)
 
 
 @dataclass(frozen=True)
-class Cell:
-    """One dimension and one factor: what to print, how dark, and the whole story."""
+class DimensionCell:
+    """One dimension and one factor: the text printed, the shade, and the tooltip."""
 
     text: str
     level: int
@@ -27,13 +27,13 @@ class Cell:
 
 
 def section(inputs: ReportInputs) -> Section | None:
-    """Draw a heat map for each facet, all on one scale, with what chance gives taken off."""
+    """Draw a heat map for each facet, all on one scale, less what chance gives."""
     found = information(inputs.card, inputs.facets)
     single = {key: held for key, held in found.items() if key[0] not in inputs.facets}
     if not single:
         return None
     factors = list(dict.fromkeys(factor for _, factor in single))
-    top = max((held.net for held in single.values() if held.told), default=0.0)
+    top = max((held.net for held in single.values() if held.above_chance), default=0.0)
     blocks = []
     for facet, size in inputs.facets.items():
         rows = []
@@ -56,11 +56,11 @@ def section(inputs: ReportInputs) -> Section | None:
     return Section("information", "Where the information sits", body)
 
 
-def _cell(name: str, factor: str, held: Held, top: float) -> Cell:
+def _cell(name: str, factor: str, held: FactorInformation, top: float) -> DimensionCell:
     if math.isnan(held.value):
-        return Cell("–", 0, f"{name} and {factor}: not measured")
+        return DimensionCell("–", 0, f"{name} and {factor}: not measured")
     chance = "" if math.isnan(held.chance) else f", {number(held.chance, 3)} when shuffled"
     story = f"{name} and {factor}: {number(held.value, 3)} nats{chance}"
-    if not held.told:
-        return Cell("·", 0, story)
-    return Cell(f"{held.net:.2f}", round(LEVELS * held.net / top), story)
+    if not held.above_chance:
+        return DimensionCell("·", 0, story)
+    return DimensionCell(f"{held.net:.2f}", round(LEVELS * held.net / top), story)

@@ -94,9 +94,9 @@ class ReportInputs:
     counted : str
         What the rows of the embedding are.
     remarks : sequence of str
-        What was guessed and decided about the data.
+        What was guessed and decided about the data, one sentence each.
     own : mapping of str to sequence of str
-        The factors that each facet is meant to hold: ``{"shared": ["timbre"]}``. Only asked
+        The factors that each facet is meant to encode: ``{"shared": ["timbre"]}``. Only used
         where the card has no records of the measure ``"leak"``.
     config : str
         YAML text of the run.

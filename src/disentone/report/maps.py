@@ -29,7 +29,7 @@ MARKS = (  # path of one mark from its centre: disc, square, triangle, diamond
 
 @dataclass(frozen=True)
 class Flat:
-    """A facet in two dimensions: points (clips, 2) and how they came about."""
+    """A facet in two dimensions: points (clips, 2) and how they were computed."""
 
     points: np.ndarray
     method: str
@@ -73,7 +73,7 @@ def section(inputs: ReportInputs) -> Section | None:
 
 
 def choose(inputs: ReportInputs) -> np.ndarray:
-    """Pick the clips to draw: those with a finite embedding, at most ``POINTS``."""
+    """Choose the clips to draw: those with a finite embedding, at most ``POINTS``."""
     finite = np.flatnonzero(np.isfinite(inputs.embedding).all(axis=1))
     if len(finite) <= POINTS:
         return finite

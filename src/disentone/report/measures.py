@@ -1,4 +1,4 @@
-"""The table of measures of disentanglement: value, interval, chance, and how each came about."""
+"""The table of measures of disentanglement: value, interval, chance, and how each was computed."""
 
 from __future__ import annotations
 
@@ -18,8 +18,11 @@ __all__ = ["NAMES", "section"]
 # In the order of the table, each with what it asks.
 NAMES: Mapping[str, tuple[str, str]] = {
     "block_mig": ("facet MIG", "is each factor in one facet?"),
-    "block_dci_disentanglement": ("facet disentanglement", "does each facet tell its own only?"),
-    "block_dci_completeness": ("facet completeness", "is each factor told by one facet?"),
+    "block_dci_disentanglement": (
+        "facet disentanglement",
+        "does each facet encode its own factor only?",
+    ),
+    "block_dci_completeness": ("facet completeness", "is each factor predicted by one facet?"),
     "mig": ("MIG", "is each factor in one dimension?"),
     "dcimig": ("DCIMIG", "has each factor a dimension of its own?"),
     "jemmig": ("JEMMIG", "the same, and nothing else in that dimension?"),
@@ -27,16 +30,16 @@ NAMES: Mapping[str, tuple[str, str]] = {
     "xmig": ("XMIG", "MIG against dimensions that no factor owns"),
     "sap": ("SAP", "does one dimension alone predict each factor?"),
     "dci_completeness": ("DCI completeness", "is each factor in few dimensions?"),
-    "mig_sup": ("MIG-sup", "does each dimension tell one factor?"),
+    "mig_sup": ("MIG-sup", "does each dimension encode one factor?"),
     "dlig": ("DLIG", "the same, where factors depend on each other"),
-    "modularity": ("modularity", "does each dimension tell one factor?"),
+    "modularity": ("modularity", "does each dimension encode one factor?"),
     "dci_disentanglement": ("DCI disentanglement", "is each dimension for one factor?"),
-    "irs": ("IRS", "does a dimension rest while other factors change?"),
-    "z_diff": ("Z-diff", "does the shared factor show in what differs?"),
-    "z_min_variance": ("Z-min variance", "does a dimension rest for each factor?"),
-    "z_max_variance": ("Z-max variance", "does a dimension move for each factor?"),
-    "explicitness": ("explicitness", "can a line pick out each class?"),
-    "dci_informativeness": ("DCI informativeness", "is every factor told at all?"),
+    "irs": ("IRS", "does a dimension stay constant while other factors change?"),
+    "z_diff": ("Z-diff", "do differences of codes show which factor was shared?"),
+    "z_min_variance": ("Z-min variance", "does a dimension stay constant with each factor?"),
+    "z_max_variance": ("Z-max variance", "does a dimension change with each factor?"),
+    "explicitness": ("explicitness", "can a linear classifier separate each class?"),
+    "dci_informativeness": ("DCI informativeness", "is every factor predicted at all?"),
     "smoothness": ("smoothness", "does a factor change evenly along its dimension?"),
     "monotonicity": ("monotonicity", "does it change in one direction?"),
     "udr": ("UDR", "do runs find the same dimensions?"),
@@ -47,8 +50,8 @@ NATS = ("nats",)
 
 
 @dataclass(frozen=True)
-class Row:
-    """One measure: its name, what it asks, its numbers, and what it is of each factor."""
+class MeasureRow:
+    """One measure: its name, the question it answers, its numbers, and its value by factor."""
 
     name: str
     variant: str
@@ -107,11 +110,11 @@ def _each(
     }
 
 
-def _row(record: Mapping[str, Any], each: Mapping[str, float]) -> Row:
+def _row(record: Mapping[str, Any], each: Mapping[str, float]) -> MeasureRow:
     name, asks = NAMES[record["measure"]]
     value, low, high = (real(record.get(key)) for key in ("value", "low", "high"))
     chance, in_nats = real(record.get("chance")), record.get("metric") in NATS
-    return Row(
+    return MeasureRow(
         name,
         str(record.get("variant", "")),
         asks,
@@ -127,7 +130,7 @@ def _row(record: Mapping[str, Any], each: Mapping[str, float]) -> Row:
 
 
 def _how(record: Mapping[str, Any]) -> str:
-    """What decides the number, in a line."""
+    """How the number was computed, in a line."""
     batches = "batch" in record
     parts = [f"{record['n']:,} {'batches' if batches else 'items'} ({record['split']})"]
     if record.get("predictor"):

@@ -134,12 +134,12 @@ def page(
 
 
 def _verdict(inputs: ReportInputs) -> list[str]:
-    if "schema" not in inputs.card:  # numbers without a card: nobody has judged them
+    if "schema" not in inputs.card:  # numbers without a card have no verdict
         return []
     from disentone.audit import Card  # scikit-learn is slow to import
 
-    said = Card.from_json(dict(inputs.card)).verdict()
-    return [said] if said else []
+    verdict = Card.from_json(dict(inputs.card)).verdict()
+    return [verdict] if verdict else []
 
 
 def _fingerprint(text: Markup) -> str:

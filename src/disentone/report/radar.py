@@ -14,7 +14,7 @@ __all__ = ["radar"]
 WIDTH, HEIGHT, RADIUS = 460, 340, 118
 CENTRE = (WIDTH / 2, 158)
 SERIES = 12  # colours of the page
-DASHES = (None, "7 3", "2 3", "9 3 2 3")  # lines are told apart without their colours
+DASHES = (None, "7 3", "2 3", "9 3 2 3")  # lines differ without their colours
 FALLBACK = ("#0072b2", "#d55e00", "#00875f", "#aa4499", "#8a6d00", "#3fa0d8")  # outside a page
 _LEGEND = 18  # height of a line
 
@@ -171,8 +171,8 @@ def _text(text: str, x: float, y: float) -> Markup:
 def _described(
     title: str, unit: str, series: Mapping[str, Mapping[str, float]], axes: Sequence[str]
 ) -> str:
-    told = [
+    values_by_series = [
         f"{name}: " + ", ".join(f"{axis} {number(values.get(axis, math.nan))}" for axis in axes)
         for name, values in series.items()
     ]
-    return f"{title} ({unit}). {'; '.join(told)}."
+    return f"{title} ({unit}). {'; '.join(values_by_series)}."

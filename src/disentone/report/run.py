@@ -1,4 +1,4 @@
-"""The report of a run: what the model makes of its test split, to see and to hear."""
+"""The report of a run: scores, pictures and sounds of its test split."""
 
 from __future__ import annotations
 
@@ -90,8 +90,8 @@ def _seen_and_heard(
     if not isinstance(frontend, LogMel):
         latents = isinstance(frontend, Latent)
         what = "latents of a pretrained network" if latents else "several inputs side by side"
-        said = f"No sounds or pictures: {what} are neither."
-        return {"notes": [said]}
+        note = f"No sounds or pictures: {what} are neither."
+        return {"notes": [note]}
     if model.network.decoder is None:
         return {"notes": ["No sounds or pictures: the model has no decoder."]}
     pairs = _pairs(table, recipe)
@@ -130,7 +130,7 @@ def resynthesise(mel_db: np.ndarray, frontend: LogMel) -> np.ndarray:
 
 
 def _pairs(table: ClipTable, recipe: Recipe) -> np.ndarray:
-    """Pairs of test clips that differ in what the first related facet holds: (pairs, 2)."""
+    """Pairs of test clips that differ in what the first related facet encodes: (pairs, 2)."""
     rng = np.random.default_rng(recipe.seed)
     first = next((relation.sames[0] for relation in recipe.relations().values()), "")
     order = rng.permutation(len(table))

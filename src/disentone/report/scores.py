@@ -1,4 +1,4 @@
-"""The table of facets by factors: how well each facet tells each factor, beside the paper."""
+"""The table of facets by factors: how well each facet predicts each factor, beside the paper."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 
 from markupsafe import Markup
 
-from disentone.report.card import WHOLE, Score, scores
+from disentone.report.card import WHOLE, FacetScore, scores
 from disentone.report.inputs import ReportInputs
 from disentone.report.svg import interval_bar, number
 from disentone.report.template import Section, render
@@ -34,10 +34,10 @@ def section(inputs: ReportInputs) -> Section | None:
         with_deltas=any(score.rival for score in found),
         clips=[f"{n:,}" for n in sorted({score.n for score in found if score.n})],
     )
-    return Section("scores", "What each facet tells", body)
+    return Section("scores", "What each facet predicts", body)
 
 
-def bar(score: Score) -> Markup:
+def bar(score: FacetScore) -> Markup:
     """Draw a score on a line from 0 to 1: interval, chance and the paper's number."""
     return interval_bar(score.value, score.low, score.high, score.chance, score.paper)
 
@@ -51,7 +51,7 @@ def _size(inputs: ReportInputs, facet: str) -> str:
     return "" if size is None else f"{size} dimension{'s' if size > 1 else ''}"
 
 
-def _metric(found: list[Score], factor: str) -> str:
+def _metric(found: list[FacetScore], factor: str) -> str:
     return next(score.metric for score in found if score.factor == factor)
 
 

@@ -24,7 +24,7 @@ def triplet_tables(records: Sequence[Record]) -> list[dict[str, Any]]:
     """Give the rows of all tables, as :func:`~disentone.report.write_tables_report` takes them.
 
     All systems beside each other on every dimension; the best subsets and the single facets of
-    each; its facets by dimension; retrieval by all facets and by the one that is named alike.
+    each; its facets by dimension; retrieval by all facets and by the one of the same name.
 
     Parameters
     ----------
@@ -99,8 +99,8 @@ def diagonal(records: Sequence[Record]) -> dict[str, tuple[Record, Record]]:
 
 
 def triplet_sentences(records: Sequence[Record]) -> list[str]:
-    """Say of each system how many of its facets are best at their own dimension, and its ties."""
-    said = []
+    """Write for each system how many facets are best at their own dimension, and its ties."""
+    sentences = []
     for run, own in _by_run([r for r in records if r["measure"] == "triplet"]).items():
         pairs = diagonal(own)
         worse = [
@@ -112,14 +112,14 @@ def triplet_sentences(records: Sequence[Record]) -> list[str]:
         if pairs:
             text = f"{run}: {len(pairs) - len(worse)} of {len(pairs)} facets are best at the "
             text += "triplets of their own dimension"
-            said.append(text + (f"; not so {', '.join(worse)}." if worse else "."))
+            sentences.append(text + (f"; not so {', '.join(worse)}." if worse else "."))
         whole = next(r for r in own if r["facet"] == r["factor"] == ALL)
         if whole["ties"]:
-            said.append(
+            sentences.append(
                 f"{run}: {whole['ties']} of {whole['n']} triplets have two equal distances, which "
                 "count as wrong."
             )
-    return said
+    return sentences
 
 
 def _by_run(records: Sequence[Record]) -> dict[str, list[Record]]:
