@@ -2,7 +2,7 @@
 
 from disentone.report.inputs import Figure, MelAxes, ReportInputs, Sound
 from disentone.report.page import write_report
-from disentone.report.tables import tables_text, write_tables_report
+from disentone.report.paper_tables import tables_text, write_tables_report
 
 __all__ = [
     "Figure",
