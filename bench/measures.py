@@ -19,9 +19,10 @@ import numpy as np
 from sklearn.metrics import mutual_info_score
 
 from disentone.audit import audit, mutual_information, quantile_codes
-from disentone.audit.families import FAMILIES, measured
-from disentone.audit.measuring import MEASURES, studies
+from disentone.audit.families import measured
+from disentone.audit.measuring import studies
 from disentone.audit.plan import make_plan
+from disentone.audit.registry import MEASURES
 from disentone.clips import random_split
 from disentone.facets import Facets
 from disentone.factors import Factor
@@ -128,7 +129,7 @@ def families(codes, factors, split):
     for family, study in asked:
         began = time.perf_counter()
         found = measured(family, study)
-        said = found if isinstance(found, str) else ", ".join(FAMILIES[family][0])
+        said = found if isinstance(found, str) else ", ".join(one.name for one in study.measures)
         print(f"{family:14s} {time.perf_counter() - began:7.1f} s  {said}", flush=True)
 
 

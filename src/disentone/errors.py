@@ -1,11 +1,27 @@
-"""The few exceptions that users meet; each message is one sentence that says what to do."""
+"""The few exceptions that users meet, and what is done about a name that is not known.
+
+Each message is one sentence that says what to do. A name that is none of disentone's own may be
+that of another package, which gives it as an entry point of a group ``disentone.GROUP``; every
+room asks for these here, the lowest place that all of them know.
+"""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
-__all__ = ["ArtifactError", "AudioError", "DataError", "DisentoneError", "RecipeError", "closest"]
+__all__ = [
+    "ArtifactError",
+    "AudioError",
+    "DataError",
+    "DisentoneError",
+    "RecipeError",
+    "closest",
+    "load_plugin",
+    "or_plugin",
+    "plugin_names",
+]
 
 
 class DisentoneError(Exception):
@@ -48,3 +64,93 @@ def closest(word: str, known: Iterable[str]) -> str:
     if near:
         return f"; did you mean '{near[0]}'?"
     return "; there are: " + ", ".join(names) if names else "; there are none"
+
+
+def plugin_names(group: str) -> list[str]:
+    """Names that installed packages give in a group of entry points; no package is imported.
+
+    Parameters
+    ----------
+    group : {"frontends", "encoders", "datasets", "measures", "terms"}
+    """
+    from importlib.metadata import entry_points  # reads all packages' metadata: only when asked
+
+    return sorted({point.name for point in entry_points(group=f"disentone.{group}")})
+
+
+def load_plugin(group: str, name: str) -> Any:
+    """Import what another package gives under a name, of :func:`plugin_names`.
+
+    Parameters
+    ----------
+    group, name : str
+
+    Raises
+    ------
+    RecipeError
+        If two packages give the name, or it cannot be imported.
+    """
+    from importlib.metadata import entry_points
+
+    found = list(entry_points(group=f"disentone.{group}", name=name))
+    packages = [point.dist.name if point.dist else point.value for point in found]
+    if len(found) != 1:
+        raise RecipeError(
+            f"'{name}' of disentone.{group} must be given by one package, but is by "
+            f"{' and '.join(packages) or 'none'}: uninstall the others."
+        )
+    try:
+        return found[0].load()
+    except Exception as error:  # whatever their code raises when it is imported
+        raise RecipeError(
+            f"Package '{packages[0]}', which gives '{name}' of disentone.{group}, cannot be "
+            f"imported ({type(error).__name__}: {error}): update or uninstall it."
+        ) from error
+
+
+def or_plugin(
+    group: str, shape: Callable[[], type], *, key: str = "kind"
+) -> Callable[[Any, Callable[[Any], Any]], Any]:
+    """Make a pydantic wrap validator of a union of our own kinds, for those of other packages.
+
+    Parameters
+    ----------
+    group : str
+        Of entry points, each a subclass of ``shape``.
+    shape : callable
+        Gives the pydantic model that all kinds are subclasses of.
+    key : str
+        The key that says the kind.
+
+    Returns
+    -------
+    callable
+        Its ``ValueError`` becomes a mistake in the recipe.
+    """
+
+    def read(value: Any, ours: Callable[[Any], Any]) -> Any:
+        from pydantic import ValidationError
+
+        try:
+            return ours(value)
+        except ValidationError as error:
+            first = error.errors()[0]
+            if first["type"] != "union_tag_invalid" or first["loc"]:
+                raise
+            known = first.get("ctx", {}).get("expected_tags", "").replace("'", "").split(", ")
+        kind = str(value[key] if isinstance(value, Mapping) else getattr(value, key))
+        others = plugin_names(group)
+        if kind not in others:
+            raise ValueError(f"there is no {key} '{kind}'{closest(kind, [*known, *others])}")
+        try:
+            found = load_plugin(group, kind)
+        except RecipeError as error:
+            raise ValueError(str(error).rstrip(".")) from error
+        if not (isinstance(found, type) and issubclass(found, shape())):
+            raise ValueError(
+                f"entry point '{kind}' of disentone.{group} must be a subclass of "
+                f"{shape().__module__}.{shape().__name__}, not {found!r}"
+            )
+        return found.model_validate(value)  # pyright: ignore[reportAttributeAccessIssue]
+
+    return read

@@ -6,7 +6,7 @@ import pytest
 from disentone.audit import audit
 from disentone.audit import measures as m
 from disentone.audit.card import ALL
-from disentone.audit.measuring import (
+from disentone.audit.registry import (
     DEFAULT,
     MEASURES,
     VARIANTS,
@@ -145,9 +145,9 @@ def test_what_cannot_be_measured_is_said():
     owns = {"one": ["shape"]}
     card = quick(codes, alone, split, measures=["irs", "smoothness", "modularity"], owns=owns)
     assert not [r for r in card.records if r["measure"] in ("irs", "smoothness", "modularity")]
-    assert any("robustness: Robustness needs at least two" in note for note in card.notes)
+    assert any("robustness: there is but one factor" in note for note in card.notes)
     assert any("no ordinal or continuous factor" in note for note in card.notes)
-    assert any("modularity and DLIG need at least two" in note for note in card.notes)
+    assert any("at least two are needed for modularity" in note for note in card.notes)
 
 
 def test_pairs_that_differ_in_one_factor_alone_may_be_missing():

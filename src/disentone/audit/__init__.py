@@ -11,9 +11,9 @@ from disentone.audit.information import (
     entropy,
     mutual_information,
 )
-from disentone.audit.measuring import MEASURES, VARIANTS
 from disentone.audit.outcomes import Outcomes
 from disentone.audit.probes import Probe, fit_probe
+from disentone.audit.registry import MEASURES, VARIANTS
 from disentone.audit.retrieval import retrieval_scores
 from disentone.audit.scores import (
     Estimate,

@@ -15,7 +15,7 @@ from disentone.audit.card import ALL, Card
 from disentone.audit.facet_information import Told, block_records, told
 from disentone.audit.families import measured
 from disentone.audit.information import Information, dimension_information, entropy
-from disentone.audit.measuring import chosen_measures, chosen_variants, studies, study_records
+from disentone.audit.measuring import studies, study_records
 from disentone.audit.outcomes import Outcomes
 from disentone.audit.plan import Plan, make_plan
 from disentone.audit.probes import Question, fit_probes, one_thread, together
@@ -27,6 +27,7 @@ from disentone.audit.records import (
     probe_records,
     probe_scores,
 )
+from disentone.audit.registry import chosen_measures, chosen_variants
 from disentone.audit.scores import Scores
 from disentone.errors import DataError
 from disentone.facets import Facets
@@ -111,7 +112,7 @@ def audit(
         At most so many training clips for a probe, drawn anew for each seed.
     measures : sequence of str
         Names of measures, ``"default"``, ``"all"`` or ``"none"``: see
-        :data:`~disentone.audit.measuring.MEASURES`.
+        :data:`~disentone.audit.registry.MEASURES`.
     variants : sequence of str
         Published variants to be told beside the measures, such as ``"syntone"``, or ``"all"``.
     groups : ndarray, shape (clips,), optional
@@ -191,12 +192,11 @@ def audit(
     main = {pair: several[0] for pair, several in scores.items()}
     records += directional_records(main, facets=facets, owns=plan.owns)
     records += block_records(heard, plan=plan, names=names, seed=seed)
-    for (family, study), one in zip(asked, found):
+    for (_, study), one in zip(asked, found):
         if isinstance(one, str):
             notes.append(f"Not measured, {one}")
         else:
-            fitted = family in ("dci", "explicitness", "separation")
-            records += study_records(one, plan=plan, study=study, fitted=fitted)
+            records += study_records(one, plan=plan, study=study)
     for name, one in zip(plan.targets, dimensions):
         records += dimension_records(one, facets=facets, factor=name, bins=bins, split=plan.split)
     described = {

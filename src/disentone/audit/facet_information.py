@@ -11,6 +11,7 @@ import numpy as np
 from disentone.audit.card import ALL
 from disentone.audit.information import entropy
 from disentone.audit.measures import BlockInformation, Measured, block_dci, block_mig
+from disentone.audit.measures.between_facets import MEASURES
 from disentone.audit.permuting import permuted
 from disentone.audit.plan import Plan
 from disentone.audit.records import Outputs, Record, record_of
@@ -19,7 +20,7 @@ from disentone.audit.scores import Estimate
 
 __all__ = ["BLOCKS", "Told", "block_records", "told"]
 
-BLOCKS = ("block_mig", "block_dci_disentanglement", "block_dci_completeness")
+BLOCKS = {one.name: one for one in MEASURES}
 REPLICATES = 200
 INTERVAL = "bootstrap of held-out clips"
 
@@ -195,7 +196,11 @@ def _information(
 
 def _measures(information: BlockInformation, plan: Plan) -> dict[str, Measured]:
     disentangled, complete = block_dci(information, owns=plan.owns)
-    return dict(zip(BLOCKS, (block_mig(information), disentangled, complete)))
+    return {
+        "block_mig": block_mig(information),
+        "block_dci_disentanglement": disentangled,
+        "block_dci_completeness": complete,
+    }
 
 
 def _records(
@@ -216,7 +221,7 @@ def _records(
         low, high = max(low, 0.0), min(high, 1.0)
         usual = float(np.mean([one[part] for one in by_chance]))
         estimate = Estimate(number, float(low), float(high), usual, value[name].n)
-        of_facet = name == "block_dci_disentanglement" and part
+        of_facet = BLOCKS[name].parts == "facets" and part
         facet, factor = (part, ALL) if of_facet else (ALL, part or ALL)
         how = dict(value[name].how) | {"interval": INTERVAL}
         yield record_of(name, facet, factor, "score", estimate) | how

@@ -1,6 +1,7 @@
-"""Families of measures on a card: which there are, and their records.
+"""How measures are measured with interval and chance, family by family.
 
-A family is a function from a study to records, so that measures share what they have in common.
+A family is a function from a study to numbers, so that measures share what they have in common.
+A measure without a family is measured by itself, as :func:`_each` does.
 """
 
 from __future__ import annotations
@@ -13,13 +14,13 @@ import numpy as np
 
 from disentone.audit import measures as m
 from disentone.audit.measures.inputs import columns
-from disentone.audit.measures.measured import Measured
+from disentone.audit.measures.measured import Measure, Measured
 from disentone.audit.measures.resampling import Several, estimates, taken
 from disentone.audit.scores import Estimate
 from disentone.errors import DataError
 from disentone.factors import Factor
 
-__all__ = ["BY_DIMENSION", "FAMILIES", "HALVES", "HELD_OUT", "Found", "Study", "measured"]
+__all__ = ["FAMILIES", "Found", "Study", "family_of", "measured"]
 
 REPLICATES = 100  # of a bootstrap of what was fitted once
 SAMPLES = 40  # parts of the clips on which everything is measured again
@@ -33,9 +34,6 @@ STEPS = 10  # of a recorded traversal
 HALVES = "half-samples"
 HELD_OUT = "bootstrap of held-out clips"
 BATCHES = "bootstrap of held-out batches of pairs"
-
-# Parts of these are dimensions; parts of all others are factors.
-BY_DIMENSION = ("mig_sup", "modularity", "irs", "dci_disentanglement", "total_correlation")
 
 Key = tuple[str, str]  # measure, part; the part "" is the measure itself
 Found = tuple[Mapping[Key, Estimate], Mapping[str, Mapping[str, Any]]]  # and how, by measure
@@ -55,8 +53,8 @@ class Study:
         Clips to measure on where nothing is fitted.
     groups : ndarray or None, shape (clips,)
         The recording of every clip.
-    names : frozenset of str
-        Measures asked for.
+    measures : tuple of Measure
+        Those to measure, all of one family.
     variants : mapping of str to str
         Published variant, by measure; "" for the measures as they should be.
     beside : mapping of str to ndarray, shape (clips, dims of it)
@@ -69,7 +67,7 @@ class Study:
     test: np.ndarray
     told: np.ndarray
     groups: np.ndarray | None
-    names: frozenset[str]
+    measures: tuple[Measure, ...]
     variants: Mapping[str, str]
     beside: Mapping[str, np.ndarray]
     seed: int
@@ -78,9 +76,9 @@ class Study:
         """Arguments that choose the variant of a measure."""
         return {"variant": self.variants[name]} if name in self.variants else {}
 
-    def choosing(self, names: frozenset[str], variants: Mapping[str, str]) -> Study:
+    def choosing(self, measures: tuple[Measure, ...], variants: Mapping[str, str]) -> Study:
         """The same for other measures, or variants of them."""
-        return replace(self, names=names, variants=variants)
+        return replace(self, measures=measures, variants=variants)
 
     def of(self, rows: np.ndarray) -> Study:
         """The same of some clips."""
@@ -95,36 +93,59 @@ class Study:
         )
 
 
+def family_of(measure: Measure) -> str:
+    """Name of the family that a measure is in, or of the one that it is alone."""
+    return measure.family or f"measure {measure.name}"
+
+
 def measured(family: str, study: Study) -> Found | str:
     """Measure a family; where that cannot be done, say why in a sentence."""
     try:
-        return FAMILIES[family][1](study)
+        return FAMILIES.get(family, _each)(_suited(study))
     except DataError as error:
         return f"{family}: {error}"
 
 
+def _suited(study: Study) -> Study:
+    """The same with the factors that the measures need, and without measures that have too few."""
+    factors = study.factors
+    if any(one.factors == "numeric" for one in study.measures):
+        factors = {n: one for n, one in factors.items() if one.kind in ("ordinal", "continuous")}
+        if not factors:
+            raise DataError("there is no ordinal or continuous factor.")
+    several = len(columns(factors, clips=len(study.codes))) > 1
+    measures = tuple(one for one in study.measures if several or one.factors != "several")
+    if not measures:
+        labels = ", ".join(one.label for one in study.measures)
+        raise DataError(f"there is but one factor, and at least two are needed for {labels}.")
+    return replace(study, factors=factors, measures=measures)
+
+
+def _each(study: Study) -> Found:
+    """Every measure by itself, as its function gives it."""
+
+    def each(**given: Any) -> dict[str, Measured]:
+        return {
+            one.name: one.function(**given, **study.options(one.name)) for one in study.measures
+        }
+
+    return _halved(each, study, fitted=any(one.fitted for one in study.measures))
+
+
 def _gaps(study: Study) -> Found:
     """Everything that reads the matrix of information, which is made once for all."""
-    plain = {"mig": m.mig, "dcimig": m.dcimig, "jemmig": m.jemmig}
-    plain |= {"dmig": m.dmig, "xmig": m.xmig, "dlig": m.dlig}
-    above = {"mig_sup": m.mig_sup, "modularity": m.modularity}  # these count active dimensions
     nulls: list[m.InformationMatrix] = []
-    several = len(columns(study.factors, clips=len(study.codes))) > 1
-    names = [n for n in {**plain, **above} if n in study.names]
-    names = [n for n in names if several or n not in ("modularity", "dlig")]
-    if not names:
-        raise DataError("modularity and DLIG need at least two factors.")
+    of_dimensions = any(one.parts == "dimensions" for one in study.measures)
 
     def each(*, codes: np.ndarray, factors: m.Factors) -> dict[str, Measured]:
         matrix = None
-        if any(not study.options(name) for name in names):
-            matrix = _matrix(codes, factors, nulls, needed=bool(set(above) & set(names)))
-        functions: dict[str, Callable[..., Measured]] = {**plain, **above}
+        if any(not study.options(one.name) for one in study.measures):
+            matrix = _matrix(codes, factors, nulls, needed=of_dimensions)  # counts active ones
         return {
-            name: functions[name](
-                codes=codes, factors=factors, matrix=matrix, **study.options(name)
+            one.name: one.function(
+                codes=codes, factors=factors, matrix=matrix, **study.options(one.name)
             )
-            for name in names
+            for one in study.measures
         }
 
     return _halved(each, study)
@@ -150,30 +171,14 @@ def _matrix(
     return found
 
 
-def _separation(study: Study) -> Found:
-    def sap(**given: Any) -> dict[str, Measured]:
-        return {"sap": m.sap(**given, **study.options("sap"))}
-
-    return _halved(sap, study, fitted=True)
-
-
-def _robustness(study: Study) -> Found:
-    def irs(**given: Any) -> dict[str, Measured]:
-        return {"irs": m.irs(**given, **study.options("irs"))}
-
-    return _halved(irs, study)
-
-
 def _dependence(study: Study) -> Found:
     """Chance is of dimensions that are permuted apart, so that nothing is shared but by chance."""
 
     def each(*, codes: np.ndarray, factors: m.Factors) -> dict[str, Measured]:
         del factors
-        found = {
-            "total_correlation": m.gaussian_total_correlation(codes=codes),
-            "wasserstein": m.wasserstein_dependency(codes=codes, **study.options("wasserstein")),
+        return {
+            one.name: one.function(codes=codes, **study.options(one.name)) for one in study.measures
         }
-        return {name: one for name, one in found.items() if name in study.names}
 
     found, how = _halved(each, study)
     rng, codes = np.random.default_rng(study.seed), study.codes[study.told]
@@ -190,15 +195,7 @@ def _mean_of(found: list[dict[str, Measured]], name: str, part: str) -> float:
 
 
 def _attributes(study: Study) -> Found:
-    """Along the dimension that tells each numeric factor best, in recorded clips."""
-    numeric = {
-        name: factor
-        for name, factor in study.factors.items()
-        if factor.kind in ("ordinal", "continuous")
-    }
-    if not numeric:
-        raise DataError("there is no ordinal or continuous factor.")
-    functions = {"smoothness": m.smoothness, "monotonicity": m.monotonicity}
+    """Along the dimension that predicts each numeric factor best, in recorded clips."""
 
     def each(*, codes: np.ndarray, factors: m.Factors) -> dict[str, Measured]:
         matrix = m.information_matrix(codes=codes, factors=factors, permutations=0)
@@ -208,13 +205,13 @@ def _attributes(study: Study) -> Found:
             for name, dim in zip(matrix.names, best)
         ]
         found = {}
-        for name in sorted(study.names & set(functions)):
-            one = functions[name](traversals=np.concatenate(curves))
+        for measure in study.measures:
+            one = measure.function(traversals=np.concatenate(curves))
             parts = dict(zip(matrix.names, one.each.values()))
-            found[name] = replace(one, each=parts, n=len(codes))
+            found[measure.name] = replace(one, each=parts, n=len(codes))
         return found
 
-    return _halved(each, replace(study, factors=numeric))
+    return _halved(each, study)
 
 
 def _dci(study: Study) -> Found:
@@ -225,13 +222,8 @@ def _dci(study: Study) -> Found:
     found = m.dci(codes=study.codes, replicates=REPLICATES, groups=study.groups, **given)
     shuffled = np.random.default_rng(study.seed).permutation(study.codes)
     chance = m.dci(codes=shuffled, **given, limit=2_000)
-    three = ("disentanglement", "completeness", "informativeness")
-    told = {
-        f"dci_{name}": (getattr(found, name), getattr(chance, name))
-        for name in three
-        if f"dci_{name}" in study.names
-    }
-    return _drawn(told)
+    three = {one.name: one.name.removeprefix("dci_") for one in study.measures}
+    return _drawn({n: (getattr(found, one), getattr(chance, one)) for n, one in three.items()})
 
 
 def _explicitness(study: Study) -> Found:
@@ -244,36 +236,35 @@ def _explicitness(study: Study) -> Found:
 
 def _shared(study: Study) -> Found:
     """Scores from pairs of clips that share a factor."""
-    return _paired(
-        study, {"z_diff": m.z_diff, "z_min_variance": m.z_min_variance}, m.agreeing_pairs
-    )
+    return _paired(study, m.agreeing_pairs)
 
 
 def _changed(study: Study) -> Found:
     """The score from pairs that differ in one factor alone, which many collections do not have."""
-    return _paired(study, {"z_max_variance": m.z_max_variance}, m.changed_pairs)
+    return _paired(study, m.changed_pairs)
 
 
-def _paired(
-    study: Study, functions: Mapping[str, Callable[..., Measured]], draw: Callable[..., m.Pairs]
-) -> Found:
+def _paired(study: Study, draw: Callable[..., m.Pairs]) -> Found:
     """Scores from pairs that are found among the clips; their chance is known."""
     told = study.of(np.flatnonzero(study.told))
     one, two, factor = draw(
         factors=told.factors, clips=len(told.codes), pairs=PAIRS, seed=study.seed
     )
     results = {}
-    for name in sorted(study.names & set(functions)):
-        found = functions[name](
+    for measure in study.measures:
+        found = measure.function(
             first=told.codes[one],
             second=told.codes[two],
             factor=factor,
             replicates=REPLICATES,
             seed=study.seed,
-            **study.options(name),
+            **study.options(measure.name),
         )
         usual = float(found.how["chance"])
-        results[name] = (found, Measured(usual, dict.fromkeys(map(str, found.each), usual), 0))
+        results[measure.name] = (
+            found,
+            Measured(usual, dict.fromkeys(map(str, found.each), usual), 0),
+        )
     return _drawn(results, interval=BATCHES)
 
 
@@ -298,21 +289,17 @@ def _agreement(study: Study) -> Found:
     return {key: replace(one, chance=chance) for key, one in found.items()}, how
 
 
-# Each with the measures that it gives.
-FAMILIES: Mapping[str, tuple[tuple[str, ...], Callable[[Study], Found]]] = {
-    "dci": (("dci_disentanglement", "dci_completeness", "dci_informativeness"), _dci),
-    "explicitness": (("explicitness",), _explicitness),
-    "gaps": (
-        ("mig", "mig_sup", "dcimig", "jemmig", "modularity", "dmig", "xmig", "dlig"),
-        _gaps,
-    ),
-    "separation": (("sap",), _separation),
-    "shared pairs": (("z_diff", "z_min_variance"), _shared),
-    "changed pairs": (("z_max_variance",), _changed),
-    "robustness": (("irs",), _robustness),
-    "attributes": (("smoothness", "monotonicity"), _attributes),
-    "dependence": (("total_correlation", "wasserstein"), _dependence),
-    "agreement": (("udr",), _agreement),
+FAMILIES: Mapping[str, Callable[[Study], Found]] = {
+    "dci": _dci,
+    "explicitness": _explicitness,
+    "gaps": _gaps,
+    "separation": _each,
+    "shared pairs": _shared,
+    "changed pairs": _changed,
+    "robustness": _each,
+    "attributes": _attributes,
+    "dependence": _dependence,
+    "agreement": _agreement,
 }
 
 

@@ -1,4 +1,4 @@
-"""Measures of disentanglement as records of a card: which are asked for, and how they are told."""
+"""Measures of disentanglement as records of a card."""
 
 from __future__ import annotations
 
@@ -9,95 +9,15 @@ from typing import Any
 import numpy as np
 
 from disentone.audit.card import ALL
-from disentone.audit.facet_information import BLOCKS
-from disentone.audit.families import BY_DIMENSION, FAMILIES, Found, Study
+from disentone.audit.families import FAMILIES, Found, Study, family_of
+from disentone.audit.measures.measured import FACETS, Measure
 from disentone.audit.plan import Plan
 from disentone.audit.records import Record, record_of
+from disentone.audit.registry import MEASURES, find_measure
 from disentone.audit.scores import Estimate
-from disentone.errors import DataError, closest
+from disentone.errors import DataError, RecipeError
 
-__all__ = ["DEFAULT", "MEASURES", "VARIANTS", "chosen_measures", "chosen_variants", "studies",
-           "study_records"]  # fmt: skip
-
-MEASURES = (*(name for names, _ in FAMILIES.values() for name in names), *BLOCKS)
-"""Names of all measures."""
-
-# What is cheap, needs no pairs and no other run, and says different things.
-DEFAULT = (
-    *("mig", "mig_sup", "dcimig", "jemmig", "modularity", "sap"),
-    *("total_correlation", "wasserstein", *BLOCKS),
-)
-
-VARIANTS: Mapping[tuple[str, str], str] = {
-    ("mig", "syntone"): "The code published with SynTone exchanges codes and factors: the gap is "
-    "between factors and divided by the entropy of the binned dimension, so that even a perfect "
-    "code scores below 1 where a dimension has more bins than its factor has classes.",
-    ("mig", "equal-width"): "Most public code cuts dimensions in bins of equal width, so that one "
-    "outlier moves the score; here bins are quantiles.",
-    ("mig_sup", "paper"): "The paper's mean is over all dimensions, so that every dead or noise "
-    "dimension lowers it; here it is over those that tell some factor above chance.",
-    ("jemmig", "nats"): "The paper's sum is in nats, where less is better and the scale depends "
-    "on the factors; here it is scaled to 1 for a perfect code.",
-    ("modularity", "paper"): "The paper counts plug-in information and every dimension that "
-    "varies, so that noise dimensions lower a perfect code; here what chance gives is taken off "
-    "and only informative dimensions count.",
-    ("sap", "paper"): "The paper does not scale balanced accuracy by chance, so that a perfect "
-    "code scores 1 - 1/classes for a categorical factor.",
-    ("explicitness", "raw"): "The paper's number is the mean area under the ROC curve, where "
-    "chance is 1/2; here chance is 0.",
-    ("irs", "weighted"): "Public code weighs dimensions by how far they move, noise included, so "
-    "that the score depends on their scale.",
-    ("dci_disentanglement", "impurity"): "Most public code takes the forest's own importances, "
-    "from the clips that it was fitted on, which credit noise dimensions too; here importance is "
-    "what held-out clips lose without the dimension.",
-    ("wasserstein", "published"): "The published distance is of the code as it is, so that it "
-    "depends on the scale of the dimensions.",
-    ("z_diff", "paper"): "The paper's number is the accuracy itself, where chance is 1/factors; "
-    "here chance is 0.",
-    ("z_min_variance", "paper"): "The paper's number is the accuracy itself, where chance is "
-    "1/factors; here chance is 0.",
-    ("z_max_variance", "paper"): "The paper's number is the accuracy itself, where chance is "
-    "1/factors; here chance is 0.",
-    ("udr", "lasso"): "The paper's other likeness: weights of a lasso, which the penalty makes "
-    "smaller, so that runs that agree score 0.9.",
-}
-"""What each published variant of a measure does otherwise, by measure and variant."""
-
-
-# Measures that may be below 0, where a code is worse than chance.
-SIGNED = ("dmig", "xmig", "dlig", "explicitness", "z_diff", "z_min_variance", "z_max_variance")
-
-
-def chosen_measures(asked: Sequence[str]) -> frozenset[str]:
-    """Give the measures that are asked for by name, ``"default"``, ``"all"`` or ``"none"``.
-
-    Raises
-    ------
-    DataError
-        If there is no such measure.
-    """
-    groups = {"default": DEFAULT, "all": MEASURES, "none": ()}
-    names: set[str] = set()
-    for name in asked:
-        if name not in groups and name not in MEASURES:
-            raise DataError(f"There is no measure '{name}'{closest(name, [*groups, *MEASURES])}")
-        names |= set(groups.get(name, (name,)))
-    return frozenset(names)
-
-
-def chosen_variants(asked: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    """Give measure and variant of every published variant asked for; ``"all"`` are all.
-
-    Raises
-    ------
-    DataError
-        If no measure has such a variant.
-    """
-    known = dict.fromkeys(variant for _, variant in VARIANTS)
-    for name in asked:
-        if name not in known and name != "all":
-            raise DataError(f"There is no variant '{name}'{closest(name, [*known, 'all'])}")
-    return tuple(pair for pair in VARIANTS if pair[1] in asked or "all" in asked)
+__all__ = ["studies", "study_records"]
 
 
 def studies(
@@ -127,49 +47,68 @@ def studies(
     for name, codes in beside.items():
         if len(codes) != len(embedding):
             raise DataError(f"'{name}' has {len(codes)} rows for {len(embedding)} clips.")
+    measures, missing = _found(names)
+    if not beside:
+        measures = [one for one in measures if one.parts != "runs"]
     plain = Study(
         codes=embedding[rows],
         factors=factors,
         test=plan.test[rows],
         told=plan.told[rows],
         groups=None if plan.groups is None else plan.groups[rows],
-        names=names,
+        measures=(),
         variants={},
         beside={name: codes[rows] for name, codes in beside.items()},
         seed=seed,
     )
-    wanted: list[tuple[frozenset[str], dict[str, str]]] = [(names, {})]
-    wanted += [(frozenset([name]), {name: variant}) for name, variant in variants]
+    wanted: list[tuple[list[Measure], dict[str, str]]] = [(measures, {})]
+    wanted += [([MEASURES[name]], {name: variant}) for name, variant in variants]
     if not beside:
-        wanted = [(some - {"udr"}, which) for some, which in wanted]
+        wanted = [([one for one in some if one.parts != "runs"], how) for some, how in wanted]
     found = [
-        (family, plain.choosing(some & set(members), which))
-        for family, (members, _) in FAMILIES.items()
+        (family, plain.choosing(tuple(members), which))
+        for family in dict.fromkeys([*FAMILIES, *map(family_of, measures)])
         for some, which in wanted
-        if some & set(members)
+        if (members := [one for one in some if family_of(one) == family])
     ]
-    return found, notes
+    return found, notes + missing
 
 
-def study_records(found: Found, *, plan: Plan, study: Study, fitted: bool) -> Iterator[Record]:
+def _found(names: frozenset[str]) -> tuple[list[Measure], list[str]]:
+    """Measures of codes by name, and what is said of those that cannot be imported."""
+    ours = [one for name, one in MEASURES.items() if name in names]
+    others, notes = [], []
+    for name in sorted(names - set(MEASURES)):
+        try:
+            others.append(find_measure(name))
+        except RecipeError as error:
+            notes.append(f"Not measured, {name}: {error}")
+    return [one for one in (*ours, *others) if one.family != FACETS], notes
+
+
+def study_records(found: Found, *, plan: Plan, study: Study) -> Iterator[Record]:
     """Yield what a family found: the measure itself, then its parts."""
     estimates, how = found
+    measures = {one.name: one for one in study.measures}
     dimensions = [f"{name}[{i}]" for name, size in plan.facets.items() for i in range(size)]
-    for (measure, part), estimate in estimates.items():
+    for (name, part), estimate in estimates.items():
         facet, factor, more = ALL, ALL, {}
-        if measure == "udr":
+        measure = measures[name]
+        if measure.parts == "runs":
             more = {"with": part} if part else {}
-        elif measure in BY_DIMENSION:
+        elif measure.parts == "dimensions":
             facet = dimensions[int(part)] if part else ALL
+        elif measure.parts == "facets":
+            facet = part or ALL
         else:
             factor = part or ALL
-        variant = study.variants.get(measure, "")
-        in_nats = measure == "total_correlation" or variant == "nats"
-        top = np.inf if in_nats else 1.0
-        estimate = _within(estimate, signed=measure in SIGNED, top=top)
-        record = record_of(measure, facet, factor, "nats" if in_nats else "score", estimate)
-        record["split"] = "test" if fitted else plan.split
-        yield record | _how(how[measure], variant, measure) | more
+        variant = study.variants.get(name, "")
+        unit = "nats" if variant == "nats" else measure.unit
+        top = np.inf if unit == "nats" else 1.0
+        estimate = _within(estimate, signed=measure.signed, top=top)
+        record = record_of(name, facet, factor, unit, estimate)
+        record["split"] = "test" if measure.fitted else plan.split
+        yield record | _how(how[name], variant, measure) | more
 
 
 def _within(found: Estimate, *, signed: bool, top: float) -> Estimate:
@@ -178,7 +117,7 @@ def _within(found: Estimate, *, signed: bool, top: float) -> Estimate:
     return replace(found, low=low, high=min(found.high, max(top, found.value)))
 
 
-def _how(how: Mapping[str, Any], variant: str, measure: str) -> Record:
+def _how(how: Mapping[str, Any], variant: str, measure: Measure) -> Record:
     """What decides a number, flat: lists become their length."""
     flat = {
         name: len(value) if isinstance(value, Mapping | list | tuple) else value
@@ -186,5 +125,5 @@ def _how(how: Mapping[str, Any], variant: str, measure: str) -> Record:
         if name not in ("variant", "chance", "own", "factor", "test", "informative")
     }
     if variant:
-        flat |= {"variant": variant, "note": VARIANTS[measure, variant]}
+        flat |= {"variant": variant, "note": measure.variants[variant]}
     return flat

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from disentone.agreement import RECORDING, Relation, Transform
-from disentone.audit.measuring import chosen_measures, chosen_variants
+from disentone.audit.registry import chosen_measures, chosen_variants
 from disentone.datasets.config import CollectionConfig
 from disentone.datasets.syntone import SynTone
 from disentone.errors import DataError, RecipeError
@@ -105,7 +105,7 @@ class AuditConfig(BaseModel):
         try:
             chosen_measures(self.measures)
             chosen_variants(self.variants)
-        except DataError as error:
+        except (DataError, RecipeError) as error:
             raise ValueError(str(error)) from error
         return self
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from disentone.audit.registry import tabled
 from disentone.files import write_bytes
 from disentone.report.card import WHOLE, real
-from disentone.report.measures import NAMES
 from disentone.report.page import page
 from disentone.report.template import Section, render
 
@@ -90,13 +90,14 @@ def _grouped(
     """Rows of cells by heading; a number that some card lacks has no difference there."""
     found = [{_key(record): record for record in records} for records in differences]
     keys = list(dict.fromkeys(key for records in found for key in records))
+    labels = {one.name: one.label for one in tabled([key[0] for key in keys])}
     groups: dict[str, list[tuple[str, str, list[ComparedNumber]]]] = {}
     for key in keys:
         records = [records.get(key) for records in found]
         known = next(record for record in records if record is not None)
         cells = [ComparedNumber(real(known["first"])), *(_cell(record) for record in records)]
         title = GROUPS.get(known["measure"], OTHERS)
-        groups.setdefault(title, []).append((*_label(known), cells))
+        groups.setdefault(title, []).append((*_label(known, labels), cells))
     return groups
 
 
@@ -111,10 +112,10 @@ def _cell(record: Record | None) -> ComparedNumber:
     return ComparedNumber(*numbers, paired=record["kind"] == "paired")
 
 
-def _label(record: Record) -> tuple[str, str]:
+def _label(record: Record, labels: Mapping[str, str]) -> tuple[str, str]:
     """Facet and factor, or measure, of a number, and its metric or variant."""
     if record["measure"] not in GROUPS:
-        name = NAMES.get(record["measure"], (record["measure"], ""))[0]
+        name = labels.get(record["measure"], record["measure"])
         of = [record[key] for key in ("facet", "factor", "with") if record.get(key, "all") != "all"]
         variant = f" “{record['variant']}”" if record.get("variant") else ""
         return f"{name}{variant}", ", ".join(of)

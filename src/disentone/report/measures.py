@@ -8,44 +8,15 @@ from typing import Any
 
 from markupsafe import Markup
 
+from disentone.audit.measures import Measure
+from disentone.audit.registry import tabled
 from disentone.report.card import WHOLE, real
 from disentone.report.inputs import ReportInputs
 from disentone.report.svg import interval_bar
 from disentone.report.template import Section, render
 
-__all__ = ["NAMES", "section"]
+__all__ = ["section"]
 
-# In the order of the table, each with what it asks.
-NAMES: Mapping[str, tuple[str, str]] = {
-    "block_mig": ("facet MIG", "is each factor in one facet?"),
-    "block_dci_disentanglement": (
-        "facet disentanglement",
-        "does each facet encode its own factor only?",
-    ),
-    "block_dci_completeness": ("facet completeness", "is each factor predicted by one facet?"),
-    "mig": ("MIG", "is each factor in one dimension?"),
-    "dcimig": ("DCIMIG", "has each factor a dimension of its own?"),
-    "jemmig": ("JEMMIG", "the same, and nothing else in that dimension?"),
-    "dmig": ("DMIG", "MIG, where factors depend on each other"),
-    "xmig": ("XMIG", "MIG against dimensions that no factor owns"),
-    "sap": ("SAP", "does one dimension alone predict each factor?"),
-    "dci_completeness": ("DCI completeness", "is each factor in few dimensions?"),
-    "mig_sup": ("MIG-sup", "does each dimension encode one factor?"),
-    "dlig": ("DLIG", "the same, where factors depend on each other"),
-    "modularity": ("modularity", "does each dimension encode one factor?"),
-    "dci_disentanglement": ("DCI disentanglement", "is each dimension for one factor?"),
-    "irs": ("IRS", "does a dimension stay constant while other factors change?"),
-    "z_diff": ("Z-diff", "do differences of codes show which factor was shared?"),
-    "z_min_variance": ("Z-min variance", "does a dimension stay constant with each factor?"),
-    "z_max_variance": ("Z-max variance", "does a dimension change with each factor?"),
-    "explicitness": ("explicitness", "can a linear classifier separate each class?"),
-    "dci_informativeness": ("DCI informativeness", "is every factor predicted at all?"),
-    "smoothness": ("smoothness", "does a factor change evenly along its dimension?"),
-    "monotonicity": ("monotonicity", "does it change in one direction?"),
-    "udr": ("UDR", "do runs find the same dimensions?"),
-    "total_correlation": ("total correlation", "do dimensions depend on each other? 0 is least"),
-    "wasserstein": ("Wasserstein dependency", "the same, from 0 to 1"),
-}
 NATS = ("nats",)
 
 
@@ -68,7 +39,9 @@ class MeasureRow:
 
 def section(inputs: ReportInputs) -> Section | None:
     """Draw the measures of a card, one a row."""
-    records = [r for r in inputs.card.get("records", ()) if r.get("measure") in NAMES]
+    records = list(inputs.card.get("records", ()))
+    measures = {one.name: one for one in tabled([str(r.get("measure")) for r in records])}
+    records = [r for r in records if r.get("measure") in measures]
     whole = [
         record
         for record in records
@@ -76,13 +49,16 @@ def section(inputs: ReportInputs) -> Section | None:
     ]
     if not whole:
         return None
-    order = list(NAMES)
+    order = list(measures)
     whole.sort(key=lambda record: (order.index(record["measure"]), record.get("variant", "")))
     factors = list(inputs.card.get("factors", {}))
-    rows = [_row(record, _each(records, record, factors)) for record in whole]
+    rows = [
+        _row(measures[record["measure"]], record, _each(records, record, factors))
+        for record in whole
+    ]
     shown = [factor for factor in factors if any(factor in row.each for row in rows)]
     notes = [
-        f"{NAMES[record['measure']][0]}, “{record['variant']}”: {record['note']}"
+        f"{measures[record['measure']].label}, “{record['variant']}”: {record['note']}"
         for record in whole
         if record.get("note")
     ]
@@ -110,14 +86,13 @@ def _each(
     }
 
 
-def _row(record: Mapping[str, Any], each: Mapping[str, float]) -> MeasureRow:
-    name, asks = NAMES[record["measure"]]
+def _row(measure: Measure, record: Mapping[str, Any], each: Mapping[str, float]) -> MeasureRow:
     value, low, high = (real(record.get(key)) for key in ("value", "low", "high"))
     chance, in_nats = real(record.get("chance")), record.get("metric") in NATS
     return MeasureRow(
-        name,
+        measure.label,
         str(record.get("variant", "")),
-        asks,
+        measure.question,
         value,
         low,
         high,

@@ -2,12 +2,11 @@
 
 from disentone.audit.measures.agreement import udr
 from disentone.audit.measures.attributes import monotonicity, recorded_traversal, smoothness
+from disentone.audit.measures.between_facets import block_dci, block_mig
 from disentone.audit.measures.blocks import (
     BlockInformation,
     FacetTest,
-    block_dci,
     block_information,
-    block_mig,
     facet_permutation_test,
 )
 from disentone.audit.measures.dci import DCI, completeness_of, dci, disentanglement_of
@@ -24,7 +23,7 @@ from disentone.audit.measures.interventional import (
     z_min_variance,
 )
 from disentone.audit.measures.matrix import InformationMatrix, information_matrix
-from disentone.audit.measures.measured import Measured
+from disentone.audit.measures.measured import Measure, Measured
 from disentone.audit.measures.modularity import explicitness, modularity
 from disentone.audit.measures.resampling import estimated
 from disentone.audit.measures.robustness import irs
@@ -36,6 +35,7 @@ __all__ = [
     "FacetTest",
     "Factors",
     "InformationMatrix",
+    "Measure",
     "Measured",
     "Pairs",
     "agreeing_pairs",

@@ -16,7 +16,7 @@ from itertools import permutations
 import numpy as np
 
 from disentone.audit.measures.inputs import chosen, table, z_scored
-from disentone.audit.measures.measured import Measured
+from disentone.audit.measures.measured import Measure, Measured
 from disentone.errors import DataError
 
 __all__ = ["udr"]
@@ -109,3 +109,20 @@ def _alike(correlation: np.ndarray) -> float:
         for matrix in (correlation, correlation.T)
     )
     return float(total / sum(correlation.shape))
+
+
+MEASURES = (
+    Measure(
+        "udr",
+        "UDR",
+        "do runs find the same dimensions?",
+        udr,
+        group="runs",
+        family="agreement",
+        parts="runs",
+        variants={
+            "lasso": "The paper's other likeness: weights of a lasso, which the penalty makes "
+            "smaller, so that runs that agree score 0.9."
+        },
+    ),
+)

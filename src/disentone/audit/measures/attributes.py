@@ -14,7 +14,7 @@ import numpy as np
 
 from disentone.audit.binning import quantile_codes
 from disentone.audit.measures.inputs import table
-from disentone.audit.measures.measured import Measured
+from disentone.audit.measures.measured import Measure, Measured
 from disentone.errors import DataError
 
 __all__ = ["monotonicity", "recorded_traversal", "smoothness"]
@@ -124,3 +124,25 @@ def _measured(parts: np.ndarray, values: np.ndarray) -> Measured:
     value = float(known.mean()) if len(known) else float("nan")
     each = {str(index): part for index, part in enumerate(parts.tolist())}
     return Measured(value, each, len(values), {"steps": values.shape[1]})
+
+
+MEASURES = (
+    Measure(
+        "smoothness",
+        "smoothness",
+        "does a factor change evenly along its dimension?",
+        smoothness,
+        group="attributes",
+        family="attributes",
+        factors="numeric",
+    ),
+    Measure(
+        "monotonicity",
+        "monotonicity",
+        "does it change in one direction?",
+        monotonicity,
+        group="attributes",
+        family="attributes",
+        factors="numeric",
+    ),
+)

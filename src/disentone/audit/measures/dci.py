@@ -27,7 +27,7 @@ from disentone.audit.measures.inputs import (
     table,
     z_scored,
 )
-from disentone.audit.measures.measured import Measured
+from disentone.audit.measures.measured import Measure, Measured
 from disentone.audit.redrawing import redrawn
 
 __all__ = ["DCI", "completeness_of", "dci", "disentanglement_of"]
@@ -306,3 +306,39 @@ def _rises(
         told = model.predict(moved.reshape(-1, codes.shape[1])).reshape(moved.shape[:3])
         rises[dims] = ((loss(told) - losses) / repeats).sum(axis=1)
     return rises.T
+
+
+MEASURES = (
+    Measure(
+        "dci_disentanglement",
+        "DCI disentanglement",
+        "is each dimension for one factor?",
+        dci,
+        group="modularity",
+        family="dci",
+        fitted=True,
+        parts="dimensions",
+        variants={
+            "impurity": "Most public code takes the forest's own importances, from the clips that "
+            "it was fitted on, which credit noise dimensions too; here importance is what "
+            "held-out clips lose without the dimension."
+        },
+    ),
+    Measure(
+        "dci_completeness",
+        "DCI completeness",
+        "is each factor in few dimensions?",
+        dci,
+        family="dci",
+        fitted=True,
+    ),
+    Measure(
+        "dci_informativeness",
+        "DCI informativeness",
+        "is every factor predicted at all?",
+        dci,
+        group="explicitness",
+        family="dci",
+        fitted=True,
+    ),
+)

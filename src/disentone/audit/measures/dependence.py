@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from disentone.audit.measures.inputs import chosen, table
-from disentone.audit.measures.measured import Measured
+from disentone.audit.measures.measured import Measure, Measured
 
 __all__ = ["gaussian_total_correlation", "wasserstein_dependency"]
 
@@ -99,3 +99,31 @@ def _correlation(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
 def _root_trace(matrix: np.ndarray) -> float:
     """Trace of the square root of a positive semidefinite matrix."""
     return float(np.sqrt(np.maximum(np.linalg.eigvalsh(matrix), 0)).sum())
+
+
+MEASURES = (
+    Measure(
+        "total_correlation",
+        "total correlation",
+        "do dimensions depend on each other? 0 is least",
+        gaussian_total_correlation,
+        group="dependence",
+        family="dependence",
+        default=True,
+        parts="dimensions",
+        unit="nats",
+    ),
+    Measure(
+        "wasserstein",
+        "Wasserstein dependency",
+        "the same, from 0 to 1",
+        wasserstein_dependency,
+        group="dependence",
+        family="dependence",
+        default=True,
+        variants={
+            "published": "The published distance is of the code as it is, so that it depends on "
+            "the scale of the dimensions."
+        },
+    ),
+)

@@ -21,7 +21,7 @@ import numpy as np
 from disentone.audit.information import entropy, mutual_information
 from disentone.audit.measures.inputs import BINS, Factors, columns
 from disentone.audit.measures.matrix import InformationMatrix, information_matrix
-from disentone.audit.measures.measured import Measured
+from disentone.audit.measures.measured import Measure, Measured
 from disentone.errors import DataError, closest
 
 __all__ = ["dlig", "dmig", "xmig"]
@@ -208,3 +208,33 @@ def _measured(parts: list[float], found: InformationMatrix, owned: list[int]) ->
     value = float(np.mean(known)) if known else float("nan")
     how = {**found.how, "own": dict(zip(found.names, owned))}
     return Measured(value, dict(zip(found.names, parts)), found.n, how)
+
+
+MEASURES = (
+    Measure(
+        "dmig",
+        "DMIG",
+        "MIG, where factors depend on each other",
+        dmig,
+        family="gaps",
+        signed=True,
+    ),
+    Measure(
+        "xmig",
+        "XMIG",
+        "MIG against dimensions that no factor owns",
+        xmig,
+        family="gaps",
+        signed=True,
+    ),
+    Measure(
+        "dlig",
+        "DLIG",
+        "the same, where factors depend on each other",
+        dlig,
+        group="modularity",
+        family="gaps",
+        signed=True,
+        factors="several",
+    ),
+)

@@ -14,7 +14,7 @@ import numpy as np
 
 from disentone.audit.measures.inputs import BINS, Factors, chosen
 from disentone.audit.measures.matrix import InformationMatrix, information_matrix
-from disentone.audit.measures.measured import Measured
+from disentone.audit.measures.measured import Measure, Measured
 
 __all__ = ["dcimig", "jemmig", "mig", "mig_sup"]
 
@@ -236,3 +236,57 @@ def _gap(values: np.ndarray) -> np.ndarray:
 
 def _by_dimension(values: np.ndarray) -> dict[str, float]:
     return {str(index): value for index, value in enumerate(values.tolist())}
+
+
+MEASURES = (
+    Measure(
+        "mig",
+        "MIG",
+        "is each factor in one dimension?",
+        mig,
+        family="gaps",
+        default=True,
+        variants={
+            "syntone": "The code published with SynTone exchanges codes and factors: the gap is "
+            "between factors and divided by the entropy of the binned dimension, so that even a "
+            "perfect code scores below 1 where a dimension has more bins than its factor has "
+            "classes.",
+            "equal-width": "Most public code cuts dimensions in bins of equal width, so that one "
+            "outlier moves the score; here bins are quantiles.",
+        },
+    ),
+    Measure(
+        "mig_sup",
+        "MIG-sup",
+        "does each dimension encode one factor?",
+        mig_sup,
+        group="modularity",
+        family="gaps",
+        default=True,
+        parts="dimensions",
+        variants={
+            "paper": "The paper's mean is over all dimensions, so that every dead or noise "
+            "dimension lowers it; here it is over those that tell some factor above chance."
+        },
+    ),
+    Measure(
+        "dcimig",
+        "DCIMIG",
+        "has each factor a dimension of its own?",
+        dcimig,
+        family="gaps",
+        default=True,
+    ),
+    Measure(
+        "jemmig",
+        "JEMMIG",
+        "the same, and nothing else in that dimension?",
+        jemmig,
+        family="gaps",
+        default=True,
+        variants={
+            "nats": "The paper's sum is in nats, where less is better and the scale depends on "
+            "the factors; here it is scaled to 1 for a perfect code."
+        },
+    ),
+)

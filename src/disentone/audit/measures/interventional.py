@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from disentone.audit.measures.inputs import Factors, chosen, columns, table, z_scored
-from disentone.audit.measures.measured import Measured
+from disentone.audit.measures.measured import Measure, Measured
 from disentone.audit.redrawing import redrawn
 from disentone.errors import DataError
 
@@ -355,3 +355,39 @@ def _alike(
 def _spread(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     spread = np.r_[first, second].std(axis=0)
     return np.where(spread > 0, spread, 1.0)
+
+
+_PAPER = "The paper's number is the accuracy itself, where chance is 1/factors; here chance is 0."
+
+MEASURES = (
+    Measure(
+        "z_diff",
+        "Z-diff",
+        "do differences of codes show which factor was shared?",
+        z_diff,
+        group="pairs",
+        family="shared pairs",
+        signed=True,
+        variants={"paper": _PAPER},
+    ),
+    Measure(
+        "z_min_variance",
+        "Z-min variance",
+        "does a dimension stay constant with each factor?",
+        z_min_variance,
+        group="pairs",
+        family="shared pairs",
+        signed=True,
+        variants={"paper": _PAPER},
+    ),
+    Measure(
+        "z_max_variance",
+        "Z-max variance",
+        "does a dimension change with each factor?",
+        z_max_variance,
+        group="pairs",
+        family="changed pairs",
+        signed=True,
+        variants={"paper": _PAPER},
+    ),
+)

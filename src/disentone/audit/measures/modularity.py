@@ -21,7 +21,7 @@ from disentone.audit.measures.inputs import (
     z_scored,
 )
 from disentone.audit.measures.matrix import InformationMatrix, information_matrix
-from disentone.audit.measures.measured import Measured
+from disentone.audit.measures.measured import Measure, Measured
 from disentone.audit.redrawing import redrawn
 from disentone.errors import DataError
 
@@ -193,3 +193,37 @@ def _mean_of_known(values: list[np.ndarray]) -> np.ndarray:
     known = ~np.isnan(stacked)
     total = np.where(known, stacked, 0.0).sum(axis=0)
     return np.where(known.any(axis=0), total / np.maximum(known.sum(axis=0), 1), np.nan)
+
+
+MEASURES = (
+    Measure(
+        "modularity",
+        "modularity",
+        "does each dimension encode one factor?",
+        modularity,
+        group="modularity",
+        family="gaps",
+        default=True,
+        parts="dimensions",
+        factors="several",
+        variants={
+            "paper": "The paper counts plug-in information and every dimension that varies, so "
+            "that noise dimensions lower a perfect code; here what chance gives is taken off and "
+            "only informative dimensions count."
+        },
+    ),
+    Measure(
+        "explicitness",
+        "explicitness",
+        "can a linear classifier separate each class?",
+        explicitness,
+        group="explicitness",
+        family="explicitness",
+        signed=True,
+        fitted=True,
+        variants={
+            "raw": "The paper's number is the mean area under the ROC curve, where chance is 1/2; "
+            "here chance is 0."
+        },
+    ),
+)

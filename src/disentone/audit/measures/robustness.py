@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from disentone.audit.measures.inputs import Factors, chosen, columns, table
-from disentone.audit.measures.measured import Measured
+from disentone.audit.measures.measured import Measure, Measured
 from disentone.errors import DataError
 
 __all__ = ["irs"]
@@ -108,3 +108,21 @@ def _above_chance(codes: np.ndarray, means: np.ndarray, clips: np.ndarray) -> np
     within = np.maximum(within, 1e-12 * between)
     ratio = between / (len(clips) - 1) / np.where(within > 0, within / within_freedom, 1.0)
     return np.asarray(f.sf(ratio, len(clips) - 1, within_freedom) < CHANCE)
+
+
+MEASURES = (
+    Measure(
+        "irs",
+        "IRS",
+        "does a dimension stay constant while other factors change?",
+        irs,
+        group="modularity",
+        family="robustness",
+        parts="dimensions",
+        factors="several",
+        variants={
+            "weighted": "Public code weighs dimensions by how far they move, noise included, so "
+            "that the score depends on their scale."
+        },
+    ),
+)

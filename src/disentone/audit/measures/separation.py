@@ -19,7 +19,7 @@ from disentone.audit.measures.inputs import (
     known_rows,
     table,
 )
-from disentone.audit.measures.measured import Measured
+from disentone.audit.measures.measured import Measure, Measured
 from disentone.errors import DataError
 
 __all__ = ["sap"]
@@ -139,3 +139,20 @@ def _thresholds(
     told = (counts / counts.sum(axis=0)).argmax(axis=1)[new]
     right = np.bincount(true[told == true], minlength=classes)
     return float(np.mean(right / np.bincount(true, minlength=classes)))
+
+
+MEASURES = (
+    Measure(
+        "sap",
+        "SAP",
+        "does one dimension alone predict each factor?",
+        sap,
+        family="separation",
+        default=True,
+        fitted=True,
+        variants={
+            "paper": "The paper does not scale balanced accuracy by chance, so that a perfect "
+            "code scores 1 - 1/classes for a categorical factor."
+        },
+    ),
+)
