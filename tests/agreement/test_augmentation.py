@@ -82,8 +82,8 @@ def test_a_copy_is_always_the_same_and_no_two_are_alike(tones):
 
 def test_pitch_shift_moves_the_pitch_within_its_range(tones):
     more = copies_of(tones, "pitch_shift(-3, 3)", copies=6)
-    heard = [peak_hertz(more.sounds.read(i, RATE)) for i in range(4, len(more), 3)]
-    semitones = 12 * np.log2(np.array(heard) / 440)
+    hertz = [peak_hertz(more.sounds.read(i, RATE)) for i in range(4, len(more), 3)]
+    semitones = 12 * np.log2(np.array(hertz) / 440)
     assert np.abs(semitones).max() <= 3.1
     assert np.ptp(semitones) > 1
 

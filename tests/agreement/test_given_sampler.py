@@ -49,9 +49,9 @@ def test_rows_know_in_which_dimensions_they_hold():
     views = train.epoch(0)
     known = train.known(views)
     for name, holds in (("genre", {1}), ("key", {1, 2})):
-        told = known[f"given {name}"]
-        assert told.shape == (2, 1)
-        assert told[:, 0].tolist() == [float(number in holds) for number in views[:, 3]]
+        labels = known[f"given {name}"]
+        assert labels.shape == (2, 1)
+        assert labels[:, 0].tolist() == [float(number in holds) for number in views[:, 3]]
 
 
 def test_rows_count_within_the_split():
@@ -65,13 +65,13 @@ def test_a_segment_may_be_named_itself():
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ({"split": "test"}, "None of the 4 triplets of 'given.csv' is of three test clips"),
         ({"triplets": given(("a", "b", "h", "key")), "dimensions": ["key"]}, "names 'h'"),
         ({"dimensions": ["tempo"]}, "no triplets of dimension 'tempo'"),
     ],
 )
-def test_triplets_that_cannot_be_used(options, said):
-    with pytest.raises(DataError, match=said):
+def test_triplets_that_cannot_be_used(options, message):
+    with pytest.raises(DataError, match=message):
         sampler(**options)

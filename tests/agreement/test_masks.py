@@ -60,12 +60,12 @@ NAN = math.nan
     ],
 )
 def test_masks_are_those_of_two_loops(values, by, agree, known):
-    told = masks(torch.tensor(values), by)
+    computed = masks(torch.tensor(values), by)
     expected = loop_masks(
         len(values), lambda i, j: agree(values[i], values[j]), lambda i: known(values[i])
     )
-    assert told[0].tolist() == expected[0].tolist()
-    assert told[1].tolist() == expected[1].tolist()
+    assert computed[0].tolist() == expected[0].tolist()
+    assert computed[1].tolist() == expected[1].tolist()
 
 
 def test_a_difference_of_just_the_tolerance_agrees_in_single_precision():

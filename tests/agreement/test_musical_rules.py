@@ -44,12 +44,12 @@ def test_tempi_are_near_or_octaves_apart(first, second, same):
 @given(st.lists(TEMPI, min_size=1, max_size=6), st.floats(0, 20))
 def test_tempi_of_a_matrix_are_those_of_a_loop(tempi, within):
     values = np.array(tempi)
-    told = same_tempo(values[:, None], values[None], within=within)
+    agree = same_tempo(values[:, None], values[None], within=within)
     wide = [[naive_same_tempo(a, b, within + 1e-3) for b in tempi] for a in tempi]
     strict = [[naive_same_tempo(a, b, within) for b in tempi] for a in tempi]
-    assert (told >= np.array(strict)).all()
-    assert (told <= np.array(wide)).all()
-    assert (told == told.T).all()
+    assert (agree >= np.array(strict)).all()
+    assert (agree <= np.array(wide)).all()
+    assert (agree == agree.T).all()
 
 
 @given(TEMPI, TEMPI, st.integers(-2, 2))

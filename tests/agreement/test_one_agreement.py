@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from disentone.agreement import BoundRelation, Relation, ViewSampler
-from disentone.agreement.balance import Balance
+from disentone.agreement.balanced import Balance
 from disentone.agreement.masks import RelationMasks
 from disentone.agreement.rules import KEYS
 from disentone.clips import ClipTable

@@ -25,7 +25,7 @@ def test_the_song_with_more_votes_is_the_positive_and_the_clean_split_is_agreed_
     given = read_dimsim(csv())
     assert given.names.tolist() == [["TRA", "TRB", "TRC"], ["TRB", "TRC", "TRA"]]
     assert given.dimensions == ((), ())
-    assert "agreement of 0.9" in given.whence
+    assert "agreement of 0.9" in given.source
     assert len(read_dimsim(csv(), agreement=0.7)) == 3
     assert len(read_dimsim(csv(), agreement=0.0)) == 3, "a draw is no triplet"
 
@@ -41,9 +41,9 @@ def test_one_column_of_votes_is_the_share_of_song_1(csv):
     rows = [[*ROWS[0][:6], "1"], [*ROWS[1][:6], "0"], [*ROWS[2][:6], "0.6"]]
     given = read_dimsim(csv(rows, HEADER[:7]))
     assert given.names.tolist() == [["TRA", "TRB", "TRC"], ["TRB", "TRC", "TRA"]]
-    assert "agreement of 0.9 or more" in given.whence
+    assert "agreement of 0.9 or more" in given.source
     alone = read_dimsim(csv(rows[:2], HEADER[:7]))
-    assert "does not tell how many agreed" in alone.whence, "0 and 1 say who won and no more"
+    assert "without how many people agreed" in alone.source, "0 and 1 say who won and no more"
 
 
 def test_excerpts_are_named_by_song_and_start(csv):

@@ -52,11 +52,11 @@ def test_keys_and_tempi_become_factors_and_silence_is_unknown(folder):
     assert any("key is estimated for 3 of 6 clips" in note for note in collection.notes)
 
 
-def test_what_was_estimated_is_kept_and_a_changed_file_is_heard_anew(folder, monkeypatch):
+def test_what_was_estimated_is_kept_and_a_changed_file_is_estimated_anew(folder, monkeypatch):
     first = opened(folder, key="estimate").table.factor("key").labels()
     with monkeypatch.context() as patch:
         again = "disentone.datasets.estimators.estimate"
-        patch.setattr(again, lambda *_, **__: pytest.fail("heard again"))
+        patch.setattr(again, lambda *_, **__: pytest.fail("estimated again"))
         assert opened(folder, key="estimate").table.factor("key").labels() == first
     soundfile.write(folder / "c.wav", cadence(9, True), RATE)
     table = opened(folder, key="estimate").table
@@ -105,5 +105,5 @@ def test_rules_that_cannot_be_read_say_what_there_is(folder, rule):
 def test_a_collection_without_any_tempo_is_refused(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     soundfile.write(tmp_path / "a.wav", np.zeros(RATE), RATE)
-    with pytest.raises(DataError, match="no clip has a tempo that can be heard"):
+    with pytest.raises(DataError, match="the tempo of no clip can be estimated"):
         opened(tmp_path, tempo="estimate")

@@ -56,7 +56,7 @@ def test_an_unknown_dimension_is_refused(table):
 
 
 @pytest.mark.parametrize(
-    ("rows", "said"),
+    ("rows", "message"),
     [
         ([HEADER[1:], ["b", "c", "genre"]], "needs a column 'anchor'"),
         ([HEADER[:3], ["a", "b", "c"]], "needs a column 'dimension'"),
@@ -65,6 +65,6 @@ def test_an_unknown_dimension_is_refused(table):
         ([HEADER], "cannot be used: It has no rows"),
     ],
 )
-def test_tables_that_are_no_triplets(table, rows, said):
-    with pytest.raises(DataError, match=said):
+def test_tables_that_are_no_triplets(table, rows, message):
+    with pytest.raises(DataError, match=message):
         read_triplets(table(rows))

@@ -71,12 +71,12 @@ def test_lists_of_tracks_are_the_split(tmp_path, audio):
     }
 
 
-def test_songs_of_dimsim_are_left_out_as_they_judge(tmp_path, audio):
+def test_songs_of_dimsim_are_left_out_for_evaluation(tmp_path, audio):
     database(tmp_path)
     (tmp_path / "clean-dim-sim.csv").write_text("anchor_id,song1_id,song2_id\nTRA,TRX,TRY\n")
     collection = load_dataset("msd-lastfm", tmp_path)
     assert collection.table.ids.tolist() == ["audio/B/TRB.wav"]
-    assert "1 songs of Dim-sim are left out, to be judged on." in collection.notes
+    assert "1 songs of Dim-sim are left out, for evaluation." in collection.notes
 
 
 def test_the_fifty_tags_are_each_in_one_dimension():

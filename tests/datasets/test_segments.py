@@ -58,10 +58,10 @@ def test_files_that_are_shorter_than_a_segment_are_padded_openly_or_left_out(tmp
         tone(f"{name:02}.wav", seconds=1.2)
     tone("short.wav", seconds=0.1)
     collection = read_folder(tmp_path, CollectionConfig(segment=0.5, short=short))
-    told = "Clips shorter than a segment of 0.5 s, such as 'short.wav' (1 in all), are filled up"
+    note_start = "Clips shorter than a segment of 0.5 s, such as 'short.wav' (1 in all), are padded"
     if short == "pad":
         assert len(collection.table) == 12 * 2 + 1
-        assert any(note.startswith(told) for note in collection.notes)
+        assert any(note.startswith(note_start) for note in collection.notes)
     else:
         assert len(collection.table) == 12 * 2
         assert [(item.path, item.reason) for item in collection.skipped] == [

@@ -55,10 +55,10 @@ def test_v2(tmp_path, audio, table):
     np.testing.assert_array_equal(
         clips.factor("fine").values, [[1, 1, 0], [nan, nan, 0], [0, 0, nan]]
     )
-    told = {
+    kinds_and_labels = {
         name: (f.kind, f.labels()) for name, f in clips.factors.items() if f.kind != "multilabel"
     }
-    assert told == {
+    assert kinds_and_labels == {
         "sensor": ("categorical", ["0", "3", "3"]),
         "verified": ("categorical", ["no", "yes", "no"]),
         "borough": ("categorical", ["Manhattan", "Brooklyn", "Queens"]),
@@ -119,7 +119,7 @@ def test_what_is_wrong_with_the_folder(tmp_path, tone, table):
         load_dataset("sonyc-ust-v2", tmp_path)
     rows = [V2[0], [*V2[1][:4], 2016, "late", *V2[1][6:]]]
     table(rows, "annotations.csv")
-    with pytest.raises(DataError, match="a time that is none: 2016, late, 1, 6"):
+    with pytest.raises(DataError, match="an invalid time: 2016, late, 1, 6"):
         load_dataset("sonyc-ust-v2", tmp_path)
     table([V2[0]], "annotations.csv")
     with pytest.raises(DataError, match=r"annotations.csv' has no rows"):
@@ -181,7 +181,7 @@ def test_so_many_sensors_in_each_split(tmp_path, tone, table):
     found = [set(sensors[clips.split == name]) for name in ("train", "valid", "test")]
     assert [len(names) for names in found] == [3, 1, 2]
     assert len(set.union(*found)) == 6
-    with pytest.raises(DataError, match="is of 56 values, but these clips have 6 of 'sensor'"):
+    with pytest.raises(DataError, match="asks for 56 values, but these clips have 6 of 'sensor'"):
         load_dataset("sonyc-ust-v2", tmp_path, CollectionConfig(split="sensor:39/5/12"))
 
 
@@ -193,8 +193,8 @@ def naive(presence, recording, verified):
         tags = []
         for tag in range(len(presence[0])):
             agreed = [presence[r][tag] for r in rows if verified[r] and presence[r][tag] >= 0]
-            heard = [presence[r][tag] for r in rows if not verified[r] and presence[r][tag] >= 0]
-            decided = agreed or heard
+            present = [presence[r][tag] for r in rows if not verified[r] and presence[r][tag] >= 0]
+            decided = agreed or present
             tags.append(float(any(decided)) if decided else np.nan)
         result.append(tags)
     return result

@@ -36,7 +36,7 @@ def test_stratified_shares_are_those_of_the_whole(rng, seed):
     whole = [np.mean(values == name) for name in np.unique(values)]  # "" counts as a value here
     np.testing.assert_allclose(shares(split, values) - whole, 0, atol=0.011)
     assert notes == [
-        f"Splits were made with alike shares of 'instrument' (seed {seed}), no recording in two "
+        f"Splits were made with equal shares of 'instrument' (seed {seed}), no recording in two "
         "of them; valid and test are a tenth each."
     ]
     again, _ = make_splits(
@@ -180,7 +180,7 @@ def test_without_given_splits_they_are_random():
         ("stratified:", "Splits cannot be made by ''; there are: tone"),
         ("stratified", "Splits cannot be made by 'stratified'"),
         ("tne:1/1/1", "Splits cannot be made by 'tne'; did"),
-        ("tone:1/1/1", "is of 3 values, but these clips have 2 of 'tone'"),
+        ("tone:1/1/1", "asks for 3 values, but these clips have 2 of 'tone'"),
         ("tone:1/0/1", "none of them 0, that add up to 2"),
         ("tone:1/1", "Splits cannot be made by 'tone:1/1'; did you mean 'tone'"),
         ("tne", "Splits cannot be made by 'tne'; did you mean 'tone'"),

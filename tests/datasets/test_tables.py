@@ -11,7 +11,7 @@ import pytest
 from disentone.audio import Skipped
 from disentone.clips import SPLITS
 from disentone.datasets.config import CollectionConfig
-from disentone.datasets.files import FileSounds
+from disentone.datasets.file_sounds import FileSounds
 from disentone.datasets.tables import read_table
 from disentone.errors import AudioError, DataError
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from disentone import audio
-from disentone.datasets.files import FileSounds
+from disentone.datasets.file_sounds import FileSounds
 from disentone.datasets.windowing import WindowSounds, model_windows
 from disentone.errors import AudioError
 

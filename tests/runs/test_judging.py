@@ -11,7 +11,7 @@ from disentone.agreement.given import GivenTriplets
 from disentone.cli import app
 from disentone.clips import ClipTable
 from disentone.datasets.config import CollectionConfig
-from disentone.datasets.files import FileSounds
+from disentone.datasets.file_sounds import FileSounds
 from disentone.embeddings.model import Model, load
 from disentone.embeddings.watcher import Watcher
 from disentone.errors import DataError

@@ -1,6 +1,6 @@
 """What makes clips agree: relations, the pairs and masks they make, and samplers of batches."""
 
-from disentone.agreement.balance import BalancedSampler
+from disentone.agreement.balanced import BalancedSampler
 from disentone.agreement.copies import Transform, parse_transform, with_copies
 from disentone.agreement.given import GivenTriplets, TripletSampler
 from disentone.agreement.pairs import BoundRelation

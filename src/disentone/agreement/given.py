@@ -25,13 +25,13 @@ class GivenTriplets:
         Anchor, positive, negative.
     dimensions : tuple of tuple of str
         For each triplet, the dimensions in which it holds.
-    whence : str
+    source : str
         For errors, such as the file.
     """
 
     names: np.ndarray
     dimensions: tuple[tuple[str, ...], ...]
-    whence: str
+    source: str
 
     def __len__(self) -> int:
         """Count the triplets."""
@@ -67,7 +67,7 @@ class GivenTriplets:
         if unknown:
             more = f" and {len(unknown) - 1} more clips" if len(unknown) > 1 else ""
             raise DataError(
-                f"{self.whence} names '{unknown[0]}'{more}, which the data does not have"
+                f"{self.source} names '{unknown[0]}'{more}, which the data does not have"
                 f"{closest(unknown[0], tuple(clips))}"
             )
         return np.array([[clips[name] for name in row] for row in self.names.tolist()], dtype=int)
@@ -83,7 +83,7 @@ class GivenTriplets:
         found = np.array([dimension in names for names in self.dimensions])
         if not found.any():
             raise DataError(
-                f"{self.whence} has no triplets of dimension '{dimension}'"
+                f"{self.source} has no triplets of dimension '{dimension}'"
                 f"{closest(dimension, self.named)}"
             )
         return found
@@ -134,7 +134,7 @@ class TripletSampler:
         used = inside[places].all(axis=1)
         if not used.any():
             raise DataError(
-                f"None of the {len(triplets)} triplets of {triplets.whence} is of three {split} "
+                f"None of the {len(triplets)} triplets of {triplets.source} is of three {split} "
                 "clips: give triplets of the train split and of the valid split."
             )
         within = np.cumsum(table.split == split) - 1  # rows of the table to rows of the split

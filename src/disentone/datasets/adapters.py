@@ -151,37 +151,37 @@ def _from_items(
     factors: Sequence[str] | None,
     audio: str,
 ) -> Collection:
-    whence = f"Dataset '{getattr(dataset, 'name', type(dataset).__name__)}'"
+    source = f"Dataset '{getattr(dataset, 'name', type(dataset).__name__)}'"
     try:
         ids = list(getattr(dataset, names[0]))
         items = [getattr(dataset, names[1])(one) for one in ids]
     except (AttributeError, OSError) as error:
-        raise DataError(f"{whence} cannot be read: {error}") from error
+        raise DataError(f"{source} cannot be read: {error}") from error
     if not items:
-        raise DataError(f"{whence} is empty.")
-    files = _audio(items, audio, whence)
+        raise DataError(f"{source} is empty.")
+    files = _audio(items, audio, source)
     skipped = [Skipped(str(one), "It has no audio.") for one, file in zip(ids, files) if not file]
     kept = [item for item, file in zip(items, files) if file]
     root = os.path.abspath(getattr(dataset, "data_home", None) or ".")
     paths = [Path(os.path.relpath(file, root)).as_posix() for file in files if file]
     chosen = list(_attributes(items[0])) if factors is None else list(factors)
-    columns = {name: _values(kept, name, whence, asked=factors is not None) for name in chosen}
+    columns = {name: _values(kept, name, source, asked=factors is not None) for name in chosen}
     columns = {name: values for name, values in columns.items() if values is not None}
     if "split" in columns and not _is_split(columns["split"]):
         columns["fold"] = columns.pop("split")
-    return collect(Path(root), paths, columns, config, whence=whence, skipped=skipped)
+    return collect(Path(root), paths, columns, config, source=source, skipped=skipped)
 
 
-def _audio(items: Sequence[Any], audio: str, whence: str) -> list[str]:
+def _audio(items: Sequence[Any], audio: str, source: str) -> list[str]:
     """Path of every item's sound, "" where it has none."""
     if not hasattr(items[0], audio):
         paths = [name for name in vars(items[0]) if name.endswith("_path")]
-        raise DataError(f"{whence} has no '{audio}'{closest(audio, paths)}")
+        raise DataError(f"{source} has no '{audio}'{closest(audio, paths)}")
     return [str(getattr(item, audio, None) or "") for item in items]
 
 
 def _attributes(item: Any) -> Iterator[str]:
-    """Names of what an item may tell without a file of its own: plain attributes, properties.
+    """Names of attributes and properties of an item that are read without a file of their own.
 
     The libraries' cached properties read annotations; they are neither.
     """
@@ -194,21 +194,21 @@ def _attributes(item: Any) -> Iterator[str]:
             yield name
 
 
-def _values(items: Sequence[Any], name: str, whence: str, *, asked: bool) -> list[Any] | None:
-    """An attribute of every item; None if it is nothing that a factor can be made of."""
+def _values(items: Sequence[Any], name: str, source: str, *, asked: bool) -> list[Any] | None:
+    """An attribute of every item; None if no factor can be made of it."""
     values = []
     for item in items:
         try:
             value, simple = _simple(getattr(item, name))
         except OSError as error:
-            raise DataError(f"'{name}' of {whence} cannot be read: {error}") from error
+            raise DataError(f"'{name}' of {source} cannot be read: {error}") from error
         except (AttributeError, KeyError) as error:
             if asked and not hasattr(type(item), name):
-                raise DataError(f"{whence} has no '{name}'{closest(name, dir(item))}") from error
-            value, simple = None, True  # not known of this one
+                raise DataError(f"{source} has no '{name}'{closest(name, dir(item))}") from error
+            value, simple = None, True  # unknown for this one
         if not simple:
             if asked:
-                raise DataError(f"'{name}' of {whence} is no text, number or list of text.")
+                raise DataError(f"'{name}' of {source} is no text, number or list of text.")
             return None
         values.append(value)
     return values

@@ -1,4 +1,4 @@
-"""Gather the clips that some paths name: files, folders and tables, mixed."""
+"""List the clips that some paths name: files, folders and tables, mixed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from disentone.audio import Skipped
 from disentone.datasets.config import CollectionConfig
-from disentone.datasets.files import FileSounds
+from disentone.datasets.file_sounds import FileSounds
 from disentone.datasets.opening import open_collection
 from disentone.datasets.tables import TABLE_SUFFIXES, Collection
 from disentone.errors import DataError
@@ -36,7 +36,7 @@ class Clips:
     recordings : ndarray of str, shape (clips,)
         What each was cut from: a name of its table, below the table's folder, or its path.
     splits : ndarray of object, shape (clips,)
-        What its table calls its split, None where it says nothing.
+        Name of its split in its table, None where there is none.
     """
 
     paths: np.ndarray
@@ -83,7 +83,7 @@ def list_clips(paths: Sequence[str | Path]) -> tuple[Clips, list[Skipped], list[
         if not os.path.lexists(path):
             raise DataError(f"'{path}' does not exist.")
         if path.is_dir() or path.suffix.lower() in TABLE_SUFFIXES:
-            # Splits do not matter here, and a table's own may have names that none knows.
+            # Splits do not matter here, and a table's own may have unknown names.
             opened = open_collection(CollectionConfig(path=str(path), split="random"))
             root = path if path.is_dir() else path.parent
             parts.append(_of_table(opened, root))
@@ -101,7 +101,7 @@ def list_clips(paths: Sequence[str | Path]) -> tuple[Clips, list[Skipped], list[
 
 
 def _misnamed(path: Path) -> bool:
-    """Whether a file's name is not text, so that no table can hold it."""
+    """Whether a file's name is not valid text, so that no table can store it."""
     try:
         str(path).encode()
     except UnicodeError:
@@ -117,7 +117,7 @@ def _of_file(path: Path) -> Clips:
 def _of_table(opened: Collection, root: Path) -> Clips:
     table, splits = opened.table, opened.named_splits
     sounds = table.sounds
-    assert isinstance(sounds, FileSounds)  # a collection has no others
+    assert isinstance(sounds, FileSounds)  # collections are made of files
     factors = {name: _values(factor) for name, factor in table.factors.items()}
     paths = np.array([Path(path).as_posix() for path in sounds.paths], object)  # without ./
     recordings = np.array([(root / str(name)).as_posix() for name in table.recordings], object)

@@ -18,7 +18,7 @@ __all__ = ["derived_factor", "factor_from_column"]
 _UNKNOWN = frozenset({"", "na", "n/a", "nan", "null", "unknown", "?"})
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
 
-# Whole numbers do not say whether they count, order or only name things; their column's name may.
+# Whole numbers may count, order or only name things; the name of their column helps to decide.
 _NAMES = (
     "id|index|fold|sensor|device|machine|speaker|singer|player|artist|subject|session|take|track|"
     "channel|class|label|category|target|cluster|program|instrument|microphone|mic|room|location|"
@@ -151,7 +151,7 @@ def _labels_of_columns(name: str, parts: list[str], factors: Mapping[str, Factor
 
 
 def _guess(name: str, known: list[Any], recordings: int) -> tuple[FactorKind | None, str]:
-    """Guess a kind, or say why the column is no factor."""
+    """Guess a kind, or give the reason why the column is no factor."""
     if not known:
         return None, "no value is known"
     if _has_lists(known, recordings):
@@ -186,7 +186,7 @@ def _has_lists(known: list[Any], recordings: int) -> bool:
     if not any(_is_text(value) and ";" in value for value in known):
         return False
     sets = [_labels(value) for value in known]
-    share = min(1.0, recordings / len(known))  # segments repeat what their recording says
+    share = min(1.0, recordings / len(known))  # segments repeat the values of their recording
     return len(set().union(*sets)) <= share * sum(map(len, sets)) / 2
 
 

@@ -32,9 +32,9 @@ class CollectionConfig(BaseModel):
     )
     split: str = Field(
         default="given",
-        description="given: as the table or dataset says, at random where it says nothing. "
-        "Others win over what it says: random; stratified:FACTOR for alike shares of its values; "
-        "the factor whose values splits must not share; or FACTOR:39/5/12 for so many of them each",
+        description="given: as in the table or dataset, at random where it has none. "
+        "Others override it: random; stratified:FACTOR for equal shares of its values; "
+        "the factor whose values splits must not share; or FACTOR:39/5/12, its values in each",
     )
     segment: float | None = Field(
         default=None, gt=0, description="cut files into clips of so many seconds"

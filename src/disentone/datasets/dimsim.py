@@ -9,7 +9,7 @@ import numpy as np
 from disentone.agreement.given import GivenTriplets
 from disentone.datasets.config import CollectionConfig
 from disentone.datasets.folder import find_audio
-from disentone.datasets.layout import collect_known, read_columns, require
+from disentone.datasets.loaders import collect_known, read_columns, require
 from disentone.datasets.tables import Collection
 from disentone.datasets.triplets import read_triplets
 from disentone.errors import DataError
@@ -122,17 +122,17 @@ def read_dimsim(
     anchor, one, other = (np.array(_names(read, role, excerpts), dtype=object) for role in ROLES)
     wins = first > second
     names = np.stack([anchor, np.where(wins, one, other), np.where(wins, other, one)], axis=1)[used]
-    # Where all that is told is who won, the file is clean already or it is not: nobody can say.
-    told = "agreement" in read or ((share > 0.5) & (share < 1)).any()
-    whence = f"'{path}'" + (f" (agreement of {agreement:g} or more)" if told else "")
-    whence += "" if told else " (it does not tell how many agreed: none is left out for that)"
-    return GivenTriplets(names, ((),) * len(names), whence)
+    # Where only the winner is given, nothing is known about how many agreed.
+    with_votes = "agreement" in read or ((share > 0.5) & (share < 1)).any()
+    source = f"'{path}'" + (f" (agreement of {agreement:g} or more)" if with_votes else "")
+    source += "" if with_votes else " (without how many people agreed: none is left out)"
+    return GivenTriplets(names, ((),) * len(names), source)
 
 
 def read_any_triplets(
     path: str | Path, *, agreement: float = 0.9, excerpts: bool = False
 ) -> GivenTriplets:
-    """Read triplets, be it a table of anchors, positives and negatives or Dim-sim's.
+    """Read triplets, from a table of anchors, positives and negatives or from Dim-sim's.
 
     Raises
     ------

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from disentone.datasets.files import FileSounds
+from disentone.datasets.file_sounds import FileSounds
 from disentone.errors import AudioError, DataError
 from disentone.factors import Factor
 from disentone.files import append_line
@@ -23,7 +23,7 @@ __all__ = ["CACHE", "estimated_factor", "is_estimate"]
 CACHE = Path(".cache") / "disentone" / "estimates.jsonl"
 """Estimates of files, below the working folder, as front-ends keep their features."""
 
-SECONDS = 120.0  # of a clip that are listened to
+SECONDS = 120.0  # of a clip that are analysed
 _BATCH = 64  # clips that are written together
 _VERSION = 1  # of the estimators: what others have estimated is not used
 _RULE = re.compile(
@@ -66,7 +66,7 @@ def estimated_factor(
     factor : Factor
         Tempo in beats per minute, continuous, equal within 5; key, categorical.
     note : str
-        How many are known, for the user.
+        How many values are known, for the user.
 
     Raises
     ------
@@ -78,7 +78,7 @@ def estimated_factor(
     known = [value is not None and sure >= asked.least for value, sure in found]
     values: list[Any] = [value if ok else None for (value, _), ok in zip(found, known)]
     if not any(known):
-        raise DataError(f"Factor '{name}': no clip has a {asked.what} that can be heard.")
+        raise DataError(f"Factor '{name}': the {asked.what} of no clip can be estimated.")
     if asked.what == "tempo":
         factor = Factor.continuous(name, values, tolerance=5.0, unit="bpm")
     else:
@@ -116,7 +116,7 @@ def _estimates(
     clip = {name: index for index, name in enumerate(names)}
     short = replace(sounds, limit=SECONDS)
 
-    def heard(name: str) -> tuple[float | str | None, float]:
+    def estimated(name: str) -> tuple[float | str | None, float]:
         from disentone.datasets.estimators import SAMPLE_RATE, estimate
 
         try:
@@ -131,7 +131,7 @@ def _estimates(
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for start in range(0, len(todo), _BATCH):
             some = todo[start : start + _BATCH]
-            fresh = dict(zip(some, pool.map(heard, some)))
+            fresh = dict(zip(some, pool.map(estimated, some)))
             cache.parent.mkdir(parents=True, exist_ok=True)
             append_line(cache, "\n".join(json.dumps([n, *found]) for n, found in fresh.items()))
             kept |= fresh

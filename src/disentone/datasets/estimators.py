@@ -23,7 +23,7 @@ from disentone.frontends.tempogram import onset_strength
 __all__ = ["ESTIMATORS", "SAMPLE_RATE", "Estimated", "Estimator", "estimate"]
 
 SAMPLE_RATE = 22050
-"""Hz, of what is estimated from."""
+"""Of the waveforms that are analysed, in Hz."""
 _SILENCE = 10 ** (-80 / 20)  # full scale = 1
 _BEATS = 3  # that must fit in for a tempo
 _SLOWEST, _FASTEST, _STEPS = 40.0, 240.0, 400
@@ -40,7 +40,7 @@ _PROFILES = np.array(
 
 
 class Estimated(NamedTuple):
-    """What was heard.
+    """An estimate.
 
     Attributes
     ----------
@@ -118,12 +118,12 @@ def tempo_by_autocorrelation(wave: np.ndarray) -> Estimated:
     correlation = correlation / correlation[0] * (count / pairs)  # fewer pairs at longer lags
     tempi = np.geomspace(_SLOWEST, _FASTEST, _STEPS)
     tempi = tempi[60 / tempi * rate * _BEATS <= count]
-    heard = np.interp(60 / tempi * rate, np.arange(count), correlation)
+    strength = np.interp(60 / tempi * rate, np.arange(count), correlation)
     liked = np.exp(-0.5 * (np.log2(tempi / _USUAL) / _OCTAVES) ** 2)
-    best = int((heard * liked).argmax())
-    if heard[best] <= 0:
+    best = int((strength * liked).argmax())
+    if strength[best] <= 0:
         return NOTHING
-    return Estimated(float(tempi[best]), float(min(1.0, heard[best])))
+    return Estimated(float(tempi[best]), float(min(1.0, strength[best])))
 
 
 def tempo_by_librosa(wave: np.ndarray) -> Estimated:
@@ -149,7 +149,7 @@ def key_by_profiles(wave: np.ndarray) -> Estimated:
 
     The method is that of C. L. Krumhansl, "Cognitive Foundations of Musical Pitch" (1990); the
     profiles are those of J. Albrecht and D. Shanahan, "The use of large corpora to train a new
-    type of key-finding algorithm" (2013). Every frame counts alike, however loud. The confidence
+    type of key-finding algorithm" (2013). Every frame counts equally, however loud. The confidence
     is how much better it correlates than the best key of another tonic.
     """
     n_fft, hop = 8192, 2048

@@ -1,4 +1,4 @@
-"""Collections from a folder of audio: what sub-folders and file names say are the factors."""
+"""Collections from a folder of audio: sub-folders and file names give the factors."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def read_folder(folder: str | Path, config: CollectionConfig = _DEFAULTS) -> Col
     folder : path
         Hidden files are left out; symbolic links are followed, each folder once.
     config : CollectionConfig
-        ``pattern`` says how file names tell factors, such as ``{instrument}_{pitch}_{take}.wav``;
-        with ``/`` in it, how the path below the folder does. ``{}`` stands for text that tells
-        nothing. The last fields are the shortest ones: ``alto_sax_57_1`` is ``alto_sax``, ``57``,
+        ``pattern`` describes file names, such as ``{instrument}_{pitch}_{take}.wav``;
+        with ``/`` in it, the path below the folder. ``{}`` stands for text that is
+        ignored. The last fields are the shortest ones: ``alto_sax_57_1`` is ``alto_sax``, ``57``,
         ``1``. Without a pattern, each level of sub-folders is a factor: ``folder``, ``folder2``
         and so on.
 
@@ -47,7 +47,7 @@ def read_folder(folder: str | Path, config: CollectionConfig = _DEFAULTS) -> Col
     else:
         files, columns, unmatched = _matched(files, config.pattern, folder)
         skipped += unmatched
-    return collect(folder, files, columns, config, whence=f"Folder '{folder}'", skipped=skipped)
+    return collect(folder, files, columns, config, source=f"Folder '{folder}'", skipped=skipped)
 
 
 def find_audio(folder: str | Path) -> tuple[list[str], list[Skipped]]:

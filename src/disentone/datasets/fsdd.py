@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from disentone.datasets.config import CollectionConfig
 from disentone.datasets.folder import find_audio
-from disentone.datasets.layout import collect_known, require
+from disentone.datasets.loaders import collect_known, require
 from disentone.datasets.tables import Collection
 from disentone.factors import FactorKind
 

@@ -1,4 +1,4 @@
-"""Factors of items that are known by a table alone: one row an item, in order or by a key."""
+"""Factors of items from a table alone: one row an item, in order or by a key."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PLACES = ("start", "duration", "seconds")  # where a clip is cut from its file i
 
 @dataclass(frozen=True)
 class Labelled:
-    """Items and what is known of them.
+    """Items and their factors.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ class Labelled:
     split : ndarray of str, shape (items,)
         ``"train"``, ``"valid"`` or ``"test"``.
     made : bool
-        Whether the split was made here, and no model can have been trained by it.
+        Whether the split was made here, so that no model can have been trained on it.
     recordings, ids : ndarray of str, shape (items,)
     rows : ndarray of int, shape (items,)
         Rows of the embeddings that these are.
@@ -192,7 +192,7 @@ def _key(
 
 
 def _positions(values: Sequence[Any]) -> dict[str, int]:
-    """Where each name is; a name that occurs twice tells nothing and is left out."""
+    """Where each name is; a name that occurs twice is ambiguous and left out."""
     texts = np.array([str(value) for value in values])
     names, first, counts = np.unique(texts, return_index=True, return_counts=True)
     return dict(zip(names[counts == 1].tolist(), first[counts == 1].tolist()))
@@ -201,7 +201,7 @@ def _positions(values: Sequence[Any]) -> dict[str, int]:
 def _by_ends(names: Sequence[str], values: Sequence[Any]) -> list[int | None]:
     """Where names are in a table whose paths start elsewhere: by as many last parts as match most.
 
-    An end that several names or several rows have in common tells nothing.
+    An end that several names or several rows have in common is ambiguous and ignored.
     """
     ours, theirs = ([PurePath(str(text)).parts for text in given] for given in (names, values))
     best: list[int | None] = [None] * len(names)

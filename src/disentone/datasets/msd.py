@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from disentone.datasets.config import CollectionConfig
 from disentone.datasets.dimsim import dimsim_songs
 from disentone.datasets.folder import find_audio
-from disentone.datasets.layout import collect_known, require
+from disentone.datasets.loaders import collect_known, require
 from disentone.datasets.tables import Collection
 from disentone.errors import DataError
 from disentone.factors import FactorKind
@@ -57,8 +57,8 @@ def load_msd(folder: Path, config: CollectionConfig) -> Collection:
     each multi-label and unknown where a track has no tag of that group (:data:`TAGS`); tempo and
     key can be estimated, ``data.derive.tempo=estimate``. Split: that of ``train.txt``,
     ``valid.txt`` and ``test.txt``, a track a line, where they are there; else at random, and
-    nothing is known of artists, which splits may then share. Songs that a CSV of Dim-sim in the
-    folder names are left out: triplets of them judge what was learnt. Licence: Last.fm's tags are
+    artists are unknown, and splits may then share them. Songs that a CSV of Dim-sim in the
+    folder names are left out: their triplets evaluate the model. Licence: Last.fm's tags are
     for research and not for commercial use.
 
     Raises
@@ -102,7 +102,7 @@ def load_msd(folder: Path, config: CollectionConfig) -> Collection:
             f"{rest} audio files have no tag of the 50, or no split, and are left out."
         )
     if judged:
-        collection.notes.append(f"{len(judged)} songs of Dim-sim are left out, to be judged on.")
+        collection.notes.append(f"{len(judged)} songs of Dim-sim are left out, for evaluation.")
     return collection
 
 

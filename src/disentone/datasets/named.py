@@ -1,4 +1,4 @@
-"""Known datasets by name; nothing is downloaded."""
+"""Datasets by name; nothing is downloaded."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ DATASETS: Mapping[str, Callable[[Path, CollectionConfig], Collection]] = {
     "sonyc-ust-v2": load_sonyc_v2,
     "tinysol": load_tinysol,
 }
-"""Loaders of the data sets that are known by name."""
+"""Loaders of the datasets that have a name here."""
 
 _DEFAULTS = CollectionConfig()
 
@@ -42,11 +42,11 @@ def load_dataset(name: str, folder: str | Path, config: CollectionConfig = _DEFA
     Parameters
     ----------
     name : str
-        One of ``DATASETS``, whose docstrings tell layout, factors, split and licence; or
+        One of ``DATASETS``, whose docstrings give layout, factors, split and licence; or
         ``mirdata:NAME`` or ``soundata:NAME`` for what these libraries load.
     folder : path
     config : CollectionConfig
-        Kinds given there win over those of the dataset, and so does a split other than "given".
+        Its kinds override those of the dataset, and so does a split other than "given".
 
     Returns
     -------

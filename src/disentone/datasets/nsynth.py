@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from disentone.datasets.config import CollectionConfig
-from disentone.datasets.layout import collect_known, require
+from disentone.datasets.loaders import collect_known, require
 from disentone.datasets.tables import Collection
 from disentone.errors import DataError
 from disentone.factors import FactorKind

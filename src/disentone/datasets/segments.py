@@ -1,4 +1,4 @@
-"""Segments: fixed-length windows of files, each of which knows its recording."""
+"""Segments: fixed-length windows of files, each with its recording."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Segments(NamedTuple):
 
 
 def windows(duration: float, *, seconds: float, hop: float | None = None) -> np.ndarray:
-    """Say where the windows of a sound begin: all that fit, and one if the sound is shorter.
+    """Start times of the windows of a sound: all that fit, and one if the sound is shorter.
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ def segment(
 
 
 def is_short(cut: Segments, length: float) -> np.ndarray:
-    """Say which segments are shorter than `length` seconds: bool (segments,)."""
+    """Which segments are shorter than `length` seconds: bool (segments,)."""
     return cut.seconds < length - _ROUNDING
 
 
@@ -125,10 +125,10 @@ def without_short(cut: Segments, length: float) -> Segments:
 
 
 def short_note(names: Sequence[str], length: float, *, option: str) -> str:
-    """Tell of clips that silence fills up, and of the option that leaves them out."""
+    """Note that clips are padded with silence, and which option leaves them out."""
     return (
         f"Clips shorter than a segment of {length:g} s, such as '{names[0]}' ({len(names)} in all),"
-        f" are filled up with silence; leave them out with {option}."
+        f" are padded with silence; leave them out with {option}."
     )
 
 

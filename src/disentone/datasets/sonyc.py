@@ -14,7 +14,7 @@ import numpy as np
 
 from disentone.datasets.config import CollectionConfig
 from disentone.datasets.folder import find_audio
-from disentone.datasets.layout import collect_known, read_columns, require
+from disentone.datasets.loaders import collect_known, read_columns, require
 from disentone.datasets.tables import Collection
 from disentone.errors import DataError
 from disentone.factors import Factor, FactorKind
@@ -46,14 +46,14 @@ _KINDS: dict[str, FactorKind] = {
 
 
 class Annotations(NamedTuple):
-    """What an annotation table says, one row a recording.
+    """An annotation table, one row a recording.
 
     Attributes
     ----------
     recordings : list of str
         File names, sorted.
     columns : dict of str to list of str
-        What needs no aggregation: sensor, split, verified and, in V2, time and place.
+        Columns without aggregation: sensor, split, verified and, in V2, time and place.
     tags : dict of str to Factor
         ``coarse`` and, where the table has them, ``fine``; NaN where a tag is not decided.
     """
@@ -100,8 +100,8 @@ def load_sonyc_v2(folder: Path, config: CollectionConfig) -> Collection:
     Representations", 2025.* Splits of 39, 5 and 12 sensors, which the paper does not list, are
     ``split: "sensor:39/5/12"``: drawn from the seed, and such that their shares of clips are near
     to those of sensors (the paper's: 0.70, 0.11 and 0.20). Pairs of one sensor at different times
-    are ``same: sensor, differ: time``, or ``differ: recording`` where the table does not say
-    when; its 39, 6 and 11 thousand pairs are three for every clip, that is ``draws: 3``; here
+    are ``same: sensor, differ: time``, or ``differ: recording`` where the table does not give
+    the time; its 39, 6 and 11 thousand pairs are three for every clip, that is ``draws: 3``; here
     they are drawn anew in every epoch. Its downstream task on the test sensors is the audit's
     ``within: test, stratify: [sensor, coarse]``.
 
@@ -191,7 +191,7 @@ def aggregate(presence: np.ndarray, recording: np.ndarray, verified: np.ndarray)
     recording : ndarray of int, shape (rows,)
         0, 1, 2 ...; every number occurs.
     verified : ndarray of bool, shape (rows,)
-        Rows that win over the others of their recording, tag by tag.
+        Rows that override the others of their recording, tag by tag.
 
     Returns
     -------
@@ -199,10 +199,10 @@ def aggregate(presence: np.ndarray, recording: np.ndarray, verified: np.ndarray)
         1, 0, and NaN where nobody decided.
     """
     shape = (int(recording.max(initial=-1)) + 1, presence.shape[1])
-    agreed, heard = np.full(shape, -1.0), np.full(shape, -1.0)
+    agreed, annotated = np.full(shape, -1.0), np.full(shape, -1.0)
     np.maximum.at(agreed, recording[verified], presence[verified])
-    np.maximum.at(heard, recording[~verified], presence[~verified])
-    tags = np.where(agreed >= 0, agreed, heard)
+    np.maximum.at(annotated, recording[~verified], presence[~verified])
+    tags = np.where(agreed >= 0, agreed, annotated)
     return np.where(tags >= 0, tags, np.nan)
 
 
@@ -218,7 +218,7 @@ def _hours(columns: dict[str, list[str]], path: Path) -> list[str]:
             first = date.fromisocalendar(year, 1, 1)
         except ValueError as error:
             raise DataError(
-                f"Table '{path}' has a time that is none: {', '.join(texts)} ({error})."
+                f"Table '{path}' has an invalid time: {', '.join(texts)} ({error})."
             ) from error
         hours.append(str(24 * ((first - start).days + 7 * (week - 1) + day) + hour))
     return hours
@@ -300,7 +300,7 @@ def _lists(tags: Factor) -> list[list[str] | None]:
 
 
 def _with_tags(collection: Collection, read: Annotations, paths: list[str]) -> Collection:
-    """Put the tags in whole: lists of labels cannot say that one of a recording's is unknown."""
+    """Put the tags in whole: lists of labels cannot express that one of a clip's is unknown."""
     table = collection.table
     number = {os.path.normpath(path): row for row, path in enumerate(paths)}
     rows = np.array([number[recording] for recording in table.recordings], dtype=int)
@@ -311,7 +311,7 @@ def _with_tags(collection: Collection, read: Annotations, paths: list[str]) -> C
 def _tell(
     collection: Collection, read: Annotations, absent: np.ndarray, folder: Path, version: int
 ) -> None:
-    """Note what the table lacks, how tags came about, and what has no audio."""
+    """Note what the table lacks, how tags were aggregated, and what has no audio."""
     needed = ["split", "verified", *(_PLAIN[1:] if version == 2 else ())]
     lacking = [_IN_TABLE.get(name, name) for name in needed if name not in read.columns]
     if "fine" not in read.tags:

@@ -30,20 +30,20 @@ def make_splits(
     how: str = "given",
     seed: int = 0,
 ) -> tuple[np.ndarray, list[str]]:
-    """Say which split every clip is in.
+    """Give the split of every clip.
 
     Parameters
     ----------
     given : sequence of str, optional
-        What a table says; ``val``, ``dev``, ``training`` and the like are understood. Where it
+        As in a table; ``val``, ``dev``, ``training`` and the like are understood. Where it
         has train and test alone, a tenth of train becomes valid.
     recordings : ndarray of str, shape (clips,)
         Never in two splits that are made here.
     factors : mapping of str to Factor
     how : str
         ``"given"`` for the table's own splits, at random where it has none. Everything else is
-        made here, whatever the table says: ``"random"``; ``"stratified:FACTOR"``, where the
-        values of a factor have alike shares in all splits; a factor whose values must not
+        made here, whatever the table has: ``"random"``; ``"stratified:FACTOR"``, where the
+        values of a factor have equal shares in all splits; a factor whose values must not
         occur in two splits; or, for so many values of it in train, valid and test,
         ``"FACTOR:39/5/12"``.
     seed : int
@@ -135,7 +135,7 @@ def _counted_split(factor: Factor, counts: list[int], seed: int) -> tuple[np.nda
     asked = f"{factor.name}:{'/'.join(map(str, counts))}"
     if len(names) != sum(counts) or not all(counts):
         raise DataError(
-            f"Split '{asked}' is of {sum(counts)} values, but these clips have {len(names)} of "
+            f"Split '{asked}' asks for {sum(counts)} values, but these clips have {len(names)} of "
             f"'{factor.name}': give three numbers, none of them 0, that add up to {len(names)}."
         )
     rng = np.random.default_rng(seed)
@@ -163,7 +163,7 @@ def _counted_split(factor: Factor, counts: list[int], seed: int) -> tuple[np.nda
 def _stratified_split(
     factor: Factor, recordings: np.ndarray, seed: int
 ) -> tuple[np.ndarray, list[str]]:
-    """Split clips so that a factor's values have alike shares, no recording in two splits."""
+    """Split clips so that a factor's values have equal shares, no recording in two splits."""
     names, strata = _strata(factor)
     groups = np.unique(recordings.astype(str), return_inverse=True)[1]
     folds, count = _folds(strata, groups, seed)
@@ -179,7 +179,7 @@ def _stratified_split(
     split = np.full(len(folds), "train", dtype=object)
     split[folds == test], split[folds == valid] = "test", "valid"
     notes = [
-        f"Splits were made with alike shares of '{factor.name}' (seed {seed}), no recording in "
+        f"Splits were made with equal shares of '{factor.name}' (seed {seed}), no recording in "
         f"two of them; valid and test are a {'tenth' if count == 10 else f'part in {count}'} each."
     ]
     rare = [
@@ -204,7 +204,7 @@ def _strata(factor: Factor) -> tuple[list[str], np.ndarray]:
 
 
 def _folds(strata: np.ndarray, groups: np.ndarray, seed: int) -> tuple[np.ndarray, int]:
-    """Ten folds of alike strata, or as many as recordings and the commonest stratum allow."""
+    """Ten folds of equal strata, or as many as recordings and the commonest stratum allow."""
     from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
     alone = groups.max() + 1 == len(groups)  # without groups to keep, the faster one
@@ -216,7 +216,7 @@ def _folds(strata: np.ndarray, groups: np.ndarray, seed: int) -> tuple[np.ndarra
         count, shuffle=True, random_state=seed
     )
     folds = np.zeros(len(strata), dtype=int)
-    with warnings.catch_warnings():  # that a stratum is rare is told in a note
+    with warnings.catch_warnings():  # a rare stratum gets a note instead
         warnings.filterwarnings("ignore", "The least populated class", UserWarning)
         parts = splitter.split(strata, strata, None if alone else groups)
         for fold, (_, chosen) in enumerate(parts):

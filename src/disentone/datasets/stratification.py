@@ -1,4 +1,4 @@
-"""Two parts of some clips in which several factors, of any kind, have alike shares."""
+"""Two parts of some clips in which several factors, of any kind, have equal shares."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def split_within(
 ) -> ClipTable:
     """Make train and test of the clips of one split: for tasks whose classes splits do not share.
 
-    A model that must work on unseen sensors is trained and tested on different ones; that it
-    tells them apart can be learnt and tested on clips of the test sensors only.
+    A model that must work on unseen sensors is trained and tested on different ones; whether it
+    distinguishes them can be learnt and tested on clips of the test sensors only.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ def split_within(
     split : str
         Whose clips are used.
     by : sequence of str
-        Factors with alike shares in both (see :func:`stratified_part`).
+        Factors with equal shares in both (see :func:`stratified_part`).
     share : float
         Of the clips, to test.
     seed : int

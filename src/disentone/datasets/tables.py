@@ -17,7 +17,7 @@ from disentone.clips import ClipTable
 from disentone.datasets.columns import derived_factor, factor_from_column
 from disentone.datasets.config import CollectionConfig
 from disentone.datasets.estimates import estimated_factor, is_estimate
-from disentone.datasets.files import FileSounds
+from disentone.datasets.file_sounds import FileSounds
 from disentone.datasets.segments import is_short, segment, short_note, without_short
 from disentone.datasets.splits import make_splits
 from disentone.errors import DataError, closest
@@ -57,7 +57,7 @@ class Collection:
     notes : list of str
         Guesses and decisions that the user should see, one sentence each.
     named_splits : ndarray of object, shape (clips,), optional
-        What the table itself calls the split of each clip, None where it says nothing.
+        The table's own name of the split of each clip, None where it has none.
     """
 
     table: ClipTable
@@ -108,7 +108,7 @@ def read_table(path: str | Path, config: CollectionConfig = _DEFAULTS) -> Collec
         {name: [values[row] for row in keep] for name, values in columns.items()},
         config,
         skipped=skipped,
-        whence=f"Table '{path}'",
+        source=f"Table '{path}'",
     )
 
 
@@ -118,7 +118,7 @@ def collect(
     columns: Mapping[str, Sequence[Any]],
     config: CollectionConfig = _DEFAULTS,
     *,
-    whence: str = "The list",
+    source: str = "The list",
     skipped: Iterable[Skipped] = (),
 ) -> Collection:
     """Make a collection of paths and columns; :func:`read_table` says how columns are read.
@@ -131,7 +131,7 @@ def collect(
     columns : mapping of str to sequence
         As many values as paths.
     config : CollectionConfig
-    whence : str
+    source : str
         What to call the collection in errors.
     skipped : iterable of Skipped
         What was left out before.
@@ -153,7 +153,7 @@ def collect(
     skipped = [*skipped, *left_out]
     rows = np.array(keep, dtype=int)
     files = np.array([os.path.join(root, text) for text in paths], dtype=object)
-    told: list[str] = []
+    padding_notes: list[str] = []
     whole = FileSounds(files, start, seconds)
     if config.segment is not None:
         cut = segment(
@@ -163,7 +163,7 @@ def collect(
             cut = without_short(cut, config.segment)
         padded = [paths[keep[int(row)]] for row in cut.rows[is_short(cut, config.segment)]]
         if padded:
-            told = [short_note(padded, config.segment, option="data.short=skip")]
+            padding_notes = [short_note(padded, config.segment, option="data.short=skip")]
         skipped += [Skipped(paths[keep[row]], reason) for row, reason in cut.broken.items()]
         rows, start, seconds = rows[cut.rows], cut.start, cut.seconds
         ids = [_clip_id(paths[row], begin) for row, begin in zip(map(int, rows), start)]
@@ -171,7 +171,7 @@ def collect(
         start, seconds, ids = start[rows], seconds[rows], [ids[row] for row in keep]
     if not len(rows):
         first = f" ({skipped[0].path}: {skipped[0].reason})" if skipped else ""
-        raise DataError(f"{whence} has no usable audio file{first}.")
+        raise DataError(f"{source} has no usable audio file{first}.")
     order: list[int] = rows.tolist()
     for name in ("start", "seconds", "duration") if is_part else ():
         columns.pop(name, None)
@@ -191,7 +191,7 @@ def collect(
     sounds = FileSounds(files[rows], start, seconds, config.lufs)
     table = ClipTable(np.array(ids, object), factors, splits, sounds, recordings)
     named = None if given is None else np.array([str(s or "") or None for s in given], object)
-    return Collection(table, skipped, told + notes + more, named)
+    return Collection(table, skipped, padding_notes + notes + more, named)
 
 
 def table_columns(path: Path) -> tuple[dict[str, list[Any]], list[Skipped], list[int]]:
@@ -299,7 +299,7 @@ def _usable(root: Path, paths: Sequence[str], ids: Sequence[str]) -> tuple[list[
 
 
 def _problem(path: str) -> str:
-    """Why a file cannot be a clip, as far as a look at its name and size tells."""
+    """Why a file cannot be a clip, as far as its name and size show."""
     try:
         size = os.stat(path).st_size
         path.encode()
@@ -318,9 +318,9 @@ def _pop(columns: dict[str, list[Any]], names: Sequence[str]) -> list[Any] | Non
 
 
 def recordings_of(sources: Sequence[Any] | None, paths: Sequence[str]) -> np.ndarray:
-    """Give the recording of every clip: as the table says, else its file."""
-    said = [None] * len(paths) if sources is None else sources
-    names = [p if s is None or s == "" else str(s) for s, p in zip(said, paths)]  # 0 is a name
+    """Give the recording of every clip: as in the table, else its file."""
+    named = [None] * len(paths) if sources is None else sources
+    names = [p if s is None or s == "" else str(s) for s, p in zip(named, paths)]  # 0 is a name
     return np.array(names, dtype=object)
 
 
@@ -330,7 +330,7 @@ def _factors(
     tolerances: Mapping[str, float],
     recordings: int,
 ) -> tuple[dict[str, Factor], list[str]]:
-    """Factors of the columns that are some, and what was guessed and left out."""
+    """Factors of the columns that can be factors, and what was guessed and left out."""
     for name in (*kinds, *tolerances):
         if name not in columns:
             raise DataError(f"There is no column '{name}'{closest(name, columns)}")

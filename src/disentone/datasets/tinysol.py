@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path, PurePosixPath
 
 from disentone.datasets.config import CollectionConfig
-from disentone.datasets.layout import collect_known, read_columns, require, split_by_fold
+from disentone.datasets.loaders import collect_known, read_columns, require, split_by_fold
 from disentone.datasets.tables import Collection
 from disentone.factors import FactorKind
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from disentone import audio
-from disentone.datasets.files import FileSounds
+from disentone.datasets.file_sounds import FileSounds
 from disentone.errors import AudioError
 
 __all__ = ["WindowSounds", "Windows", "model_windows"]
@@ -20,7 +20,7 @@ _KEPT = 16  # stretches behind the last one that was asked for: threads overtake
 
 
 class Windows(NamedTuple):
-    """The windows that a model hears of each of some parts of files.
+    """The windows of parts of files that are a model's input.
 
     Attributes
     ----------
@@ -98,7 +98,7 @@ class WindowSounds:
         self._lock = Lock()
         self._seen: dict[str, str] = {}  # stamps of files, for as long as nothing was read
         self._reading = False
-        self.silent: set[int] = set()  # windows that were read and hold no sound
+        self.silent: set[int] = set()  # windows that were read and are silent
         self.broken: dict[int, str] = {}  # windows that could not be read, and why
 
     def read(self, index: int, sample_rate: int) -> np.ndarray:

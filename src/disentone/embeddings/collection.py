@@ -22,7 +22,7 @@ from disentone import __version__
 from disentone.audio import Skipped
 from disentone.clips import ClipTable
 from disentone.datasets.clip_lists import Clips, is_numeric, list_clips
-from disentone.datasets.files import FileSounds
+from disentone.datasets.file_sounds import FileSounds
 from disentone.datasets.segments import is_short, short_note, without_short
 from disentone.datasets.segments import segment as cut_clips
 from disentone.datasets.windowing import WindowSounds, model_windows

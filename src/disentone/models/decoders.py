@@ -17,7 +17,7 @@ from disentone.models.config import (
     FrameNetworkConfig,
 )
 from disentone.models.encoders import FullPrecision, frame_layers
-from disentone.models.layout import channels_last
+from disentone.models.memory_format import channels_last
 
 __all__ = ["build_decoder"]
 

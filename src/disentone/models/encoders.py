@@ -144,8 +144,8 @@ class ConvEncoder(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (batch, frames, features) to (batch, out)."""
-        # Channels innermost (see disentone.models.layout): torch takes one channel for laid out in
-        # either way, and would go on with channels outermost.
+        # Channels innermost (see disentone.models.memory_format): torch takes one channel for
+        # laid out in either way, and would go on with channels outermost.
         pictures = x.contiguous().unsqueeze(-1).permute(0, 3, 1, 2)
         flat = self.convolutions(pictures).flatten(1)  # channels outermost, and so its gradient:
         return self.head(functional.gelu(flat))  # of a layout unlike its input's it costs tenfold

@@ -16,7 +16,7 @@ from torch.nn import functional
 from disentone.errors import RecipeError
 from disentone.models.config import InceptionConfig
 from disentone.models.dropout import Dropout
-from disentone.models.layout import channels_last
+from disentone.models.memory_format import channels_last
 
 __all__ = ["InceptionEncoder", "InceptionModule"]
 

@@ -13,7 +13,7 @@ from disentone import audio
 from disentone.agreement.relation import RECORDING
 from disentone.clips import ClipTable
 from disentone.datasets.config import CollectionConfig
-from disentone.datasets.files import FileSounds
+from disentone.datasets.file_sounds import FileSounds
 from disentone.datasets.opening import open_collection
 from disentone.errors import AudioError, RecipeError
 

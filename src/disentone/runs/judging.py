@@ -132,7 +132,7 @@ def judge_systems(
     ]
     write_json(out / "triplets.json", records)
     tables = triplet_tables(records)
-    lead = [f"{len(given)} triplets of {given.whence}.", *triplet_sentences(records)]
+    lead = [f"{len(given)} triplets of {given.source}.", *triplet_sentences(records)]
     report = out / "report.html"
     title = "disentone · triplets"
     write_tables_report(title, lead, tables, triplet_figures(records), report)

@@ -8,8 +8,8 @@ import soundfile
 from made_sounds import RATE, sine
 
 from disentone.datasets.config import CollectionConfig
-from disentone.datasets.inspection import inspect, sounds, text
-from disentone.datasets.inspection.sounds import measure
+from disentone.datasets.inspection import file_figures, inspect, text
+from disentone.datasets.inspection.file_figures import measure
 from disentone.errors import AudioError
 
 
@@ -35,7 +35,7 @@ def test_clipping_is_counted_as_a_naive_loop_does_whatever_the_blocks(put, monke
         for loud, run in itertools.groupby(np.abs(channel) > 0.9)
         if loud
     ]
-    monkeypatch.setattr(sounds, "_BLOCK", 2 * block)
+    monkeypatch.setattr(file_figures, "_BLOCK", 2 * block)
     assert measure(path).clipped == pytest.approx(sum(n for n in runs if n >= 3) / wave.size)
 
 
@@ -53,7 +53,7 @@ def test_a_full_scale_tone_is_not_clipped_and_an_overdriven_one_is(put):
 def test_figures_do_not_depend_on_the_blocks(put, monkeypatch, suffix, block):
     path = put(f"a.{suffix}", np.stack([sine(), 0.2 * sine(frequency=300)], axis=1))
     whole, _ = soundfile.read(path, always_2d=True)
-    monkeypatch.setattr(sounds, "_BLOCK", block)
+    monkeypatch.setattr(file_figures, "_BLOCK", block)
     found = measure(path)
     assert found.seconds == len(whole) / RATE
     assert found.rms == pytest.approx(np.sqrt((whole**2).mean()), rel=1e-5)
@@ -76,7 +76,7 @@ def write_m4a(path, wave, rate):
 def test_what_only_ffmpeg_reads_is_measured_in_parts_too(tmp_path, monkeypatch, block):
     wave = sine(2.0, rate=44100)
     write_m4a(tmp_path / "a.m4a", wave, 44100)
-    monkeypatch.setattr(sounds, "_BLOCK", block * 10)
+    monkeypatch.setattr(file_figures, "_BLOCK", block * 10)
     found = measure(str(tmp_path / "a.m4a"))
     assert found.seconds == pytest.approx(2.0, abs=0.1)
     assert found.rms == pytest.approx(np.sqrt((wave**2).mean()), rel=1e-2)
@@ -84,7 +84,7 @@ def test_what_only_ffmpeg_reads_is_measured_in_parts_too(tmp_path, monkeypatch, 
 
 def test_a_long_file_is_never_in_memory_as_a_whole(put, monkeypatch):
     path = put("long.wav", np.tile(sine(1.0), 120))  # 7.7 MB as doubles
-    monkeypatch.setattr(sounds, "_BLOCK", 2**12)
+    monkeypatch.setattr(file_figures, "_BLOCK", 2**12)
     tracemalloc.start()
     measure(path)
     peak = tracemalloc.get_traced_memory()[1]
@@ -123,7 +123,7 @@ def test_reading_mp3_in_blocks_gives_the_samples_of_the_whole_and_no_words_of_th
 ):
     path = put("a.mp3", np.random.default_rng(0).uniform(-0.9, 0.9, 80_000))
     whole = measure(path)
-    monkeypatch.setattr(sounds, "_BLOCK", 5000)
+    monkeypatch.setattr(file_figures, "_BLOCK", 5000)
     assert measure(path).digest == whole.digest
     assert capfd.readouterr() == ("", "")
 

@@ -133,6 +133,6 @@ def test_recorded_notes(shared_data):
     found = inspect(CollectionConfig(path=str(shared_data / "notes/recorded")))
     assert (len(found.files), found.skipped, found.duplicates, found.leaks) == (360, (), (), {})
     cells = {crossing.factors: crossing.exist for crossing in found.crossings}
-    assert cells["instrument", "pitch"] == 32 + 25 + 18  # as the collection's README tells
+    assert cells["instrument", "pitch"] == 32 + 25 + 18  # as in the collection's README
     assert "note_name" in found.decided["pitch"]
     assert "instrument" in found.decided["recording"]

@@ -98,9 +98,9 @@ def test_the_command_to_copy_is_read_back_as_it_was_meant(put, tmp_path):
     path, pattern = str(tmp_path / folder), "{instrument}_{pitch}_{take}.wav"
     config = CollectionConfig(path=path, pattern=pattern, segment=0.5, split="stratified:pitch")
     command = text(inspect(config)).split("To begin with\n")[1]
-    said = shlex.split(command.replace("\\\n", ""))
-    assert said[:5] == ["disentone", "train", "facets", "--data", path]
-    options = list(zip(said[5::2], said[6::2]))
+    words = shlex.split(command.replace("\\\n", ""))
+    assert words[:5] == ["disentone", "train", "facets", "--data", path]
+    options = list(zip(words[5::2], words[6::2]))
     facets = [value for option, value in options if option == "--facet"]
     assert facets == [
         "instrument:8 same=instrument differ=pitch",

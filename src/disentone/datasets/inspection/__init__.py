@@ -1,4 +1,4 @@
-"""What is in a collection, before an hour is spent on it."""
+"""What is in a collection, before a model is trained on it."""
 
 from disentone.datasets.inspection.inspecting import Inspection, inspect
 from disentone.datasets.inspection.wording import text

@@ -1,4 +1,4 @@
-"""What is in a collection, before an hour is spent on it."""
+"""What is in a collection, before a model is trained on it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,13 @@ import numpy as np
 from disentone.audio import Skipped
 from disentone.clips import SPLITS, ClipTable
 from disentone.datasets.config import CollectionConfig
-from disentone.datasets.files import FileSounds
+from disentone.datasets.file_sounds import FileSounds
+from disentone.datasets.inspection.file_figures import (
+    Duplicates,
+    FileFigures,
+    find_duplicates,
+    measure_all,
+)
 from disentone.datasets.inspection.known import (
     Crossing,
     FactorSummary,
@@ -22,12 +28,6 @@ from disentone.datasets.inspection.known import (
     summarise_factors,
 )
 from disentone.datasets.inspection.possible import PossibleRelation, find_relations, suggest_facets
-from disentone.datasets.inspection.sounds import (
-    Duplicates,
-    FileFigures,
-    find_duplicates,
-    measure_all,
-)
 from disentone.datasets.opening import open_collection
 from disentone.errors import DataError
 
@@ -100,7 +100,7 @@ def inspect(
     jobs: int = 2,
     progress: Callable[[int, int], None] | None = None,
 ) -> Inspection:
-    """Look at all of a collection: every file is decoded once, in parts.
+    """Inspect a whole collection: every file is decoded once, in parts.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What is known about the clips of a table: factors, their crossings, what decides what."""
+"""What is known about the clips of a table: factors, their crossings, what follows from what."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def cross(table: ClipTable, decided: dict[str, list[str]]) -> tuple[Crossing, ..
     table : ClipTable
     decided : dict of str to list of str
         See :func:`find_decided`; such pairs are left out, for their cells follow, and so are
-        factors that say the same as one before them.
+        factors that are equivalent to one before them.
     """
     codes, found = _codes(table), []
     for one, other in permutations(list(codes), 2):
@@ -106,9 +106,9 @@ def cross(table: ClipTable, decided: dict[str, list[str]]) -> tuple[Crossing, ..
 
 
 def find_decided(table: ClipTable) -> dict[str, list[str]]:
-    """Find out which factors follow from another factor, or from the recording.
+    """Find the factors that follow from another factor, or from the recording.
 
-    Only factors, and recordings, are asked that recur: at least a quarter of the clips must share
+    Only factors, and recordings, that recur are tested: at least a quarter of the clips must share
     their value with another clip.
 
     Parameters

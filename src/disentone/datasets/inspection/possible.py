@@ -13,12 +13,12 @@ from disentone.errors import DataError
 __all__ = ["PossibleRelation", "facet", "find_relations", "suggest_facets"]
 
 _ENOUGH = 2 / 3  # share of clips with a partner from which a relation is suggested
-_NEARLY_ALL = 0.95  # share from which views shall differ: a clip without a partner teaches nothing
-_BOOKKEEPING = re.compile(  # factors that hardly anyone wants a facet of
+_NEARLY_ALL = 0.95  # share from which views must differ: a clip without a partner is of no use
+_BOOKKEEPING = re.compile(  # factors that are rarely of interest as facets
     r"(?:^|_)(?:fold|take|licen[cs]e|title|id|seconds|duration|start)(?:$|_)", re.IGNORECASE
 )
 _REST = "rest:8"
-_ONE_WORD = re.compile(r"[^\s,()]+")  # what the command line takes for one factor
+_ONE_WORD = re.compile(r"[^\s,()]+")  # what the command line accepts as one factor
 _MOST_FACTORS = 20  # of which every two are tried
 
 

@@ -25,11 +25,11 @@ _NAMED = 3  # how many of a kind are named; the JSON file has them all
 _PAIRS = 12  # crossings with empty cells that are listed
 _MAPS = 3  # crossings that are drawn cell by cell
 _REASONS = 8  # to leave files out that are listed
-_OFFSET = 0.01  # of full scale, from which a constant offset is worth a word
+_OFFSET = 0.01  # of full scale, from which a constant offset is reported
 
 
 def text(inspection: Inspection) -> str:
-    """Say for people what is in a collection.
+    """Describe for people what is in a collection.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def text(inspection: Inspection) -> str:
 
 
 def findings(inspection: Inspection) -> list[str]:
-    """Give one sentence for everything that should be mended or known before training."""
+    """Give one sentence for everything that should be repaired or known before training."""
     files, found = inspection.files, []
     reasons = defaultdict(list)
     for skipped in inspection.skipped:
@@ -89,7 +89,7 @@ def findings(inspection: Inspection) -> list[str]:
             shown = _some([f"{name} ({', '.join(splits)})" for name, splits in leaks.items()])
             found.append(
                 f"Leak: the {what} in several splits, {_count(len(leaks), 'case')}: {shown}. "
-                "Scores on valid and test would be too good."
+                "Scores on valid and test would be too high."
             )
     unseen = {one.name: values for one in inspection.factors if (values := one.absent.get("train"))}
     if unseen:
@@ -190,7 +190,7 @@ def _factors(inspection: Inspection) -> Iterator[RenderableType]:
         for factor in inspection.factors
     ]
     if not rows:
-        yield "None is known: name sub-folders, or give --pattern or a table."
+        yield "There are none: name sub-folders, or give --pattern or a table."
         return
     yield _table(rows, head=head, right="llrrlr")
     yield from (
@@ -200,11 +200,11 @@ def _factors(inspection: Inspection) -> Iterator[RenderableType]:
     for one, others in inspection.decided.items():
         twins = [other for other in others if one in inspection.decided.get(other, ())]
         if twins and one not in seen:
-            same.append(f"{' and '.join([one, *twins])} say the same.")
+            same.append(f"{' and '.join([one, *twins])} are equivalent.")
             seen.update(twins)
         rest = [other for other in others if other not in twins]
         if rest and one not in seen:
-            same.append(f"{one} decides {', '.join(rest)}.")
+            same.append(f"{one} determines {', '.join(rest)}.")
     yield from same
 
 
@@ -312,7 +312,7 @@ def _clips(relation: PossibleRelation) -> str:
 
 
 def _some(names: Sequence[str], most: int = _NAMED) -> str:
-    """Name the first few, and say how many more there are."""
+    """Name the first few, and count the others."""
     more = f" and {len(names) - most:,} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
 

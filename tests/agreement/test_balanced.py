@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from disentone.agreement import BalancedSampler, BoundRelation, Relation
-from disentone.agreement.balance import Balance
+from disentone.agreement.balanced import Balance
 from disentone.clips import ClipTable
 from disentone.errors import DataError
 from disentone.factors import Factor

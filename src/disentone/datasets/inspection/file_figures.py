@@ -1,4 +1,4 @@
-"""What the audio of files is like: level, clipping, silence, duplicates, in one pass over each."""
+"""Figures of audio files: level, clipping, silence, duplicates, in one pass over each."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _RUN = 3  # samples in a row at full scale that are taken for clipping
 
 @dataclass(frozen=True)
 class FileFigures:
-    """What the audio of a file is like.
+    """Figures of the audio of a file.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ class FileFigures:
     not_finite : int
         Samples that are NaN or Inf; the other figures take them for 0.
     silent : bool
-        The mean of the channels, which is what models hear, stays within -90 dBFS of a constant.
+        The mean of the channels, the input of models, stays within -90 dBFS of a constant.
     digest : str
         The same for files of one rate whose decoded mean of the channels is the same, bit by bit.
     """
@@ -89,7 +89,7 @@ class Duplicates:
 
 
 def measure(path: str, *, name: str | None = None) -> FileFigures:
-    """Decode a file part by part and say what its audio is like.
+    """Decode a file part by part and compute its figures.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What the loaders of known datasets share: a check of the layout, a table of text, folds."""
+"""What the loaders of named datasets share: a check of the layout, a table of text, folds."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def collect_known(
     dataset: str,
     folds: str = "",
 ) -> Collection:
-    """Make a collection of a known dataset; kinds that the user gives win over its own.
+    """Make a collection of a named dataset; kinds that the user gives override its own.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ def collect_known(
     """
     known = {name: kind for name, kind in kinds.items() if name in columns}
     config = config.model_copy(update={"kinds": {**known, **config.kinds}})
-    collection = collect(folder, paths, columns, config, whence=f"{dataset} in '{folder}'")
+    collection = collect(folder, paths, columns, config, source=f"{dataset} in '{folder}'")
     if folds and config.split == "given":
         collection.notes.append(
             f"{dataset} has folds, made for cross-validation, and no split: {folds}."
