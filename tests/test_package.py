@@ -2,6 +2,7 @@ import pydoc
 import subprocess
 import sys
 from importlib import resources
+from pathlib import Path
 
 import pytest
 
@@ -42,3 +43,14 @@ def test_an_unknown_name_is_an_attribute_error():
 
 def test_types_are_shipped():
     assert (resources.files("disentone") / "py.typed").is_file()
+
+
+def test_nothing_outside_the_package_is_a_default():
+    texts = {".py", ".yaml", ".html", ".js"}
+    folder = resources.files("disentone")
+    named = [
+        file
+        for file in Path(str(folder)).rglob("*")
+        if file.suffix in texts and "shared/data" in file.read_text(encoding="utf-8")
+    ]
+    assert not named

@@ -145,3 +145,10 @@ def test_latent_from_audio_to_tables_and_figure(tmp_path, monkeypatch):
     assert (tmp_path / "out" / "figures" / "fig._2.png").read_bytes().startswith(b"\x89PNG")
     assert "rec + mask, r = 0.8" in text
     assert "data:image/png" in report.read_text()
+
+
+@pytest.mark.parametrize("paper", ["latent", "balance", "csn"])
+def test_papers_ask_for_data(paper, tmp_path):
+    with pytest.raises(DataError, match=f"'{paper}' is reproduced on your data: add --data"):
+        reproduce(paper, tmp_path / "out")
+    assert not (tmp_path / "out").exists()

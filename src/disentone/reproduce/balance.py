@@ -9,10 +9,9 @@ from pathlib import Path
 
 from disentone.audit import Card
 from disentone.audit.card import ALL
-from disentone.errors import DataError
 from disentone.report import Figure
 from disentone.report.tradeoff import Panel, Point, tradeoff
-from disentone.reproduce.cells import Cell, Row, Score, Study, at_path
+from disentone.reproduce.cells import Cell, Row, Score, Study, at_path, user_data
 
 __all__ = ["study"]
 
@@ -20,7 +19,6 @@ PAPER = (
     "“Balancing Information Preservation and Disentanglement in Self-Supervised Music "
     "Representation Learning” (2025): the grid is ours, as the paper's is not at hand"
 )
-NOTES = Path("..") / "shared" / "data" / "notes" / "fluid" / "clips.csv"
 SETS = {"SynTone": "balance-syntone", "notes": "balance-notes"}
 NETWORKS = {
     "MARL network": ("model.fusion=poe",),
@@ -36,19 +34,14 @@ WEIGHT = 100  # of contrastive terms, beside a reconstruction in nats per clip
 
 
 def study(data: str | None) -> Study:
-    """Give the study; ``data`` is the table of notes, by default ``notes/fluid``.
+    """Give the study; ``data`` is the table of notes.
 
     Raises
     ------
     DataError
         If there are no notes.
     """
-    place = Path(data) if data is not None else NOTES
-    if not place.exists():
-        raise DataError(
-            f"'{place}' does not exist: give --data, a table of notes with the columns instrument "
-            "and pitch."
-        )
+    place = user_data("balance", data, "a table of notes with the columns instrument and pitch")
     return Study(
         source=f"{PAPER}. On SynTone's tones (timbre | frequency) and on the notes of {place} "
         "(instrument | pitch).",

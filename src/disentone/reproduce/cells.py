@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from disentone.audit.card import ALL
+from disentone.errors import DataError
 from disentone.recipes import Recipe, load_recipe
 from disentone.report import Figure
 
-__all__ = ["Cell", "Row", "Score", "Study", "at_path", "slug"]
+__all__ = ["Cell", "Row", "Score", "Study", "at_path", "slug", "user_data"]
 
 
 class Score(NamedTuple):
@@ -117,3 +118,27 @@ def at_path(path: Path) -> str:
 def slug(text: str) -> str:
     """Name for a folder: lower case, anything unusual as an underscore."""
     return "".join(c if c.isalnum() or c in ".-" else "_" for c in text.lower())
+
+
+def user_data(paper: str, data: str | None, what: str) -> Path:
+    """Give the place of the data that a study is made on.
+
+    Parameters
+    ----------
+    paper : str
+        Name of the study.
+    data : str, optional
+        What the user gave.
+    what : str
+        What is asked for.
+
+    Raises
+    ------
+    DataError
+        If nothing was given, or it does not exist.
+    """
+    if data is None:
+        raise DataError(f"'{paper}' is reproduced on your data: add --data, {what}.")
+    if not Path(data).exists():
+        raise DataError(f"'{data}' does not exist: give --data, {what}.")
+    return Path(data)

@@ -22,7 +22,7 @@ from disentone.files import write_json
 from disentone.recipes import load_recipe
 from disentone.report import Figure
 from disentone.report.radar import radar
-from disentone.reproduce.cells import Cell, Row, Score, Study, at_path
+from disentone.reproduce.cells import Cell, Row, Score, Study, at_path, user_data
 from disentone.runs.judging import judge
 from disentone.runs.systems import (
     Songs,
@@ -39,7 +39,6 @@ PAPER = (
     "Ribecky, Abeßer and Lukashevich, “Multi-Input Architecture and Disentangled Representation "
     "Learning for Multi-Dimensional Modeling of Music Similarity” (2021)"
 )
-MUSIC = Path("..") / "shared" / "data" / "music"
 TABLE_1 = "Table 1: model configurations"
 TABLE_2 = "Table 2: subsets of facets"
 OWN = "Each facet on the triplets of its own dimension"
@@ -103,19 +102,18 @@ def study(data: str | None) -> Study:
         A folder with Last.fm's tags, Dim-sim's CSV and the audio of both (see
         :mod:`disentone.datasets.msd` and :mod:`disentone.datasets.dimsim`); or one with a
         ``clips.csv``, which has the six dimensions as columns, and a ``triplets.csv`` of test
-        clips. By default ``shared/data/music``.
+        clips.
 
     Raises
     ------
     DataError
         If there is no data, or no triplets with it.
     """
-    place = Path(data) if data is not None else MUSIC
-    if not place.exists():
-        raise DataError(
-            f"'{place}' does not exist: give --data, a folder with MSD's tags, Dim-sim and audio, "
-            "or one with a clips.csv and a triplets.csv."
-        )
+    place = user_data(
+        "csn",
+        data,
+        "a folder with MSD's tags, Dim-sim and audio, or one with a clips.csv and a triplets.csv",
+    )
     protocol = _Protocol(place)
     protocol.check()
     where = (

@@ -9,11 +9,10 @@ from typing import Any
 
 from disentone.audit import Card
 from disentone.audit.card import ALL
-from disentone.errors import DataError
 from disentone.recipes import load_recipe
 from disentone.report import Figure
 from disentone.report.tradeoff import Panel, Point, tradeoff
-from disentone.reproduce.cells import Cell, Row, Score, Study, at_path
+from disentone.reproduce.cells import Cell, Row, Score, Study, at_path, user_data
 
 __all__ = ["study"]
 
@@ -21,7 +20,6 @@ PAPER = (
     "Ding, Wilkins, Fuentes and Bello, “Latent Multi-view Learning for Robust Environmental Sound "
     "Representations” (2025)"
 )
-STREETS = Path("..") / "shared" / "data" / "urban" / "streets"
 TABLE_1 = "Table 1: Jaccard index of the source, accuracy of the sensor"
 TABLE_2 = "Table 2: strategies of our multi-view model"
 TASKS = {"source": "jaccard", "sensor": "accuracy"}
@@ -52,19 +50,19 @@ OVERALL = ("source", "sensor", "average")
 
 
 def study(data: str | None) -> Study:
-    """Give the study on the user's SONYC-UST folder or on any table, by default on streets.
+    """Give the study on the user's SONYC-UST folder, or on the table of another sensor network.
 
     Raises
     ------
     DataError
         If there is no data.
     """
-    place = Path(data) if data is not None else STREETS
-    if not place.exists():
-        raise DataError(
-            f"'{place}' does not exist: give --data, a folder of SONYC-UST V2 with its "
-            "annotations.csv and audio, or the table of another sensor network."
-        )
+    place = user_data(
+        "latent",
+        data,
+        "a folder of SONYC-UST V2 with its annotations.csv and audio, or the table of another "
+        "sensor network",
+    )
     names = ("annotations.csv", "annotations.csv.gz")
     sonyc = place.is_dir() and any((place / name).exists() for name in names)
     where = (
