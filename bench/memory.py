@@ -64,6 +64,7 @@ def split_of(features, rows):
     import torch
 
     from disentone.agreement import Relation, ViewSampler
+    from disentone.audio.windows import ClipWindows
     from disentone.clips import ClipTable
     from disentone.factors import Factor
     from disentone.runs.loop import Split
@@ -74,7 +75,9 @@ def split_of(features, rows):
     ids = np.array([f"{row:09d}.wav" for row in rows], dtype=object)
     table = ClipTable(ids, factors, np.full(len(rows), "train", object), sounds=None)
     sampler = ViewSampler(table, {"shared": Relation("source")})
-    return Split(features, sampler, torch.tensor(-30.0), torch.tensor(17.0), rows)
+    return Split(
+        features, sampler, torch.tensor(-30.0), torch.tensor(17.0), ClipWindows.single(rows)
+    )
 
 
 def train(file, budget, epochs, out):

@@ -16,6 +16,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
+from disentone.audio.windows import ClipWindows
 from disentone.clips import ClipTable
 from disentone.embeddings.watcher import Watcher
 from disentone.factors import Factor
@@ -23,6 +24,7 @@ from disentone.frontends.build import build_frontend
 from disentone.objectives import Objective
 from disentone.recipes import load_recipe
 from disentone.runs.batches import make_split, statistics
+from disentone.runs.loop import Views
 from disentone.runs.preparation import Data, untrained_network
 from disentone.runs.step import Learner
 from timing import publish, record, side_by_side
@@ -82,7 +84,8 @@ def step_of(recipe):
     shape = (len(table), frontend.frames, frontend.features)
     features = np.random.default_rng(0).standard_normal(shape, dtype=np.float32)
     features = features.astype(getattr(recipe.frontend, "dtype", "float32"))
-    data = Data(table, features, [], table, features)
+    windows = ClipWindows.single(np.arange(len(table)))
+    data = Data(table, features, windows, np.zeros(len(table)), [])
     rows = table.where("train")
     objective = Objective(recipe.objective, recipe.layout(), table.take(rows).factors)
     moments = statistics(features, rows, per_feature=frontend.per_feature)
@@ -90,7 +93,7 @@ def step_of(recipe):
     network = untrained_network(recipe, frontend)
     learner = Learner(network, objective, recipe.training)
     network.train()
-    views = split.sampler.epoch(0)[: recipe.training.batch]
+    views = Views(*(rows[: recipe.training.batch] for rows in split.epoch(0)))
     return lambda: learner.step(split, views, progress=0.5)
 
 

@@ -17,6 +17,7 @@ __all__ = [
     "DataError",
     "DisentoneError",
     "RecipeError",
+    "SilenceError",
     "closest",
     "load_plugin",
     "or_plugin",
@@ -30,6 +31,10 @@ class DisentoneError(Exception):
 
 class AudioError(DisentoneError):
     """A file that is missing, empty, truncated, silent or not audio."""
+
+
+class SilenceError(AudioError):
+    """A file or a part of it that can be read and holds no sound."""
 
 
 class DataError(DisentoneError):

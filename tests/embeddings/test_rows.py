@@ -13,8 +13,7 @@ from windows import RATE, WINDOW, close
 
 import small
 from disentone import audio
-from disentone.embeddings import collection as extraction
-from disentone.embeddings import model_id, read_about, read_embeddings
+from disentone.embeddings import embedder, model_id, read_about, read_embeddings
 from disentone.embeddings.collection import embed_collection
 from disentone.embeddings.model import load
 from disentone.errors import DataError
@@ -106,12 +105,13 @@ def test_windows_without_sound_are_left_out_of_the_mean(model, noise):
     values = read_embeddings(embed_collection(model, ["gap.wav"], "o.parquet")).values
     wave = soundfile.read("gap.wav", dtype="float32")[0].reshape(4, -1)
     close(values[0], load(model).embed(wave[[0, 2]], sample_rate=RATE).values.mean(axis=0))
+    close(values, load(model).embed("gap.wav").values)
 
 
 def test_features_are_bounded_whatever_the_length(model, noise, monkeypatch):
     """A file of more windows than are held at once has the same mean."""
     noise("long.wav", 300 * WINDOW)
-    monkeypatch.setattr(extraction, "_FEATURE_BYTES", 1)  # 256 windows
+    monkeypatch.setattr(embedder, "_FEATURE_BYTES", 1)  # 16 windows
     values = read_embeddings(embed_collection(model, ["long.wav"], "o.parquet")).values
     close(values, load(model).embed("long.wav").values)
 

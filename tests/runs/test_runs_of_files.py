@@ -139,11 +139,11 @@ def test_training_copies_no_features(of_files, tones):
     recipe = of_files(tones)
     data = prepare(recipe, cache=tones / "cache")
     objective = Objective(recipe.objective, recipe.layout())
-    assert isinstance(data.view_features, np.memmap)
+    assert isinstance(data.features, np.memmap)
     for name in ("train", "valid"):
         moments = torch.zeros(()), torch.ones(())
         split = make_split(recipe, data, name, moments, objective, Watcher())
-        assert np.shares_memory(split.features, data.view_features)
+        assert np.shares_memory(split.features, data.features)
         assert len(split) == len(data.table.where(name))
         index = split.sampler.epoch(0)[:, 0]
-        assert set(data.table.split[split.rows[index]]) == {name}
+        assert set(data.table.split[split.windows.first[index]]) == {name}, "one window each"

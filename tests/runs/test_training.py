@@ -12,11 +12,12 @@ import torch
 from safetensors.torch import load_file
 
 import small
+from disentone.audio.windows import ClipWindows
 from disentone.embeddings.model import load
 from disentone.errors import ArtifactError, DataError, RecipeError
 from disentone.models import ModelConfig
 from disentone.recipes.schema import TrainingConfig
-from disentone.runs.loop import Split, fit
+from disentone.runs.loop import Split, Views, fit
 
 
 def without_time(history):
@@ -55,11 +56,11 @@ def test_features_that_stay_in_a_file_train_the_same_model(tmp_path):
     stored[order] = copied.features
     stored.tofile(tmp_path / "features.f32")
     mapped = np.memmap(tmp_path / "features.f32", np.float32, "r", shape=stored.shape)
-    split = Split(mapped, copied.sampler, copied.mean, copied.std, order)
+    split = Split(mapped, copied.sampler, copied.mean, copied.std, ClipWindows.single(order))
     assert len(split) == clips
-    views = copied.sampler.epoch(3)[:7]
+    one, other = (any_split.epoch(3) for any_split in (split, copied))
     cpu = torch.device("cpu")
-    assert torch.equal(split.batch(views, cpu), copied.batch(views, cpu))
+    assert torch.equal(split.batch(one.windows[:7], cpu), copied.batch(other.windows[:7], cpu))
     _, expected = small.train(tmp_path / "copied", epochs=2)
     config = TrainingConfig(epochs=2, batch=16, learning_rate=5e-3)
     history = fit(
@@ -185,10 +186,11 @@ def test_every_clip_of_an_epoch_is_used_once_whatever_the_batch():
     from disentone.runs.loop import _slices
 
     for rows, batch in [*((37, batch) for batch in (2, 5, 16, 36, 37, 100)), (3, 2), (7, 2)]:
-        views = np.arange(rows)[:, None]
+        views = Views(np.arange(rows)[:, None], 100 + np.arange(rows)[:, None])
         parts = list(_slices(views, batch))
-        np.testing.assert_array_equal(np.concatenate(parts), views)
-        sizes = [len(part) for part in parts]
+        for one, whole in zip(zip(*parts), views, strict=True):
+            np.testing.assert_array_equal(np.concatenate(one), whole)
+        sizes = [len(part.windows) for part in parts]
         assert max(sizes) - min(sizes) <= 1
         assert min(sizes) >= 2
 

@@ -17,7 +17,7 @@ import soundfile
 import soxr
 
 from disentone.audio.decoding import Part, decode, describe, existing, reason
-from disentone.errors import AudioError
+from disentone.errors import AudioError, SilenceError
 
 __all__ = [
     "SUFFIXES",
@@ -189,8 +189,10 @@ def check(wave: np.ndarray, path: str | Path) -> None:
 
     Raises
     ------
+    SilenceError
+        If it stays within -90 dBFS of a constant.
     AudioError
-        If it has no samples, NaN or Inf, or stays within -90 dBFS of a constant.
+        If it has no samples, NaN or Inf.
     """
     if not wave.size:
         raise AudioError(f"'{path}' has no samples.")
@@ -198,7 +200,7 @@ def check(wave: np.ndarray, path: str | Path) -> None:
     if not (np.isfinite(low).all() and np.isfinite(high).all()):
         raise AudioError(f"'{path}' has samples that are not finite numbers (NaN or Inf).")
     if np.max(high - low) < 2 * _SILENCE:
-        raise AudioError(f"'{path}' is silent: it stays within -90 dBFS of a constant.")
+        raise SilenceError(f"'{path}' is silent: it stays within -90 dBFS of a constant.")
 
 
 def write(path: str | Path, wave: np.ndarray, sample_rate: int) -> None:

@@ -1,26 +1,31 @@
-"""Windows of files as sounds: neighbours are decoded together, ahead of whoever reads them."""
+"""Windows of clips as sounds: neighbours in a file are decoded together, ahead of the reader."""
 
 from __future__ import annotations
 
 from concurrent.futures import Executor, Future
+from dataclasses import replace
 from threading import Lock
 from typing import NamedTuple
 
 import numpy as np
 
 from disentone import audio
+from disentone.agreement.copies import AugmentedSounds
+from disentone.audio.windows import ClipWindows, window_counts
+from disentone.clips import Sounds
 from disentone.datasets.file_sounds import FileSounds
-from disentone.errors import AudioError
+from disentone.datasets.segments import segment
 
-__all__ = ["WindowSounds", "Windows", "model_windows"]
+__all__ = ["SoundWindows", "WindowSounds", "Windows", "cut_sounds", "model_windows"]
 
 _STRETCH = 30.0  # seconds of a file that are decoded at once
 _GAP = 0.5  # seconds between two windows that are cheaper to decode than to leave out
 _KEPT = 16  # stretches behind the last one that was asked for: threads overtake each other
+_ENTIRE = 1e9  # seconds: longer than any file
 
 
 class Windows(NamedTuple):
-    """The windows of parts of files that are a model's input.
+    """The windows that a model takes of each of some parts of files.
 
     Attributes
     ----------
@@ -38,10 +43,7 @@ class Windows(NamedTuple):
 def model_windows(
     start: np.ndarray, duration: np.ndarray, given: np.ndarray, *, samples: int, rate: int
 ) -> Windows:
-    """Cut parts of files into the windows whose mean :meth:`disentone.Model.embed` gives.
-
-    Windows do not overlap; a rest shorter than half a window is left out; a part shorter than a
-    window is one window.
+    """Cut parts of files into windows, as :mod:`disentone.audio.windows` says.
 
     Parameters
     ----------
@@ -57,14 +59,99 @@ def model_windows(
     -------
     Windows
     """
-    length = np.round(duration * rate).astype(np.int64)
-    counts = np.maximum(1, length // samples + (2 * (length % samples) >= samples))
-    rows = np.repeat(np.arange(len(counts)), counts)
-    number = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
-    begin = number * samples / rate
+    counts = window_counts(np.round(duration * rate).astype(np.int64), samples)
+    windows = ClipWindows.of_counts(counts)
+    rows = windows.owner
+    begin = (windows.rows - windows.first[rows]) * samples / rate
     seconds = np.minimum(samples / rate, duration[rows] - begin)
     seconds = np.where(counts[rows] == 1, given[rows], seconds)
     return Windows(rows, start[rows] + begin, seconds)
+
+
+class SoundWindows(NamedTuple):
+    """Windows of clips, and their sounds.
+
+    Parameters
+    ----------
+    owner : ndarray of int, shape (windows,)
+        Which clip each window is of, in order.
+    begin : ndarray of float, shape (windows,)
+        Seconds into the clip.
+    sounds : Sounds
+        Of the windows; a sound that is longer is to be cut to a window.
+    """
+
+    owner: np.ndarray
+    begin: np.ndarray
+    sounds: Sounds
+
+
+def cut_sounds(
+    sounds: Sounds, clips: int, *, samples: int, rate: int, pool: Executor
+) -> SoundWindows:
+    """Cut clips into windows, as :mod:`disentone.audio.windows` says.
+
+    Those of a transformed copy are the transformed windows of its original. A sound that is made
+    and not read, such as a tone, gives its first window.
+
+    Parameters
+    ----------
+    sounds : Sounds
+    clips : int
+        How many there are.
+    samples, rate : int
+        Length of a window, and its sample rate in Hz.
+    pool : Executor
+        Where files are decoded ahead.
+
+    Returns
+    -------
+    SoundWindows
+    """
+    if isinstance(sounds, AugmentedSounds):
+        return _cut_copies(sounds, samples=samples, rate=rate, pool=pool)
+    whole = SoundWindows(np.arange(clips), np.zeros(clips), sounds)
+    if not isinstance(sounds, FileSounds):
+        return whole
+    duration = _durations(sounds, enough=1.25 * samples / rate)
+    cut = model_windows(sounds.start, duration, sounds.seconds, samples=samples, rate=rate)
+    if len(cut.rows) == clips:
+        return whole  # nothing is to be cut: each is read by itself
+    files = FileSounds(sounds.paths[cut.rows], cut.start, cut.seconds, sounds.lufs)
+    parts = WindowSounds(files, samples=samples, rate=rate, pool=pool)
+    return SoundWindows(cut.rows, cut.start - sounds.start[cut.rows], parts)
+
+
+def _cut_copies(
+    sounds: AugmentedSounds, *, samples: int, rate: int, pool: Executor
+) -> SoundWindows:
+    """Windows of clips and of their transformed copies."""
+    originals = int(sounds.source.max(initial=-1)) + 1
+    owner, begin, base = cut_sounds(sounds.base, originals, samples=samples, rate=rate, pool=pool)
+    of_each = ClipWindows.of_counts(np.bincount(owner, minlength=originals)).take(sounds.source)
+    parts = of_each.owner
+    copies = replace(
+        sounds,
+        base=base,
+        source=of_each.rows,
+        copy_for=sounds.copy_for[parts],
+        number=sounds.number[parts],
+    )
+    return SoundWindows(parts, begin[of_each.rows], copies)
+
+
+def _durations(files: FileSounds, *, enough: float) -> np.ndarray:
+    """Seconds of clips: 0 where a file cannot be read, which reading it will tell.
+
+    Headers are looked at for those alone that a table does not call shorter than `enough`.
+    """
+    duration = files.seconds.astype(float)
+    rows = np.flatnonzero(~(duration <= enough))
+    paths = files.paths[rows].tolist()
+    whole = segment(paths, files.start[rows], files.seconds[rows], length=_ENTIRE)
+    duration[rows] = 0
+    duration[rows[whole.rows]] = whole.seconds
+    return duration
 
 
 class WindowSounds:
@@ -98,29 +185,21 @@ class WindowSounds:
         self._lock = Lock()
         self._seen: dict[str, str] = {}  # stamps of files, for as long as nothing was read
         self._reading = False
-        self.silent: set[int] = set()  # windows that were read and are silent
-        self.broken: dict[int, str] = {}  # windows that could not be read, and why
 
     def read(self, index: int, sample_rate: int) -> np.ndarray:
         """Waveform of one window: mono float32 (samples,), shorter where its file ends.
 
         Raises
         ------
+        SilenceError
+            If the window holds no sound.
         AudioError
-            If the file cannot be read, or the window is silent or not finite.
+            If the file cannot be read, or the window is not finite.
         """
-        wave = np.empty(0, np.float32)
-        try:
-            wave = self._cut(index)
-            audio.check(wave, self._files.paths[index])
-            if self._files.lufs is not None:
-                wave = audio.to_loudness(wave[None], sample_rate, self._files.lufs)[0]
-        except AudioError as error:
-            if wave.size and np.isfinite(wave).all():
-                self.silent.add(index)
-            else:
-                self.broken[index] = str(error)
-            raise
+        wave = self._cut(index)
+        audio.check(wave, self._files.paths[index])
+        if self._files.lufs is not None:
+            wave = audio.to_loudness(wave[None], sample_rate, self._files.lufs)[0]
         return wave
 
     def key(self, index: int) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from disentone import audio
+from disentone.audio.windows import cut_wave
 from disentone.embeddings.model_files import FORMAT, MODEL_FILES, NETWORK, damaged, read_config
 from disentone.errors import AudioError, DataError
 from disentone.facets import Facets
@@ -199,8 +200,8 @@ class Model:
         """Embed audio: a file, several files, or waveforms.
 
         A clip longer than the model's window is embedded window by window, without overlap,
-        and averaged; a rest shorter than half a window is left out; a shorter clip is padded
-        with silence.
+        and averaged; a rest shorter than half a window and windows without sound are left out; a
+        shorter clip is padded with silence.
 
         Parameters
         ----------
@@ -217,6 +218,8 @@ class Model:
 
         Raises
         ------
+        SilenceError
+            If a clip holds no sound.
         AudioError
             If a file cannot be read, or holds values that are not finite.
         DataError
@@ -230,14 +233,17 @@ class Model:
         """
         if isinstance(sounds, np.ndarray):
             waves = _as_waves(sounds, sample_rate, self.frontend.sample_rate)
-            ids: Iterable[str] = map(str, range(len(sounds) if sounds.ndim > 1 else 1))
+            ids = tuple(map(str, range(len(waves))))
+            names = [f"waveform {number}" for number in ids]
         else:
             paths = [sounds] if isinstance(sounds, str | Path) else list(sounds)
             waves = [_read(path, self.frontend.sample_rate) for path in paths]
-            ids = map(str, paths)
-        values = [self._embed_wave(wave) for wave in waves]
-        table = np.stack(values) if values else np.empty((0, self.facets.dim), np.float32)
-        return Embedding(table, self.facets, tuple(ids))
+            ids = names = tuple(map(str, paths))
+        table = np.empty((len(waves), self.facets.dim), np.float32)
+        for row, wave, name in zip(table, waves, names):
+            parts = [self.embed_features(part) for part in self._features(wave, name)]
+            row[:] = np.concatenate(parts).mean(axis=0)
+        return Embedding(table, self.facets, ids)
 
     def embed_frames(
         self, sound: str | Path | np.ndarray, *, sample_rate: int | None = None
@@ -254,8 +260,8 @@ class Model:
         Returns
         -------
         Embedding
-            One row a frame, of all windows one after another; ids are their numbers. A window's
-            last frames may be of the silence that fills it.
+            One row a frame, of the windows with sound one after another; ids are their numbers. A
+            window's last frames may be of the silence that fills it.
 
         Raises
         ------
@@ -264,11 +270,11 @@ class Model:
         """
         rate = self.frontend.sample_rate
         if isinstance(sound, np.ndarray):
-            wave = _as_waves(sound, sample_rate, rate)[0]
+            wave, name = _as_waves(sound, sample_rate, rate)[0], "waveform 0"
         else:
-            wave = _read(sound, rate)
+            wave, name = _read(sound, rate), str(sound)
         self.network.check_framewise()
-        codes = np.concatenate([self.codes(part) for part in self._features(wave)])
+        codes = np.concatenate([self.codes(part) for part in self._features(wave, name)])
         rows = codes.reshape(-1, self.facets.dim)
         return Embedding(rows, self.facets, tuple(map(str, range(len(rows)))))
 
@@ -282,17 +288,12 @@ class Model:
         """Do nothing, so that a trained model fits in a scikit-learn pipeline."""
         return self
 
-    def _embed_wave(self, wave: np.ndarray) -> np.ndarray:
-        values = [self.embed_features(part) for part in self._features(wave)]
-        return np.concatenate(values).mean(axis=0)
-
-    def _features(self, wave: np.ndarray) -> Iterator[Tensor]:
+    def _features(self, wave: np.ndarray, name: str) -> Iterator[Tensor]:
         """Features of a waveform's windows, some windows at a time."""
         size = self.frontend.samples
-        windows = max(1, len(wave) // size + (len(wave) % size >= size / 2))
-        padded = np.zeros((windows, size), dtype=np.float32)
-        for row, start in zip(padded, range(0, windows * size, size)):
-            part = wave[start : start + size]
+        windows = cut_wave(wave, size, name)
+        padded = np.zeros((len(windows), size), dtype=np.float32)
+        for row, part in zip(padded, windows):
             if self.lufs is not None:
                 part = audio.to_loudness(part[None], self.frontend.sample_rate, self.lufs)[0]
             row[: len(part)] = part

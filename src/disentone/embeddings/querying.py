@@ -11,11 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow as pa
 
-from disentone.datasets.clip_lists import Clips
 from disentone.embeddings import model_id
-from disentone.embeddings.layout import schema_of, values_of
+from disentone.embeddings.embedder import open_embedder
 from disentone.embeddings.model_files import MODEL_FILES, check_model
 from disentone.errors import ArtifactError, AudioError
 from disentone.search import Index
@@ -77,27 +75,11 @@ def embed_query(
     """
     if end is not None and not end > start:
         raise AudioError(f"A segment from {start:g} s cannot end at {end:g} s: it must end later.")
-    from disentone.embeddings.collection import embed_into
-
-    name = np.array([str(path)], dtype=object)
-    seconds = np.array([np.nan if end is None else end - start])
-    clip = Clips(name, np.array([start]), seconds, {}, name, np.array([None], dtype=object))
-    kept = _Kept()
-    embed_into(kept, model, clip, schema_of(model.facets, {}, {}), [], jobs=1, stop=True)
-    return values_of(kept.tables[0])[0]
-
-
-class _Kept:
-    """Embeddings of a query, which are kept and nothing else."""
-
-    def __init__(self) -> None:
-        self.tables: list[pa.Table] = []
-
-    def ids(self) -> set[tuple[str, float]]:
-        return set()
-
-    def add(self, table: pa.Table) -> None:
-        self.tables.append(table)
+    seconds = np.nan if end is None else end - start
+    with open_embedder(model, jobs=1, stop=True) as embedder:
+        paths = np.array([str(path)], dtype=object)
+        rows, _, _ = embedder.rows(paths, np.array([start]), np.array([seconds]))
+        return embedder.embed(rows)[0][0]
 
 
 class AudioQueries:

@@ -17,10 +17,10 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -29,49 +29,13 @@ from filelock import FileLock
 from disentone import audio
 from disentone.audio import Skipped
 from disentone.clips import ClipTable, Sounds
-from disentone.errors import AudioError, DataError
+from disentone.errors import AudioError, DataError, SilenceError
 from disentone.files import write_json
+from disentone.frontends.protocol import FrontEnd
 
-__all__ = ["Features", "FrontEnd", "compute_features"]
+__all__ = ["Features", "compute_features"]
 
 _BATCH_SAMPLES = 2**20  # waveforms that go through a front-end at once, if it does not say
-
-
-class FrontEnd(Protocol):
-    """What turns waveforms into features: a torch module with these attributes.
-
-    ``samples`` is the length of the waveform of one clip at ``sample_rate`` (Hz); calling it
-    maps (batch, samples) float32 to (batch, frames, features) float32. Three more attributes are
-    for front-ends that need them: ``batch_samples``, the samples of a batch that fit into memory;
-    ``dtype``, ``"float16"`` to keep features in half the space; and ``hop``, the samples to a
-    frame, where a clip shorter than that is worth a note.
-    """
-
-    config: Any
-
-    @property
-    def sample_rate(self) -> int:
-        """Hz."""
-        ...
-
-    @property
-    def samples(self) -> int:
-        """Of the waveform of a clip."""
-        ...
-
-    @property
-    def frames(self) -> int:
-        """Of a clip."""
-        ...
-
-    @property
-    def features(self) -> int:
-        """Of a frame."""
-        ...
-
-    def __call__(self, wave: torch.Tensor) -> torch.Tensor:
-        """Features of waveforms."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -84,16 +48,24 @@ class Features:
         In table order; from a store, a read-only memory map.
     rows : ndarray of int, shape (usable clips,)
         Which clips of the table they are.
-    skipped : list of Skipped
+    lost : dict of int to Skipped
         The other clips, each with the reason.
-    short : list of str
+    silent : set of int
+        Those of them that can be read and hold no sound.
+    short : list of int
         Clips computed now that are shorter than one frame of the front-end, and are mostly padding.
     """
 
     array: np.ndarray
     rows: np.ndarray
-    skipped: list[Skipped]
-    short: list[str] = field(default_factory=list)
+    lost: dict[int, Skipped]
+    silent: set[int]
+    short: list[int]
+
+    @property
+    def skipped(self) -> list[Skipped]:
+        """The clips that are not usable, in the order in which that was found."""
+        return list(self.lost.values())
 
 
 def compute_features(
@@ -122,6 +94,7 @@ def compute_features(
     progress : callable, optional
         Called with the clips that are done and all clips.
     on_error : {"skip", "stop"}
+        What a clip that cannot be read does; one without sound is skipped.
 
     Returns
     -------
@@ -130,7 +103,7 @@ def compute_features(
     Raises
     ------
     AudioError
-        If a clip is not usable and `on_error` is ``"stop"``.
+        If a clip cannot be read and `on_error` is ``"stop"``.
     DataError
         If the store cannot be written, as on a full disk, or is damaged. What was stored before
         stays.
@@ -139,24 +112,27 @@ def compute_features(
     places = np.array([store.find(table.sounds, clip) for clip in range(len(table))], dtype=int)
     todo = np.flatnonzero(places < 0)
     done = len(table) - len(todo)
-    skipped, short = [], []
+    lost: dict[int, Skipped] = {}
+    silent, short = set[int](), list[int]()
     for batch in _load(table, frontend, todo, store, jobs):
         with _cores_left_for(jobs):
             _add_features(batch, frontend)
         for clip in batch:
             if clip.error is None:
                 continue
-            if on_error == "stop":
+            if isinstance(clip.error, SilenceError):
+                silent.add(clip.index)
+            elif on_error == "stop":
                 raise clip.error
-            skipped.append(Skipped(str(table.ids[clip.index]), str(clip.error)))
+            lost[clip.index] = Skipped(str(table.ids[clip.index]), str(clip.error))
         good = [clip for clip in batch if clip.error is None]
         places[[clip.index for clip in good]] = store.add(good)
-        short += [str(table.ids[clip.index]) for clip in good if clip.short]
+        short += [clip.index for clip in good if clip.short]
         done += len(batch)
         if progress:
             progress(done, len(table))
     rows = np.flatnonzero(places >= 0)
-    return Features(store.array(places[rows]), rows, skipped, short)
+    return Features(store.array(places[rows]), rows, lost, silent, short)
 
 
 @dataclass

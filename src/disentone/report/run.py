@@ -53,8 +53,7 @@ def report_run(
     """
     rows = data.table.where("test")
     table = data.table.take(rows)
-    parts = np.array_split(rows, range(256, len(rows), 256))  # of what may be a map
-    embedding = np.concatenate([model.embed_features(data.features[part]) for part in parts])
+    embedding = data.of_clips(model.embed_features, rows)
     metrics = out / "metrics.jsonl"  # an audit on other data has none
     history = metrics.read_text(encoding="utf-8").splitlines() if metrics.exists() else []
     inputs = ReportInputs(
@@ -66,7 +65,7 @@ def report_run(
         own=recipe.owns(),
         config=dump_recipe(recipe),
         history=[json.loads(line) for line in history],
-        **({} if brief else _seen_and_heard(table, data.features, rows, embedding, model, recipe)),
+        **({} if brief else _seen_and_heard(table, data, rows, embedding, model, recipe)),
         paper=[
             {"table": "Table 1", "row": facet, "column": factor, "value": value}
             for facet, values in recipe.paper.items()
@@ -79,13 +78,16 @@ def report_run(
 
 def _seen_and_heard(
     table: ClipTable,
-    features: np.ndarray,
+    data: Data,
     rows: np.ndarray,
     embedding: np.ndarray,
     model: Model,
     recipe: Recipe,
 ) -> dict[str, Any]:
-    """Inputs of a report that show features as pictures and sounds; a note where they cannot."""
+    """Inputs of a report that show features as pictures and sounds; a note where they cannot.
+
+    Of every clip they show the first window with sound.
+    """
     frontend = model.frontend
     if not isinstance(frontend, LogMel):
         latents = isinstance(frontend, Latent)
@@ -96,14 +98,23 @@ def _seen_and_heard(
         return {"notes": ["No sounds or pictures: the model has no decoder."]}
     pairs = _pairs(table, recipe)
     shown = np.unique(pairs)[:6]
-    given = features[rows[shown]]
+    first = data.windows.first[rows]
+    given = data.features[first[shown]]
     rebuilt = model.decode(model.codes(given))
     return {
         "reconstructions": (given, rebuilt, [_caption(table, i) for i in shown]),
         "traversals": {} if model.network.framewise else _traversals(model, embedding),
         "mel_axes": _axes(frontend),
         "sounds": [
-            _players(pair, table, features[rows[pair]], model, recipe, frontend) for pair in pairs
+            _players(
+                [_original(table, clip, float(data.begin[first[clip]]), frontend) for clip in pair],
+                [_caption(table, clip) for clip in pair],
+                data.features[first[pair]],
+                model,
+                recipe,
+                frontend,
+            )
+            for pair in pairs
         ],
     }
 
@@ -144,8 +155,8 @@ def _pairs(table: ClipTable, recipe: Recipe) -> np.ndarray:
 
 
 def _players(
-    pair: np.ndarray,
-    table: ClipTable,
+    originals: list[np.ndarray],
+    captions: list[str],
     features: np.ndarray,
     model: Model,
     recipe: Recipe,
@@ -163,16 +174,21 @@ def _players(
         codes.append(swapped)
     waves = resynthesise(model.decode(np.concatenate(codes)), frontend)
     waves = waves.reshape(len(codes), 2, -1)  # (own and swapped, A and B, samples)
-    rate, size = frontend.sample_rate, frontend.samples
-    sounds = []
+    rate, sounds = frontend.sample_rate, []
     for clip, (name, other) in enumerate(("AB", "BA")):
-        original = table.sounds.read(int(pair[clip]), rate)[:size]
         swaps = [f"{name} with the {facet} facet of {other}" for facet in facets]
-        captions = [f"{name}, reconstruction", *swaps]
-        sounds.append(Sound(f"{name}, original", original, rate))
-        sounds += [Sound(text, wave, rate) for text, wave in zip(captions, waves[:, clip])]
-    title = " · ".join(f"{name}: {_caption(table, i)}" for name, i in zip("AB", pair))
+        parts = [f"{name}, reconstruction", *swaps]
+        sounds.append(Sound(f"{name}, original", originals[clip], rate))
+        sounds += [Sound(text, wave, rate) for text, wave in zip(parts, waves[:, clip])]
+    title = " · ".join(f"{name}: {text}" for name, text in zip("AB", captions))
     return title, sounds
+
+
+def _original(table: ClipTable, clip: int, begin: float, frontend: LogMel) -> np.ndarray:
+    """Waveform of a window of a clip."""
+    start = round(begin * frontend.sample_rate)
+    wave = table.sounds.read(int(clip), frontend.sample_rate)
+    return wave[start : start + frontend.samples]
 
 
 def _traversals(model: Model, embedding: np.ndarray) -> dict[str, np.ndarray]:

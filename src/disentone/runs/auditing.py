@@ -19,7 +19,6 @@ from disentone.errors import ArtifactError
 from disentone.factors import Factor
 from disentone.recipes import Recipe
 from disentone.recipes.naming import audited_factors
-from disentone.runs.batches import of_rows
 from disentone.runs.folder import audit_recipe
 from disentone.runs.preparation import Data, prepare, untrained_network
 
@@ -111,12 +110,12 @@ def audit_model(
         )
     names = config.factors or _tellable(table)
     factors = {name: table.factors[name] for name in names if name in table.factors}
-    baselines = _baselines(model, data.features, rows, recipe) if config.baselines else {}
+    baselines = _baselines(model, data, rows, recipe) if config.baselines else {}
     for name, other in (beside or {}).items():
         if other.frontend.config != model.frontend.config:
             raise ArtifactError(f"{name} has another front-end than {run}: they cannot agree.")
     return audit(
-        of_rows(model.embed_features, data.features, rows),
+        data.of_clips(model.embed_features, rows),
         facets=model.facets,
         factors=factors,
         split=table.split,
@@ -131,7 +130,7 @@ def audit_model(
         groups=table.recordings,
         ids=table.ids,
         beside={
-            name: of_rows(other.embed_features, data.features, rows)
+            name: data.of_clips(other.embed_features, rows)
             for name, other in (beside or {}).items()
         },
         jobs=jobs,
@@ -141,9 +140,7 @@ def audit_model(
     )
 
 
-def _baselines(
-    model: Model, features: np.ndarray, rows: np.ndarray, recipe: Recipe
-) -> dict[str, np.ndarray]:
+def _baselines(model: Model, data: Data, rows: np.ndarray, recipe: Recipe) -> dict[str, np.ndarray]:
     """What the network says before it is trained, and what the features say without one.
 
     Where facets pool their frames in other ways than by the mean, the features are pooled in all
@@ -155,11 +152,11 @@ def _baselines(
     ways = {"mean", *recipe.model.pool.values()}
     pools = {"mean": np.mean, "max": np.max, "std": np.std}
     pooled = {
-        way: of_rows(lambda part, way=way: pools[way](np.float32(part), axis=1), features, rows)
+        way: data.of_clips(lambda part, way=way: pools[way](np.float32(part), axis=1), rows)
         for way in sorted(ways)
     }
     found = {
-        "untrained network": of_rows(untrained.embed_features, features, rows),
+        "untrained network": data.of_clips(untrained.embed_features, rows),
         "mean features": pooled["mean"],
     }
     if len(ways) > 1:

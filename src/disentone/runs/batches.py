@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -24,9 +23,9 @@ from disentone.objectives import Given, Objective, Triplet
 from disentone.recipes import Recipe
 from disentone.recipes.schema import GivenTriplets
 from disentone.runs.loop import Split
-from disentone.runs.preparation import Data
+from disentone.runs.preparation import Data, step_of
 
-__all__ = ["make_split", "of_rows", "statistics"]
+__all__ = ["make_split", "statistics"]
 
 LOOKED_AT = 1000
 """Clips of a split among which triplets are looked for."""
@@ -81,7 +80,8 @@ def make_split(
         for factor in objective.factors
     }
     # The features are not copied: they may be a map.
-    return Split(data.view_features, sampler, *moments, rows, labels)
+    windows = data.windows.take(rows)
+    return Split(data.features, sampler, *moments, windows, labels, recipe.seed)
 
 
 def _given(
@@ -134,7 +134,7 @@ def _has_triplet(relation: BoundRelation) -> bool:
 def statistics(
     features: np.ndarray, rows: np.ndarray, *, per_feature: bool
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Mean and standard deviation over the training clips: of each feature, or one number each."""
+    """Mean and standard deviation over some windows: of each feature, or one number each."""
     axes = (0, 1) if per_feature else None
     total: Any = 0.0
     squares: Any = 0.0
@@ -154,17 +154,3 @@ def statistics(
         torch.tensor(mean, dtype=torch.float32),
         torch.tensor(deviation, dtype=torch.float32),
     )
-
-
-def of_rows(
-    function: Callable[[np.ndarray], np.ndarray], features: np.ndarray, rows: np.ndarray
-) -> np.ndarray:
-    """Apply a function to some clips, of which no more than a part is ever in memory."""
-    step = step_of(features)
-    parts = range(0, len(rows), step)
-    return np.concatenate([function(features[rows[start : start + step]]) for start in parts])
-
-
-def step_of(features: np.ndarray) -> int:
-    """Clips to look at together: 64 MiB of float64 at most."""
-    return int(np.clip(2**23 // features[0].size, 1, 1024))

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -16,6 +17,7 @@ from torch import Tensor
 from torch import distributed as dist
 
 from disentone.agreement import Sampler
+from disentone.audio.windows import ClipWindows
 from disentone.errors import DataError, RecipeError
 from disentone.files import append_line
 from disentone.models import MultiView
@@ -27,36 +29,66 @@ from disentone.runs.processes import mean_over_processes, processes
 from disentone.runs.schedule import reductions
 from disentone.runs.step import Learner
 
-__all__ = ["Progress", "Split", "fit"]
+__all__ = ["Progress", "Split", "Views", "fit"]
+
+
+class Views(NamedTuple):
+    """Rows of an epoch: which clips are views of each other, and which window of each is taken.
+
+    Parameters
+    ----------
+    clips : ndarray of int, shape (rows, columns), or more columns
+        As the sampler gives them.
+    windows : ndarray of int, shape (rows, columns)
+        Rows of the features.
+    """
+
+    clips: np.ndarray
+    windows: np.ndarray
 
 
 @dataclass(frozen=True)
 class Split:
     """Clips to train or validate on, and their views.
 
-    ``features`` (clips, frames, features) are standardised on the fly with ``mean`` and ``std``.
+    ``features`` (windows, frames, features) are standardised on the fly with ``mean`` and ``std``.
     They stay where they are: of the map of a file that is larger than memory, no more than a
-    batch is ever copied. ``rows`` are those of the clips that the sampler counts; all by default.
-    ``labels`` are the values of factors for those clips, where the objective needs some.
+    batch is ever copied. ``windows`` says which of their rows are the windows of the clips that
+    the sampler counts; by default every row is a clip.
+    ``labels`` are the values of factors for those clips, where the objective needs some. ``seed``
+    is for drawing windows.
     """
 
     features: Tensor | np.ndarray
     sampler: Sampler
     mean: Tensor
     std: Tensor
-    rows: np.ndarray | None = None
+    windows: ClipWindows | None = None
     labels: Mapping[str, Tensor] = field(default_factory=dict)
+    seed: int = 0
 
     def __len__(self) -> int:
         """Count the clips."""
-        return len(self.features if self.rows is None else self.rows)
+        return len(self.features if self.windows is None else self.windows)
 
-    def batch(self, views: np.ndarray, device: torch.device) -> Tensor:
-        """Views (rows, columns) of clips as standardised features (rows, columns, ...)."""
-        views = views[:, : self.sampler.columns]
-        index = views.reshape(-1) if self.rows is None else self.rows[views.reshape(-1)]
-        x = torch.as_tensor(self.features[index]).to(device).float()  # a copy, ours to change
-        return x.sub_(self.mean.to(device)).div_(self.std.to(device)).unflatten(0, views.shape)
+    def epoch(self, number: int) -> Views:
+        """Give the views of one epoch, and one window of each, drawn anew in every epoch.
+
+        The same number and seed give the same. Windows have a generator of their own: clips are
+        drawn as they are where each has one window.
+        """
+        views = self.sampler.epoch(number)
+        clips = views[:, : self.sampler.columns]
+        if self.windows is None:
+            return Views(views, clips)
+        seed = np.random.SeedSequence(self.seed, spawn_key=(number,))
+        return Views(views, self.windows.draw(clips, np.random.default_rng(seed)))
+
+    def batch(self, windows: np.ndarray, device: torch.device) -> Tensor:
+        """Windows (rows, columns) as standardised features (rows, columns, ...)."""
+        x = torch.as_tensor(self.features[windows.reshape(-1)])
+        x = x.to(device).float()  # a copy, ours to change
+        return x.sub_(self.mean.to(device)).div_(self.std.to(device)).unflatten(0, windows.shape)
 
     def known(self, views: np.ndarray, device: torch.device) -> dict[str, Tensor]:
         """Labels of views (rows, columns), each (rows, columns) or (rows, columns, labels)."""
@@ -93,7 +125,7 @@ def fit(
 ) -> list[dict[str, float]]:
     """Train a model; leave ``metrics.jsonl``, the best model and ``last/`` in a folder.
 
-    Nothing random carries over from one epoch to the next: views, batches and noise are drawn
+    Nothing random carries over from one epoch to the next: views, windows and noise are drawn
     from the seed and the epoch's number, so a resumed run repeats an uninterrupted one exactly.
 
     Parameters
@@ -153,11 +185,11 @@ def fit(
         model.train()
         sums = _Means()
         losses = [record["valid/total"] for record in history]
-        for step, views in enumerate(_slices(train.sampler.epoch(epoch), config.batch)):
+        for step, views in enumerate(_slices(train.epoch(epoch), config.batch)):
             done, total = epoch * steps + step, config.epochs * steps
             learner.set_rate(_rate(config, done, total, losses))
             logs = learner.step(train, views, done / total)
-            sums.add(logs, len(views))
+            sums.add(logs, len(views.clips))
             if step % 10 == 0 or step == steps - 1:
                 values = sums.values()
                 if not math.isfinite(values["total"]):
@@ -192,12 +224,12 @@ def fit(
 
 
 def evaluate(learner: Learner, split: Split) -> dict[str, float]:
-    """Mean losses of a split on the same views every time, with posterior means as codes."""
+    """Mean losses of a split on the same windows every time, with posterior means as codes."""
     learner.model.eval()
     sums = _Means()
     with torch.no_grad():
-        for views in _slices(split.sampler.epoch(0), learner.config.batch):
-            sums.add(learner.losses(split, views)[1], len(views))
+        for views in _slices(split.epoch(0), learner.config.batch):
+            sums.add(learner.losses(split, views)[1], len(views.clips))
     return mean_over_processes(sums.values())
 
 
@@ -221,9 +253,10 @@ def _batches(rows: int, batch: int, what: str = "Training") -> int:
     return max(1, min(round(rows / batch), rows // least))
 
 
-def _slices(views: np.ndarray, batch: int) -> Iterator[np.ndarray]:
+def _slices(views: Views, batch: int) -> Iterator[Views]:
     """Cut an epoch in batches of nearly equal size, so that no clip and no short batch is lost."""
-    yield from np.array_split(views, _batches(len(views), batch))
+    count = _batches(len(views.clips), batch)
+    return map(Views, *(np.array_split(part, count) for part in views))
 
 
 def _mix(seed: int, epoch: int, rank: int) -> int:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +13,11 @@ import torch
 
 from disentone.agreement import with_copies
 from disentone.audio import Skipped
+from disentone.audio.windows import ClipWindows, Usable
 from disentone.clips import ClipTable
 from disentone.datasets.opening import open_collection
 from disentone.datasets.syntone import SynTone, syntone
+from disentone.datasets.windowing import cut_sounds
 from disentone.embeddings.model import build_network
 from disentone.embeddings.watcher import Watcher
 from disentone.errors import DataError
@@ -26,25 +31,58 @@ __all__ = ["Data", "prepare", "untrained_network"]
 
 @dataclass(frozen=True)
 class Data:
-    """The usable clips of a collection, their features, and what was left out.
+    """The usable clips of a collection, the features of their windows, and what was left out.
 
     Parameters
     ----------
-    table : ClipTable
-        Usable clips only.
-    features : ndarray of float32 or float16, shape (clips, frames, features)
-        In the front-end's unit, not standardised.
-    skipped : list of Skipped
     views : ClipTable
-        The clips, then the transformed copies of them that some facet asks for.
-    view_features : ndarray, shape (clips and copies, frames, features)
+        Usable clips, then the transformed copies of them that some facet asks for.
+    features : ndarray of float32 or float16, shape (windows, frames, features)
+        In the front-end's unit, not standardised.
+    windows : ClipWindows
+        Which rows of the features are the windows of each of the views.
+    begin : ndarray of float, shape (windows,)
+        Where in its clip each window begins, in seconds.
+    skipped : list of Skipped
     """
 
-    table: ClipTable
-    features: np.ndarray
-    skipped: list[Skipped]
     views: ClipTable
-    view_features: np.ndarray
+    features: np.ndarray
+    windows: ClipWindows
+    begin: np.ndarray
+    skipped: list[Skipped]
+
+    @cached_property
+    def table(self) -> ClipTable:
+        """The clips, without copies."""
+        return self.views.take(np.flatnonzero(self.views.copy_for == ""))  # they come first
+
+    def of_clips(
+        self, function: Callable[[np.ndarray], np.ndarray], clips: np.ndarray
+    ) -> np.ndarray:
+        """Apply a function to the windows of some clips, and give its mean over those of each.
+
+        No more than a part of the features is ever in memory.
+
+        Parameters
+        ----------
+        function : callable
+            From (windows, frames, features) to (windows, ...).
+        clips : ndarray of int
+
+        Returns
+        -------
+        ndarray, shape (clips, ...)
+        """
+        windows = self.windows.take(clips)
+        rows, step = windows.rows, step_of(self.features)
+        parts = [rows[start : start + step] for start in range(0, len(rows), step)]
+        return windows.means(np.concatenate([function(self.features[part]) for part in parts]))
+
+
+def step_of(features: np.ndarray) -> int:
+    """Windows to look at together: 64 MiB of float64 at most."""
+    return int(np.clip(2**23 // features[0].size, 1, 1024))
 
 
 def prepare(
@@ -90,29 +128,91 @@ def prepare(
     if any(True for _ in frontend.parameters()):
         frontend.to(device)  # a network gains by it, a spectrogram does not
     stage = "Synthesising" if isinstance(recipe.data, SynTone) else "Reading audio"
-    computed = compute_features(table, frontend, cache=cache, progress=watcher.stage(stage))
-    skipped += computed.skipped
-    if not len(computed.rows):
+    data = window_features(table, frontend, cache=cache, watcher=watcher, stage=stage)
+    data.skipped[:0] = skipped
+    watcher.note(_amount(data, frontend.config.seconds, recipe.draws))
+    for item in data.skipped[:5]:
+        watcher.note(f"Left out {item.path}: {item.reason}")
+    if len(data.skipped) > 5:
+        watcher.note(f"Left out {len(data.skipped) - 5} more; see skipped.csv.")
+    for name in ("train", "valid", "test"):
+        if not len(data.table.where(name)):
+            raise DataError(f"There is no usable clip in the {name} split: give more clips.")
+    return data
+
+
+def window_features(
+    table: ClipTable,
+    frontend: AnyFrontEnd,
+    *,
+    cache: Path | None,
+    watcher: Watcher,
+    stage: str,
+    jobs: int = 2,
+) -> Data:
+    """Compute the features of all windows of clips, or look them up.
+
+    Parameters
+    ----------
+    table : ClipTable
+        Clips, then their transformed copies.
+    frontend : torch module
+    cache : Path, optional
+        Feature store; in memory only by default.
+    watcher : Watcher
+    stage : str
+        What to call this.
+    jobs : int
+        Threads that decode.
+
+    Raises
+    ------
+    DataError
+        If no clip is usable.
+    """
+    rate = frontend.sample_rate
+    with ThreadPoolExecutor(jobs) as pool:
+        owner, begin, sounds = cut_sounds(
+            table.sounds, len(table), samples=frontend.samples, rate=rate, pool=pool
+        )
+        ids = np.array([f"{table.ids[clip]} (window {i})" for i, clip in enumerate(owner)], object)
+        ids = table.ids if len(owner) == len(table) else ids
+        computed = compute_features(
+            ClipTable(ids, {}, table.split[owner], sounds),
+            frontend,
+            cache=cache,
+            jobs=jobs,
+            progress=watcher.stage(stage),
+        )
+    usable = Usable(len(table))
+    usable.add(owner, computed.rows, computed.lost, computed.silent)
+    refused = usable.refused()
+    skipped = [Skipped(str(table.ids[clip]), reason) for clip, reason in refused.items()]
+    if len(refused) == len(table):
         raise DataError(
             f"None of the {len(table)} clips is usable; the first: {skipped[0].path}: "
             f"{skipped[0].reason}"
         )
     if computed.short:
+        first = table.ids[owner[computed.short[0]]]
         watcher.note(
-            f"{len(computed.short)} of the clips, such as {computed.short[0]}, last less than one "
-            "frame of the front-end; the rest of the frame is silence."
+            f"{len(computed.short)} of the clips, such as {first}, last less than one frame of the "
+            "front-end; the rest of the frame is silence."
         )
-    for item in skipped[:5]:
-        watcher.note(f"Left out {item.path}: {item.reason}")
-    if len(skipped) > 5:
-        watcher.note(f"Left out {len(skipped) - 5} more; see skipped.csv.")
-    views = table.take(computed.rows)
-    clips = int((views.copy_for == "").sum())  # they come first
-    table = views.take(np.arange(clips))
-    for name in ("train", "valid", "test"):
-        if not len(table.where(name)):
-            raise DataError(f"There is no usable clip in the {name} split: give more clips.")
-    return Data(table, computed.array[:clips], skipped, views, computed.array)
+    good = np.setdiff1d(np.arange(len(table)), list(refused))
+    windows = ClipWindows.of_counts(usable.sounding).take(good)
+    return Data(table.take(good), computed.array, windows, begin[computed.rows], skipped)
+
+
+def _amount(data: Data, seconds: float, draws: int) -> str:
+    """Say how much sound there is, and what of it an epoch takes."""
+    clips = len(data.table)
+    count = int(data.windows.count[:clips].sum())
+    total, unit = count * seconds, "s"
+    if total >= 60:
+        total, unit = (total / 60, "min") if total < 3600 else (total / 3600, "h")
+    taken = f"{draws} of a clip an epoch" if count > clips else "each clip is one"
+    return f"{total:.3g} {unit} of sound, {count} windows of {seconds:g} s, {taken}."
 
 
 def untrained_network(recipe: Recipe, frontend: AnyFrontEnd) -> MultiView:

@@ -6,7 +6,6 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -15,7 +14,7 @@ from disentone.objectives import Objective
 from disentone.runs.processes import average_gradients, share_of_rows
 
 if TYPE_CHECKING:
-    from disentone.runs.loop import Split, TrainingConfig
+    from disentone.runs.loop import Split, TrainingConfig, Views
 
 __all__ = ["Learner"]
 
@@ -62,23 +61,23 @@ class Learner:
             group["lr"] = rate * group["pace"]
 
     def losses(
-        self, split: Split, views: np.ndarray, progress: float = 1.0
+        self, split: Split, views: Views, progress: float = 1.0
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Total of the objective for views (rows, columns) of clips, and its parts for the log."""
-        mine = share_of_rows(views)
+        """Total of the objective for some views of clips, and its parts for the log."""
+        clips, windows = (share_of_rows(rows) for rows in views)
         with self._precision():
             out = self.model(
-                split.batch(mine, self.device),
+                split.batch(windows, self.device),
                 split.sampler.groups,
                 dataset_size=split.sampler.clips,
                 progress=progress,
                 decode=self.objective.decodes,
             )
-        out = replace(out, labels=split.known(mine, self.device))
+        out = replace(out, labels=split.known(clips, self.device))
         return self.objective(out)  # in full precision: determinants and densities need it
 
-    def step(self, split: Split, views: np.ndarray, progress: float) -> dict[str, Tensor]:
-        """Learn from views (rows, columns) of clips; give the parts of the loss for the log."""
+    def step(self, split: Split, views: Views, progress: float) -> dict[str, Tensor]:
+        """Learn from some views of clips; give the parts of the loss for the log."""
         total, logs = self.losses(split, views, progress)
         self.optimiser.zero_grad(set_to_none=True)
         total.backward()

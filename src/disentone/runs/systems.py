@@ -13,8 +13,10 @@ from disentone import audio
 from disentone.agreement.given import GivenTriplets
 from disentone.clips import ClipTable
 from disentone.datasets.config import CollectionConfig
+from disentone.datasets.file_sounds import FileSounds
 from disentone.datasets.opening import open_collection
 from disentone.datasets.segments import short_note
+from disentone.embeddings.embedder import open_embedder
 from disentone.embeddings.opening import WHOLE, open_embeddings
 from disentone.embeddings.watcher import Watcher
 from disentone.errors import AudioError, DataError
@@ -60,12 +62,12 @@ class System:
 
 @dataclass(frozen=True)
 class Songs:
-    """Whole clips that are heard, and all that is known of them.
+    """Whole clips that are embedded, and all that is known of them.
 
     Parameters
     ----------
     table : ClipTable
-        Not cut into segments: a clip's embedding is the mean over its segments.
+        Of files, not cut into segments: a clip's embedding is the mean over its windows.
     rows : ndarray of int
         Clips that triplets name, and those of the test split.
     """
@@ -116,9 +118,9 @@ def system_of_run(
     device: str = "cpu",
     watcher: Watcher | None = None,
 ) -> System:
-    """Embed clips by a trained run, as means over segments that do not overlap.
+    """Embed clips by a trained run, as :func:`~disentone.embeddings.collection.embed_collection`.
 
-    Clips without sound are left out, and told.
+    Clips that cannot be used, such as silent ones, are left out, and told.
 
     Parameters
     ----------
@@ -127,7 +129,7 @@ def system_of_run(
     untrained : bool
         By its network as it was before training.
     short : {"pad", "skip"}
-        What is done with clips shorter than a segment: silence fills them up, which is told, or
+        What is done with clips shorter than a window: silence fills them up, which is told, or
         they are left out.
     device : str
     watcher : Watcher, optional
@@ -138,24 +140,22 @@ def system_of_run(
     model, name = load(run, device=device), Path(run).name
     if untrained:
         model, name = _untrained(model, load_recipe(Path(run) / "config.yaml")), "untrained network"
-    rate = model.frontend.sample_rate
-    ids, values, brief = [], [], []
-    for clip, wave in songs.waves(rate, watcher):
-        is_short = len(wave) < model.frontend.samples
-        if is_short:
-            brief.append(clip)
-        if not is_short or short == "pad":
-            ids.append(clip)
-            values.append(model.embed(wave, sample_rate=rate).values[0])
-    seconds = model.frontend.config.seconds
-    if brief and short == "pad":
-        watcher.note(short_note(brief, seconds, option="--short skip"))
-    elif brief:
-        watcher.note(
-            f"Clips shorter than {seconds:g} s, such as '{brief[0]}' ({len(brief)} in all), are "
-            "left out."
-        )
-    return System(name, model.facets, tuple(ids), _stacked(values))
+    sounds = songs.table.sounds
+    assert isinstance(sounds, FileSounds)  # a collection has no others
+    files, ids = sounds.take(songs.rows), songs.table.ids[songs.rows]
+    show = watcher.stage("Embedding")
+    with open_embedder(model, short=short) as embedder:
+        rows, broken, brief = embedder.rows(files.paths, files.start, files.seconds)
+        values, refused = embedder.embed(rows, lambda share: show(int(share * len(ids)), len(ids)))
+    refused = broken | {int(rows.clips[row]): reason for row, reason in refused.items()}
+    for clip, reason in sorted(refused.items()):
+        watcher.note(f"Left out {ids[clip]}: {reason}")
+    if len(brief):
+        watcher.note(short_note(ids[brief].tolist(), embedder.whole, option="--short skip"))
+    good = [row for row, clip in enumerate(rows.clips.tolist()) if clip not in refused]
+    if not good:
+        raise _nothing()
+    return System(name, model.facets, tuple(ids[rows.clips[good]]), values[good])
 
 
 def statistics_system(songs: Songs, *, watcher: Watcher | None = None) -> System:
@@ -171,7 +171,9 @@ def statistics_system(songs: Songs, *, watcher: Watcher | None = None) -> System
             mel = frontend(torch.from_numpy(wave)[None])[0].numpy()
         ids.append(clip)
         values.append(np.concatenate([mel.mean(axis=0), mel.std(axis=0)]))
-    table = _stacked(values)
+    if not values:
+        raise _nothing()
+    table = np.stack(values)
     table = (table - table.mean(axis=0)) / np.maximum(table.std(axis=0), 1e-6)
     return System("log-mel statistics", Facets({WHOLE: table.shape[1]}), tuple(ids), table)
 
@@ -252,7 +254,5 @@ def _untrained(model: Model, recipe: Recipe) -> Model:
     return fresh.to(model.device)
 
 
-def _stacked(values: list[np.ndarray]) -> np.ndarray:
-    if not values:
-        raise DataError("None of the clips that the triplets name can be used.")
-    return np.stack(values)
+def _nothing() -> DataError:
+    return DataError("None of the clips that the triplets name can be used.")

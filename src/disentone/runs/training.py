@@ -156,8 +156,8 @@ def _train(
     network = untrained_network(recipe, frontend)
     train_clips = data.table.take(data.table.where("train"))
     objective = Objective(recipe.objective, facets, train_clips.factors, recipe.relations())
-    train_rows = data.table.where("train")
-    moments = statistics(data.features, train_rows, per_feature=frontend.per_feature)
+    train_windows = data.windows.take(data.table.where("train")).rows
+    moments = statistics(data.features, train_windows, per_feature=frontend.per_feature)
     train_split, valid_split = (
         make_split(recipe, data, name, moments, objective, watcher) for name in ("train", "valid")
     )
