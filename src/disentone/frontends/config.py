@@ -39,7 +39,9 @@ class LogMelConfig(BaseModel):
 
     kind: Literal["logmel"] = "logmel"
     sample_rate: int = Field(default=16000, ge=1000, description="Hz")
-    seconds: float = Field(default=1.0, gt=0, description="a clip is cut or zero-padded to this")
+    seconds: float = Field(
+        default=1.0, gt=0, description="length of a window; silence fills up a shorter clip"
+    )
     n_fft: int = Field(default=1024, ge=16)
     hop: int = Field(default=512, ge=1, description="samples between frames")
     n_mels: int = Field(default=64, ge=2)
@@ -86,7 +88,9 @@ class MusicalConfig(BaseModel):
     kind: Literal["musical"] = "musical"
     inputs: Inputs = Inputs()
     sample_rate: int = Field(default=22050, ge=1000, description="Hz")
-    seconds: float = Field(default=3.0, gt=0, description="a clip is cut or zero-padded to this")
+    seconds: float = Field(
+        default=3.0, gt=0, description="length of a window; silence fills up a shorter clip"
+    )
     n_fft: int = Field(default=512, ge=16, description="samples of the window that all share")
     chroma_fft: int | None = Field(
         default=None,
@@ -130,7 +134,9 @@ class LatentConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    seconds: float = Field(default=10.0, gt=0, description="a clip is cut or zero-padded to this")
+    seconds: float = Field(
+        default=10.0, gt=0, description="length of a window; silence fills up a shorter clip"
+    )
     dtype: Literal["float32", "float16"] = Field(
         default="float32", description="precision of the features; float16 halves their store"
     )
