@@ -16,7 +16,7 @@ DAC = {
 
 
 def save(network, folder, extractor=None):
-    """Save a network whose weights are large enough to tell inputs apart."""
+    """Save a network whose weights are large enough for outputs to differ."""
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
         for name, weight in network.named_parameters():

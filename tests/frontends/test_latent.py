@@ -183,16 +183,16 @@ def test_of_a_long_file_no_more_than_the_window_is_decoded(codec):
 
 
 @pytest.mark.parametrize(
-    ("changes", "options", "said"),
+    ("changes", "options", "message"),
     [
         ({"sampling_rate": 16000}, {}, "a sample rate of 16000, not 44100"),
         ({}, {"features": 1024}, "a width of 32, not 1024"),
         ({}, {"digest": "0123456789abcdef"}, "not 0123456789abcdef"),
     ],
 )
-def test_another_rate_width_or_weights_than_asked_for_are_refused(tmp_path, changes, options, said):
+def test_another_rate_width_or_weights_are_refused(tmp_path, changes, options, message):
     small.dac(tmp_path / "dac", **changes)
-    with pytest.raises(ArtifactError, match=f"another network than the one asked for.*{said}"):
+    with pytest.raises(ArtifactError, match=f"another network than the one asked for.*{message}"):
         dac(tmp_path / "dac", **options)
 
 
@@ -212,11 +212,11 @@ def test_a_complete_configuration_takes_the_same_network_only(codec, tmp_path):
 def test_encodec(tmp_path, changes):
     network = small.encodec(tmp_path / "net", **changes)
     wave = noise(2, 9600)
-    heard = wave.unsqueeze(1)
+    scaled = wave.unsqueeze(1)
     if changes:
-        heard = (heard / (heard.square().mean(-1, keepdim=True).sqrt() + 1e-8)).repeat(1, 2, 1)
+        scaled = (scaled / (scaled.square().mean(-1, keepdim=True).sqrt() + 1e-8)).repeat(1, 2, 1)
     with torch.no_grad():
-        expected = network.encoder(heard).mT
+        expected = network.encoder(scaled).mT
     frontend = encoder(tmp_path / "net", seconds=0.4)
     assert (frontend.sample_rate, frontend.frames, frontend.features) == (24000, 30, 8)
     torch.testing.assert_close(frontend(wave), expected)
@@ -286,7 +286,7 @@ def test_clap_from_a_checkpoint_of_both_halves(tmp_path):
     torch.testing.assert_close(encoder(tmp_path / "half")(wave)[0], expected)
 
 
-def test_of_whisper_the_encoder_hears_and_padding_is_left_out(tmp_path):
+def test_of_whisper_the_encoder_is_used_and_padding_is_left_out(tmp_path):
     network = small.whisper(tmp_path / "net")
     wave = noise(1, 24000)
     inputs = transformers.WhisperFeatureExtractor.from_pretrained(tmp_path / "net")(
@@ -299,20 +299,20 @@ def test_of_whisper_the_encoder_hears_and_padding_is_left_out(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("kind", "options", "said"),
+    ("kind", "options", "message"),
     [
-        ("ast", {"seconds": 0.7}, "hears 0.64 s at most"),
-        ("ast", {"seconds": 0.01}, "cannot hear clips of 0.01 s"),
-        ("clap", {"seconds": 11}, "hears 10 s at most"),
+        ("ast", {"seconds": 0.7}, "takes 0.64 s at most"),
+        ("ast", {"seconds": 0.01}, "cannot encode clips of 0.01 s"),
+        ("clap", {"seconds": 11}, "takes 10 s at most"),
         ("clap", {"layer": 1}, "no layers to choose"),
         ("encodec", {"layer": 1}, "no layers to choose"),
         ("wav2vec2", {"seconds": 0.1, "layer": 9}, "has no layer 9"),
-        ("wav2vec2", {"seconds": 0.0001}, "cannot hear clips of 0.0001 s"),
+        ("wav2vec2", {"seconds": 0.0001}, "cannot encode clips of 0.0001 s"),
     ],
 )
-def test_what_an_encoder_cannot_do_is_said(tmp_path, kind, options, said):
+def test_what_an_encoder_cannot_do_is_refused(tmp_path, kind, options, message):
     getattr(small, kind)(tmp_path / "net")
-    with pytest.raises(RecipeError, match=said):
+    with pytest.raises(RecipeError, match=message):
         encoder(tmp_path / "net", **options)
 
 

@@ -138,23 +138,23 @@ def test_a_clip_shorter_than_a_frame_embeds_as_it_does_from_the_store(home):
 
 def test_a_long_recording_goes_through_in_pieces(home, monkeypatch):
     model = load(home / "run")
-    heard = []
+    batches = []
     latents = model.frontend.latents
-    monkeypatch.setattr(model.frontend, "latents", lambda w: heard.append(len(w)) or latents(w))
+    monkeypatch.setattr(model.frontend, "latents", lambda w: batches.append(len(w)) or latents(w))
     monkeypatch.setattr(type(model.frontend), "batch_samples", 3 * 4410)
     wave = np.random.default_rng(0).uniform(-0.5, 0.5, 8 * 4410).astype(np.float32)
     whole = model.embed(wave, sample_rate=RATE).values[0]
-    assert heard == [3, 3, 2]
+    assert batches == [3, 3, 2]
     parts = model.embed(wave.reshape(8, 4410), sample_rate=RATE).values
     np.testing.assert_allclose(whole, parts.mean(0), rtol=1e-3, atol=1e-4)
 
 
 def test_info_names_the_codec(home, capsys):
     cli.app(["info", str(home / "run")], standalone_mode=False)
-    said = capsys.readouterr().out
+    printed = capsys.readouterr().out
     digest = load(home / "run").frontend.config.digest
-    assert f"front-end  dac {home / 'codec'} (weights {digest}), 44100 Hz, 0.1 s" in said
-    assert "9 frames x 32 features" in said
+    assert f"front-end  dac {home / 'codec'} (weights {digest}), 44100 Hz, 0.1 s" in printed
+    assert "9 frames x 32 features" in printed
 
 
 def test_a_collection_is_embedded(home, tmp_path):
@@ -166,19 +166,19 @@ def test_a_collection_is_embedded(home, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
         ({"sampling_rate": 16000}, "a sample rate of 16000, not 44100"),
         ({"encoder_hidden_size": 4}, "a width of 64, not 32"),
         ({"seed": 1}, "the digest [0-9a-f]{16}, not [0-9a-f]{16}"),
     ],
 )
-def test_a_model_refuses_another_codec_than_its_own(copied, tmp_path, changes, said):
+def test_a_model_refuses_another_codec_than_its_own(copied, tmp_path, changes, message):
     small.dac(tmp_path / "other", **changes)
     config = json.loads((copied / "config.json").read_text())
     config["frontend"]["model"] = str(tmp_path / "other")
     (copied / "config.json").write_text(json.dumps(config))
-    with pytest.raises(ArtifactError, match=f"another network than the one asked for.*{said}"):
+    with pytest.raises(ArtifactError, match=f"another network than the one asked for.*{message}"):
         load(copied)
 
 

@@ -283,15 +283,15 @@ def test_a_configuration_names_it():
 
 
 @pytest.mark.parametrize(
-    ("values", "said"),
+    ("values", "message"),
     [
         ({"inputs": {"mel": False, "tempogram": False, "cens": False}}, "at least one input"),
         ({"inputs": {"chroma": True}}, "chroma"),
         ({"smoothing": 40}, "must be odd"),
     ],
 )
-def test_what_makes_no_sense_is_refused(values, said):
-    with pytest.raises(ValidationError, match=said):
+def test_what_makes_no_sense_is_refused(values, message):
+    with pytest.raises(ValidationError, match=message):
         MusicalConfig(**values)
 
 

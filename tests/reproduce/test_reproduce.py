@@ -107,8 +107,8 @@ def test_values_are_means_over_seeds_with_their_interval(done):
     cards = [Card.load(run / "audit.json") for run in runs]
     assert cards[0].records != cards[1].records, "two seeds, two models"
     columns = [(facet, factor) for facet in ("private", "shared") for factor in cards[0].factors]
-    told = {c: [card.value("probe", *c, "accuracy") for card in cards] for c in columns}
-    (facet, factor), values = next((c, v) for c, v in told.items() if v[0] != v[1])
+    scores = {c: [card.value("probe", *c, "accuracy") for card in cards] for c in columns}
+    (facet, factor), values = next((c, v) for c, v in scores.items() if v[0] != v[1])
     record = next(
         r
         for r in json.loads((folder / "tables.json").read_text())

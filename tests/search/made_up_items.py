@@ -1,4 +1,4 @@
-"""A made-up collection: items in facets, some of them known to be alike."""
+"""A made-up collection: items in facets, some of them similar by construction."""
 
 import numpy as np
 import pyarrow as pa

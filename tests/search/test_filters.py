@@ -126,10 +126,10 @@ def test_the_largest_filters_are_computed(index, where):
 
 def test_filters_that_are_understood_and_cannot_be_computed(index):
     for where in ("split > 3", "tempo", "tempo + 1", "1 / 0 > 2", "tempo and", "= 3"):
-        with pytest.raises(DataError, match="cannot be used") as told:
+        with pytest.raises(DataError, match="cannot be used") as refused:
             index.items(where=where)
-        assert "/root" not in str(told.value)
-        assert ".rs" not in str(told.value)
+        assert "/root" not in str(refused.value)
+        assert ".rs" not in str(refused.value)
 
 
 def test_columns_that_are_not_there_are_refused(index):

@@ -151,7 +151,7 @@ def test_a_mix_takes_each_facet_from_its_example(shared):
     )
     assert not FACETS.take(query.vector, "rest").any()
     assert query.weights == {"timbre": 1, "pitch": 1, "rest": 0}
-    with pytest.raises(DataError, match="says nothing about rest"):
+    with pytest.raises(DataError, match="has nothing in rest"):
         query.rank({"rest": 1})
 
 

@@ -3,7 +3,13 @@ import pytest
 from made_up_items import FACETS, build, unit, vectors
 
 from disentone.errors import DataError
-from disentone.search.weights import agreement, check_weights, inferred, parse_pairs, parse_weights
+from disentone.search.weights import (
+    check_weights,
+    inferred,
+    mean_cosines,
+    parse_pairs,
+    parse_weights,
+)
 
 
 def naive_agreement(rows, facet):
@@ -17,7 +23,7 @@ def naive_agreement(rows, facet):
 
 def test_agreement_is_the_mean_cosine_of_pairs():
     rows = unit(vectors(12, seed=3) + 0.5)
-    found = agreement(rows.sum(axis=0), len(rows), FACETS)
+    found = mean_cosines(rows.sum(axis=0), len(rows), FACETS)
     np.testing.assert_allclose(found, [naive_agreement(rows, name) for name in FACETS], atol=1e-12)
 
 
@@ -44,8 +50,8 @@ def test_one_example_or_opposite_ones_share_nothing_special():
     equal = dict.fromkeys(FACETS, 1.0)
     assert inferred(one, np.zeros(3), FACETS) == equal
     assert inferred(np.concatenate([one, -one]), np.zeros(3), FACETS) == equal
-    alike = np.full(3, 1 - 1e-7)  # the whole collection is
-    assert inferred(np.concatenate([one, one]), alike, FACETS) == equal
+    identical = np.full(3, 1 - 1e-7)  # mean cosines of the whole collection
+    assert inferred(np.concatenate([one, one]), identical, FACETS) == equal
 
 
 def test_weights_are_read_from_text():

@@ -18,26 +18,26 @@ def search(client, **wanted):
 
 
 def problem(answer):
-    told = answer.json()
-    assert set(told) == {"status", "error"}
-    assert told["status"] == answer.status_code
-    assert told["error"].endswith((".", "?"))
-    return told["error"]
+    body = answer.json()
+    assert set(body) == {"status", "error"}
+    assert body["status"] == answer.status_code
+    assert body["error"].endswith((".", "?"))
+    return body["error"]
 
 
 def test_health(client):
-    told = client.get(f"{API}/health").json()
-    assert (told["status"], told["items"]) == ("ok", 36)
+    body = client.get(f"{API}/health").json()
+    assert (body["status"], body["items"]) == ("ok", 36)
 
 
 def test_the_collection_is_described(client):
-    told = client.get(f"{API}/collection").json()
-    assert told["facets"] == {"timbre": 3, "pitch": 3, "rest": 2}
-    factors = {factor.pop("name"): factor for factor in told["factors"]}
+    body = client.get(f"{API}/collection").json()
+    assert body["facets"] == {"timbre": 3, "pitch": 3, "rest": 2}
+    factors = {factor.pop("name"): factor for factor in body["factors"]}
     assert factors["instrument"]["classes"] == ["saw", "sine", "square"]
     assert (factors["pitch"]["low"], factors["pitch"]["high"]) == (60, 71)
     assert factors["key"]["classes"] == ["c", "d'\""]
-    assert sorted(item["factors"]["instrument"] for item in told["examples"]) == [
+    assert sorted(item["factors"]["instrument"] for item in body["examples"]) == [
         "saw",
         "sine",
         "square",
@@ -46,15 +46,15 @@ def test_the_collection_is_described(client):
 
 def test_a_search_gives_what_the_index_gives(client, index):
     weights = {"timbre": 1.0, "pitch": -0.5, "rest": 0.25}
-    told = search(client, weights=weights, k=7).json()
+    body = search(client, weights=weights, k=7).json()
     found = index.query(like=[ITEM]).rank(weights, k=7)
-    assert [hit["id"] for hit in told["results"]] == [hit.id for hit in found]
-    for hit in told["results"]:
+    assert [hit["id"] for hit in body["results"]] == [hit.id for hit in found]
+    for hit in body["results"]:
         assert hit["score"] == pytest.approx(sum(hit["contributions"].values()), abs=1e-5)
         cosines = hit["cosines"]
         shares = {name: weight * cosines[name] for name, weight in weights.items()}
         assert hit["contributions"] == pytest.approx(shares, abs=1e-5)
-    assert told["candidates"] == found.candidates
+    assert body["candidates"] == found.candidates
 
 
 def test_the_same_query_is_opened_once(client, served, monkeypatch):
@@ -71,26 +71,26 @@ def test_the_same_query_is_opened_once(client, served, monkeypatch):
 
 def test_several_examples_infer_weights(client, index):
     ids = ["sine/60.wav", "sine/65.wav", "sine/70.wav"]
-    told = search(client, query={"examples": [{"item": item} for item in ids]}).json()
-    assert told["weights"] == pytest.approx(index.infer_weights(ids))
-    assert not set(ids) & {hit["id"] for hit in told["results"]}
+    body = search(client, query={"examples": [{"item": item} for item in ids]}).json()
+    assert body["weights"] == pytest.approx(index.infer_weights(ids))
+    assert not set(ids) & {hit["id"] for hit in body["results"]}
 
 
 def test_staying_away_and_mixing(client, index):
     away = {"examples": [{"item": ITEM}], "away": [{"item": "saw/60.wav"}]}
     found = index.query(like=[ITEM], away=["saw/60.wav"]).rank(k=5)
-    told = search(client, query=away, k=5).json()["results"]
-    assert [hit["id"] for hit in told] == [hit.id for hit in found]
+    body = search(client, query=away, k=5).json()["results"]
+    assert [hit["id"] for hit in body] == [hit.id for hit in found]
     mix = [{"item": ITEM, "facets": ["timbre"]}, {"item": "saw/70.wav", "facets": ["pitch"]}]
     found = index.query(mix={"timbre": ITEM, "pitch": "saw/70.wav"}).rank(k=5)
-    told = search(client, query={"examples": mix}, k=5).json()["results"]
-    assert [hit["id"] for hit in told] == [hit.id for hit in found]
+    body = search(client, query={"examples": mix}, k=5).json()["results"]
+    assert [hit["id"] for hit in body] == [hit.id for hit in found]
 
 
 def test_filters_and_one_a_recording(client):
-    told = search(client, where="instrument = 'saw' and pitch >= 65", k=50).json()
-    assert told["candidates"] == len(told["results"]) == 7
-    assert {hit["factors"]["instrument"] for hit in told["results"]} == {"saw"}
+    body = search(client, where="instrument = 'saw' and pitch >= 65", k=50).json()
+    assert body["candidates"] == len(body["results"]) == 7
+    assert {hit["factors"]["instrument"] for hit in body["results"]} == {"saw"}
     quoted = search(client, where="`key` in ('d''\"')", k=50).json()
     assert quoted["candidates"] == 12
     assert search(client, where="pitch > 100").json()["results"] == []
@@ -99,8 +99,8 @@ def test_filters_and_one_a_recording(client):
 
 
 def test_items_are_listed_and_found(client):
-    told = client.get(f"{API}/items", params={"where": "pitch = 60", "limit": 2}).json()
-    assert (told["total"], len(told["items"])) == (3, 2)
+    body = client.get(f"{API}/items", params={"where": "pitch = 60", "limit": 2}).json()
+    assert (body["total"], len(body["items"])) == (3, 2)
     item = client.get(f"{API}/item", params={"id": ITEM}).json()
     assert (item["name"], item["factors"]["pitch"]) == ("sine/60", 60)
 
@@ -136,12 +136,12 @@ def test_peaks_are_the_outline(client, tones):
     import soundfile
 
     wave, rate = soundfile.read(tones / ITEM)
-    told = client.get(f"{API}/peaks", params={"id": ITEM}).json()
-    assert told["seconds"] == pytest.approx(len(wave) / rate)
-    count = len(told["peaks"])
+    body = client.get(f"{API}/peaks", params={"id": ITEM}).json()
+    assert body["seconds"] == pytest.approx(len(wave) / rate)
+    count = len(body["peaks"])
     places = np.arange(len(wave)) * count // len(wave)
     naive = [np.abs(wave[places == part]).max() for part in range(count)]
-    np.testing.assert_allclose(told["peaks"], naive, atol=6e-4)
+    np.testing.assert_allclose(body["peaks"], naive, atol=6e-4)
 
 
 def test_maps_have_a_place_for_every_item(client, index):
@@ -158,17 +158,17 @@ def test_maps_have_a_place_for_every_item(client, index):
 def test_an_upload_is_searched_with_and_a_part_of_it(client, tones, index, model):
     content = (tones / "saw" / "66.wav").read_bytes()
     sent = client.post(f"{API}/uploads", params={"name": "a.wav"}, content=content).json()
-    told = search(client, query={"examples": [{"upload": sent["upload"]}]}, k=1).json()
-    assert told["results"][0]["id"] == "saw/66.wav"
-    assert told["results"][0]["score"] == pytest.approx(3, abs=1e-4)
+    body = search(client, query={"examples": [{"upload": sent["upload"]}]}, k=1).json()
+    assert body["results"][0]["id"] == "saw/66.wav"
+    assert body["results"][0]["score"] == pytest.approx(3, abs=1e-4)
     part = {"upload": sent["upload"], "start": 0.25, "end": 0.75}
-    told = search(client, query={"examples": [part]}, k=3).json()
+    body = search(client, query={"examples": [part]}, k=3).json()
     import soundfile
 
     wave, rate = soundfile.read(tones / "saw" / "66.wav", dtype="float32")
     vector = model.embed(wave[rate // 4 : 3 * rate // 4], sample_rate=rate).values[0]
     found = index.query(vector).rank(k=3)
-    assert [hit["score"] for hit in told["results"]] == pytest.approx(
+    assert [hit["score"] for hit in body["results"]] == pytest.approx(
         [hit.score for hit in found], abs=1e-4
     )
     back = client.get(f"{API}/uploads/audio", params={"upload": sent["upload"]})
@@ -177,13 +177,13 @@ def test_an_upload_is_searched_with_and_a_part_of_it(client, tones, index, model
 
 def test_a_part_of_an_item_is_searched_with(client, tones, index, model):
     part = {"item": ITEM, "start": 0.5}
-    told = search(client, query={"examples": [part]}, k=3).json()
+    body = search(client, query={"examples": [part]}, k=3).json()
     import soundfile
 
     wave, rate = soundfile.read(tones / ITEM, dtype="float32")
     vector = model.embed(wave[rate // 2 :], sample_rate=rate).values[0]
     scores = [hit.score for hit in index.query(vector).rank(k=3)]
-    assert [hit["score"] for hit in told["results"]] == pytest.approx(scores, abs=1e-4)
+    assert [hit["score"] for hit in body["results"]] == pytest.approx(scores, abs=1e-4)
 
 
 EXAMPLE = [{"item": ITEM}]
@@ -333,16 +333,16 @@ def test_a_fault_of_the_server_is_json_too(served, monkeypatch, caplog):
 
 
 def test_openapi_names_every_route_and_its_errors(client):
-    told = client.get(f"{API}/openapi.json").json()
-    routes = {path.removeprefix(API) for path in told["paths"]}
+    body = client.get(f"{API}/openapi.json").json()
+    routes = {path.removeprefix(API) for path in body["paths"]}
     assert {"/health", "/collection", "/search", "/items", "/audio", "/map"} <= routes
-    for methods in told["paths"].values():
+    for methods in body["paths"].values():
         for operation in methods.values():
             schema = operation["responses"]["default"]["content"]["application/json"]["schema"]
             assert schema["$ref"].endswith("/Problem")
     assert (
         "application/octet-stream"
-        in (told["paths"][f"{API}/uploads"]["post"]["requestBody"]["content"])
+        in (body["paths"][f"{API}/uploads"]["post"]["requestBody"]["content"])
     )
 
 

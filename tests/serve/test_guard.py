@@ -42,7 +42,7 @@ def test_everything_needs_the_token(closed):
     for address in ("/", HEALTH, "/static/main.js", "/api/v1/openapi.json", "/?token=wrong"):
         answer = client.get(address)
         assert answer.status_code == 401
-        assert answer.json()["error"].startswith("This server wants its token")
+        assert answer.json()["error"].startswith("This server needs its token")
 
 
 def test_a_token_is_taken_as_a_header_or_moved_to_a_cookie(closed):

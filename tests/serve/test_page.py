@@ -185,16 +185,16 @@ def test_what_is_no_sound_is_told_in_a_sentence(visit, tmp_path):
     hostile = tmp_path / "<img src=x onerror=alert(1)>.wav"
     hostile.write_text("no sound")
     page.set_input_files("#file", str(hostile))
-    told = page.get_by_role("alert").filter(has_text="is not audio")
-    told.wait_for()
-    assert told.inner_text().startswith("'<img src=x onerror=alert(1)>.wav' is not audio")
+    alert = page.get_by_role("alert").filter(has_text="is not audio")
+    alert.wait_for()
+    assert alert.inner_text().startswith("'<img src=x onerror=alert(1)>.wav' is not audio")
     (tmp_path / "large.wav").write_bytes(bytes(2**20 + 1))
     page.set_input_files("#file", str(tmp_path / "large.wav"))
     page.get_by_role("alert").filter(has_text="'large.wav' is too large").wait_for()
     assert page.locator(".result").count() == 0
-    told = [fault for fault in page.faults if "400 (Bad Request)" in fault]
-    page.faults[:] = [fault for fault in page.faults if fault not in told]  # the refused upload
-    assert len(told) == 1
+    refused = [fault for fault in page.faults if "400 (Bad Request)" in fault]
+    page.faults[:] = [fault for fault in page.faults if fault not in refused]  # the refused upload
+    assert len(refused) == 1
 
 
 def test_examples_are_added_and_kept_away_from(page):
@@ -247,9 +247,9 @@ def test_the_map_plays_a_point_and_makes_a_group_the_query(page, served):
     page.mouse.move(*place)
     item = served.points().ids[lowest]
     assert page.locator("#map-tip").inner_text().split(" · ")[0] == item.rpartition(".")[0]
-    with page.expect_request("**/api/v1/audio?*") as heard:
+    with page.expect_request("**/api/v1/audio?*") as request:
         page.mouse.click(*place)
-    assert heard.value.url.endswith(item.replace("/", "%2F"))
+    assert request.value.url.endswith(item.replace("/", "%2F"))
     page.click("#select")
     page.mouse.move(box["x"] + 4, box["y"] + box["height"] - 4)
     page.mouse.down()

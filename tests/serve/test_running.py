@@ -16,7 +16,7 @@ from disentone.serve import running
 
 @pytest.fixture
 def started(index, monkeypatch):
-    """Start a server that ends at once, and give what it told."""
+    """Start a server that ends at once, and give what it announced when it was ready."""
 
     async def serve(self, sockets):
         assert sockets[0].getsockname()[1] > 0
@@ -25,9 +25,9 @@ def started(index, monkeypatch):
     monkeypatch.setattr(uvicorn.Server, "serve", serve)
 
     def start(path=index.uri, **options):
-        told = []
-        running.run(path, **{"port": 0} | options, ready=lambda *ready: told.extend(ready))
-        return told
+        announced = []
+        running.run(path, **{"port": 0} | options, ready=lambda *ready: announced.extend(ready))
+        return announced
 
     return start
 

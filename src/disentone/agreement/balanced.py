@@ -13,11 +13,11 @@ from disentone.errors import DataError
 
 __all__ = ["Balance", "BalancedSampler"]
 
-LOOKED_AT = 4096  # pairs of clips that are drawn to see how often two agree
+LOOKED_AT = 4096  # pairs of clips that are drawn to estimate how often two agree
 
 
 class BalancedSampler:
-    """Give clips alone, in balanced order: what agrees with what is looked for in the batch.
+    """Give single clips in balanced order: those that agree are found within the batch.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ class BalancedSampler:
         return self.balance.order(self._rows, rng)[:, None]
 
     def known(self, views: np.ndarray) -> dict[str, np.ndarray]:
-        """What is known of rows of :meth:`epoch` beside the labels of their clips: nothing."""
+        """Labels of rows of :meth:`epoch` beside those of their clips: none."""
         return {}
 
 

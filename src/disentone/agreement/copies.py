@@ -1,4 +1,4 @@
-"""Augmentation: copies of clips after a transform, as views for facets that no table knows.
+"""Augmentation: copies of clips after a transform, as views for facets without labels.
 
 Copies are drawn once and are clips like any other: their features are computed once and kept, so
 training costs no more than without them and a resumed run repeats itself exactly. The transforms
@@ -213,7 +213,7 @@ class AugmentedSounds:
 def _transformed(
     wave: np.ndarray, sample_rate: int, chain: Sequence[Any], draw: np.random.SeedSequence
 ) -> np.ndarray:
-    """Send a waveform through transforms that draw from `draw` and leave no trace of it."""
+    """Apply transforms to a waveform, drawing from `draw`; global random states are restored."""
     one, two = (int(number) for number in draw.generate_state(2))
     with _lock:
         before, before_numpy = random.getstate(), np.random.get_state()  # noqa: NPY002  as below

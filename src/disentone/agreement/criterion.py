@@ -1,4 +1,4 @@
-"""When two values of a factor agree, arrays and tensors alike: by its kind, or a musical rule."""
+"""When two values of a factor agree, in arrays and tensors: by its kind, or a musical rule."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Criterion:
         return values if self.codes is None else self.codes[values]
 
     def known(self, values: Any) -> Any:
-        """Whether values, arrays or tensors alike, are known; labels if all of a clip's are."""
+        """Whether values, arrays or tensors, are known; labels if all of a clip's are."""
         if self.how == "tempo":
             return values > 0
         if self.how == "labels":
@@ -97,7 +97,7 @@ def criterion(
     within: float | None = None,
     also: Also = "parallel",
 ) -> Criterion:
-    """Say when two values of a factor agree.
+    """Give the test for two values of a factor to agree.
 
     Parameters
     ----------

@@ -61,7 +61,7 @@ class GivenTriplets:
         Raises
         ------
         DataError
-            If a clip is not known.
+            If a clip is unknown.
         """
         unknown = sorted(set(self.names.ravel().tolist()) - set(clips))
         if unknown:
@@ -178,7 +178,7 @@ class TripletSampler:
 
 
 def label(dimension: str) -> str:
-    """Name of the label that says whether a given triplet holds in a dimension."""
+    """Name of the label of whether a given triplet holds in a dimension."""
     return f"given {dimension}"
 
 

@@ -128,7 +128,7 @@ class BoundRelation:
         return found
 
     def comparable(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-        """Whether all of `same` is known of both clips, so that they can be told to disagree."""
+        """Whether all of `same` is known of both clips, so that they can be found to disagree."""
         some = np.ones(np.broadcast_shapes(np.shape(first), np.shape(second)), dtype=bool)
         tests = self._tests.values()
         return np.logical_and.reduce([some, *(test.both_known(first, second) for test in tests)])

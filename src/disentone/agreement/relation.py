@@ -1,4 +1,4 @@
-"""Relations: what makes two clips views of each other, said once, in the facet."""
+"""Relations: what makes two clips views of each other, declared once, in the facet."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Relation:
     also : {"parallel", "relative", "none"}
         Keys that count as the same.
     unlike : tuple of str
-        Facets whose views of a clip are the only clips that it is told apart from in triplets:
+        Facets whose views of a clip are its only negatives in triplets:
         what was changed for them is what this facet encodes. By default all other clips are.
     """
 
@@ -76,7 +76,7 @@ class Relation:
         return self.rule if name == self.sames[0] else "same"
 
     def __str__(self) -> str:
-        """Say the relation in words."""
+        """Describe the relation in words."""
         text = f"same {' and '.join(self.sames)}"
         text += f" by the rule of {self.rule}" if self.rule != "same" else ""
         text += f", {self.also} keys counted the same" if self.also == "relative" else ""

@@ -2,7 +2,7 @@
 
 The rules are those of Ribecky, Abeßer and Lukashevich, "Multi-Input Architecture and Disentangled
 Representation Learning for Multi-Dimensional Modeling of Music Similarity" (2021), Section 3.3
-(CSN). They use nothing but operators, so they take arrays and tensors alike.
+(CSN). They use nothing but operators, so they take arrays and tensors.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ def key_groups(codes: Any, *, also: Literal["parallel", "relative", "none"] = "p
 
 
 def are_keys(names: Sequence[str]) -> bool:
-    """Whether all names are keys, in any spelling, or say that the key is unknown."""
+    """Whether all names are keys, in any spelling, or names of an unknown key."""
     try:
         key_codes(names)
     except DataError:
@@ -160,12 +160,12 @@ def normalise_key(name: str) -> str:
     Returns
     -------
     str
-        One of ``KEYS``; empty for what says that there is no key ('', 'N', 'X', 'none', 'unknown').
+        One of ``KEYS``; empty for names of no key ('', 'N', 'X', 'none', 'unknown').
 
     Raises
     ------
     DataError
-        If the name is no key, or does not say whether it is major or minor.
+        If the name is no key, or neither major nor minor is given.
     """
     text = " ".join(str(name).replace("♯", "#").replace("♭", "b").split())
     if text.lower() in UNKNOWN:

@@ -17,7 +17,7 @@ __all__ = ["Sampler", "ViewSampler"]
 
 
 class Sampler(Protocol):
-    """What the training loop asks of a sampler: rows of clips, epoch by epoch.
+    """What the training loop needs of a sampler: rows of clips, epoch by epoch.
 
     Attributes
     ----------
@@ -49,7 +49,7 @@ class Sampler(Protocol):
         ...
 
     def known(self, views: np.ndarray) -> dict[str, np.ndarray]:
-        """What is known of rows of :meth:`epoch` beside the labels of their clips."""
+        """Labels of rows of :meth:`epoch` beside those of their clips."""
         ...
 
 
@@ -107,7 +107,7 @@ class ViewSampler:
             bound = BoundRelation(relation, table)
             bound.check()
             pool = Partners(bound, table.copy_for == made_for)
-            # Who has no partner shows when partners are drawn once for every clip.
+            # Clips without a partner are found by drawing partners once for every clip.
             drawn = pool.draw(originals, self.partners, np.random.default_rng(0))
             alone = drawn[:, 0] < 0
             if alone.any():
@@ -147,7 +147,7 @@ class ViewSampler:
         return np.concatenate([anchors[:, None], *drawn], axis=1)
 
     def known(self, views: np.ndarray) -> dict[str, np.ndarray]:
-        """What is known of rows of :meth:`epoch` beside the labels of their clips: nothing."""
+        """Labels of rows of :meth:`epoch` beside those of their clips: none."""
         return {}
 
 

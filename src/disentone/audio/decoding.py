@@ -53,7 +53,7 @@ class Part:
 
 
 def describe(path: Path) -> tuple[int, int, int]:
-    """Rate, channels and frames of a file, without decoding it where the format tells them."""
+    """Rate, channels and frames of a file, without decoding it where the format has them."""
     with _soundfile(path) as file:
         if file is not None:
             return file.samplerate, file.channels, file.frames
@@ -69,7 +69,7 @@ def decode(path: Path, part: Part) -> tuple[np.ndarray, int, int]:
 
 
 def existing(path: str | Path) -> Path:
-    """Say plainly why a file cannot be opened, before a decoder says it obscurely."""
+    """Refuse a file that cannot be opened with a plain reason, before a decoder's obscure one."""
     path = Path(path)
     try:
         status = path.stat()
@@ -101,7 +101,7 @@ def _soundfile(path: Path) -> Iterator[soundfile.SoundFile | None]:
             file = soundfile.SoundFile(raw.fileno(), closefd=False)
         except soundfile.SoundFileError:
             file = None
-        if file is None or file.frames >= 2**62:  # a FLAC stream may not say how long it is
+        if file is None or file.frames >= 2**62:  # a FLAC stream may not have its length
             yield None
             return
         with file:
@@ -205,7 +205,7 @@ def _av_blocks(
         container.seek(int(max(0.0, first / stream.rate - 0.5) * 1e6))
         position = -1
     for frame in container.decode(stream):
-        if position < 0:  # after a seek, the first frame says where we are
+        if position < 0:  # after a seek, the first frame has the position
             seconds = (frame.pts - max(0, stream.start_time or 0)) * stream.time_base
             position = round(seconds * stream.rate)
         for block in (converted.to_ndarray() for converted in convert.resample(frame)):
@@ -243,5 +243,5 @@ def _not_audio(path: Path, error: Exception) -> AudioError:
 
 
 def reason(error: BaseException) -> str:
-    """A system's or library's own words, without file name and final stop."""
+    """The message of a system or library, without file name and final stop."""
     return (getattr(error, "strerror", None) or str(error)).strip().rstrip(".")

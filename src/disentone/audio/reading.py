@@ -46,7 +46,7 @@ _BLOCK = 8192  # samples that are written at once: a minute of Vorbis in one go 
 
 @dataclass(frozen=True)
 class AudioInfo:
-    """What a file says about itself.
+    """The properties in a file's header.
 
     Parameters
     ----------

@@ -45,7 +45,7 @@ def chroma_filters(*, sample_rate: int, n_fft: int, tuning: float = 0.0) -> np.n
 
 
 def cens(chroma: Tensor, smoothing: Tensor) -> Tensor:
-    """Chroma energy normalised statistics: which pitch classes sound, whatever the loudness.
+    """Chroma energy normalised statistics: energy of the pitch classes, independent of loudness.
 
     Each frame's energies become shares, each share one of five steps, so that 0.05, 0.1, 0.2 and
     0.4 of the energy count a quarter each; steps are smoothed over time and each frame is brought

@@ -1,4 +1,4 @@
-"""What a recipe says of its front-end.
+"""The front-end of a recipe.
 
 The front-ends themselves stand in the other files: these import torch, and a recipe is read and
 checked without it.
@@ -66,9 +66,9 @@ class Inputs(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    mel: bool = Field(default=True, description="what sounds: log10(1 + 10 S) of mel power")
-    tempogram: bool = Field(default=True, description="at which lags the onsets repeat")
-    cens: bool = Field(default=True, description="which pitch classes sound")
+    mel: bool = Field(default=True, description="spectrum: log10(1 + 10 S) of mel power")
+    tempogram: bool = Field(default=True, description="lags at which onsets repeat")
+    cens: bool = Field(default=True, description="energy of pitch classes")
 
     def chosen(self) -> list[str]:
         """Names of the inputs that are on, in the order of their columns."""
@@ -95,7 +95,7 @@ class MusicalConfig(BaseModel):
     chroma_fft: int | None = Field(
         default=None,
         ge=16,
-        description="samples of a longer window for CENS alone; 4096 tells keys better",
+        description="samples of a longer window for CENS alone; 4096 distinguishes keys better",
     )
     hop: int = Field(default=256, ge=1, description="samples between frames")
     n_mels: int = Field(default=128, ge=2, description="bands, also of the onset strength")
@@ -164,7 +164,7 @@ class DACConfig(LatentConfig):
 class HFEncoderConfig(LatentConfig):
     """Frames of any Hugging Face audio encoder: EnCodec, AST, wav2vec 2.0, HuBERT, WavLM, CLAP.
 
-    EnCodec gives its encoder's output before quantisation (a stereo codec hears the clip on both
+    EnCodec gives its encoder's output before quantisation (a stereo codec gets the clip on both
     sides); AST and CLAP, whose tokens are patches, the mean over frequency at each time; all others
     their last hidden state, or the ``layer`` asked for.
     """

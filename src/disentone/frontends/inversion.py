@@ -16,7 +16,7 @@ def mel_to_linear(mel_power: Tensor, filters: Tensor, *, iterations: int = 100) 
     Solves ``min ||W (P F' - M)||, P >= 0`` for every frame at once by accelerated projected
     gradient (Beck & Teboulle, "A Fast Iterative Shrinkage-Thresholding Algorithm for Linear
     Inverse Problems", 2009), warm-started at the clipped least-norm solution. ``W`` divides each
-    band by the norm of its filter, so that bands count alike whatever the filters' normalisation.
+    band by the norm of its filter, so that bands count equally whatever the filters' normalisation.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def mel_to_linear(mel_power: Tensor, filters: Tensor, *, iterations: int = 100) 
         raise DataError("The mel spectrogram to invert has values that are not finite.")
     filters = filters.to(mel_power)
     norms = filters.norm(dim=1)
-    weight = torch.where(norms > 0, 1 / norms.clamp(min=1e-12), 0.0)  # empty bands say nothing
+    weight = torch.where(norms > 0, 1 / norms.clamp(min=1e-12), 0.0)  # empty bands do not count
     bank = filters * weight[:, None]  # (mels, bins)
     target = mel_power.clamp(min=0) * weight  # (batch, frames, mels)
     step = 1 / torch.linalg.matrix_norm(bank, ord=2).square().clamp(min=1e-12)

@@ -67,7 +67,7 @@ class Latent(nn.Module, ABC):
         return _BATCH_SAMPLES.get(kind, _BATCH_SAMPLES["cpu"])
 
     def train(self, mode: bool = True) -> Latent:
-        """Stay in evaluation mode, whatever is asked for: nothing here is trained."""
+        """Stay in evaluation mode: nothing here is trained."""
         return super().train(False)
 
     def forward(self, wave: Tensor) -> Tensor:
@@ -125,7 +125,7 @@ class DAC(Latent):
 class HFEncoder(Latent):
     """Frames of a Hugging Face audio encoder.
 
-    Clips go through the encoder's own feature extractor. Encoders that hear a fixed window, as AST
+    Clips go through the encoder's own feature extractor. Encoders with a fixed window, as AST
     does, give the frames of the clip and not those of the padding behind it.
 
     Parameters
@@ -137,7 +137,7 @@ class HFEncoder(Latent):
     ArtifactError
         If there is no such encoder, or its rate, width or weights are not those asked for.
     RecipeError
-        If it is no encoder of audio, has no such layer, or hears no clips of this length, or if
+        If it is no encoder of audio, has no such layer, or takes no clips of this length, or if
         ``transformers`` is not installed.
     """
 
@@ -193,7 +193,7 @@ class HFEncoder(Latent):
         return self.network(wave.expand(-1, channels, -1)).transpose(1, 2)
 
     def _window(self) -> float:
-        """Samples that the encoder hears, whatever it is given; 0 where it hears what there is."""
+        """Samples of the encoder's fixed window; 0 where it takes any length."""
         if self.kind == _AST:
             return self.extractor.max_length * self.sample_rate / 100  # 10 ms a frame
         return getattr(self.extractor, "nb_max_samples", getattr(self.extractor, "n_samples", 0))
@@ -203,7 +203,7 @@ class HFEncoder(Latent):
         window = self._window()
         if window and self.samples > window:
             raise RecipeError(
-                f"'{self.config.model}' hears {window / self.sample_rate:g} s at most: "
+                f"'{self.config.model}' takes {window / self.sample_rate:g} s at most: "
                 f"frontend.seconds={self.config.seconds:g} is too long."
             )
         try:
@@ -213,7 +213,7 @@ class HFEncoder(Latent):
         except (RuntimeError, ValueError, TypeError) as error:
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise RecipeError(
-                f"'{self.config.model}' cannot hear clips of {self.config.seconds:g} s: {reason}"
+                f"'{self.config.model}' cannot encode clips of {self.config.seconds:g} s: {reason}"
             ) from error
         return out.shape[1], out.shape[2]
 
@@ -222,7 +222,7 @@ _WHAT = {"sample_rate": "a sample rate of", "features": "a width of", "digest": 
 
 
 def _completed(config: Any, **found: Any) -> Any:
-    """Fill in what a network turned out to be; refuse it where something else is demanded."""
+    """Fill in the properties of a network; refuse it where others are demanded."""
     for name, value in found.items():
         wanted = getattr(config, name)
         if wanted not in (None, value):

@@ -32,7 +32,7 @@ class Musical(nn.Module):
 
     They are those of librosa on the same spectrogram. With the default window, bins are 43 Hz
     apart, which is less than a semitone from 720 Hz upwards only: the pitch classes of low notes
-    are heard in their partials. With ``chroma_fft`` CENS gets a spectrogram of its own, of longer
+    are found in their partials. With ``chroma_fft`` CENS gets a spectrogram of its own, of longer
     windows around the same frames.
 
     Parameters

@@ -1,4 +1,4 @@
-"""Pretrained audio networks of others: found, loaded and told apart by their weights.
+"""Pretrained audio networks of others: found, loaded and identified by their weights.
 
 Everything here needs ``transformers`` (the extra ``codec``), which is imported on first use.
 """
@@ -28,11 +28,11 @@ _UNUSED = ("masked_spec_embed",)  # of training only: checkpoints may lack it
 
 
 class Pretrained(NamedTuple):
-    """A network as it was published, ready to listen."""
+    """A network as it was published, ready to use."""
 
     network: Any  # a transformers model, in evaluation mode, without gradients
     extractor: Any  # its feature extractor; None where there is none
-    settings: dict[str, Any]  # what its configuration files say
+    settings: dict[str, Any]  # from its configuration files
 
 
 def open_pretrained(model: str) -> Pretrained:
@@ -143,7 +143,7 @@ def _read_settings(folder: Path) -> dict[str, Any]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep transformers from drawing bars and printing reports; what they say is checked here."""
+    """Keep transformers from drawing bars and printing reports; their content is checked here."""
     from transformers.utils import logging
 
     level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()

@@ -1,8 +1,8 @@
 """Features of clips, computed once and kept on disk.
 
 A store is one folder for each setting of a front-end, weights included. ``features.f32`` (or
-``features.f16``) holds the features of one clip after another, ``index.jsonl`` says which clip is
-where: one line for each, with the key of its audio (see :class:`~disentone.clips.Sounds`). Both
+``features.f16``) holds the features of one clip after another, ``index.jsonl`` has the place of
+every clip: a line for each, with the key of its audio (see :class:`~disentone.clips.Sounds`). Both
 only grow. A line is written after its features are on the disk, under a lock, so a process that is
 killed loses no more than the clips in flight, and several processes may build one store.
 """
@@ -35,7 +35,7 @@ from disentone.frontends.protocol import FrontEnd
 
 __all__ = ["Features", "compute_features"]
 
-_BATCH_SAMPLES = 2**20  # waveforms that go through a front-end at once, if it does not say
+_BATCH_SAMPLES = 2**20  # waveforms that go through a front-end at once, by default
 
 
 @dataclass(frozen=True)
@@ -283,7 +283,7 @@ class _Store:
         try:
             return self._stamped.get(getattr(sounds, "stamp", sounds.key)(index), -1)
         except AudioError:
-            return -1  # loading it will tell why
+            return -1  # loading it will give the reason
 
     def knows(self, key: str) -> bool:
         return key in self._rows

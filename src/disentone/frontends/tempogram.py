@@ -18,7 +18,7 @@ _OCTAVES = 4
 
 
 def onset_strength(mel: Tensor, *, delay: int = 0) -> Tensor:
-    """How much louder the bands get from frame to frame: the spectral flux of a mel spectrogram.
+    """Increase of the bands' level from frame to frame: the spectral flux of a mel spectrogram.
 
     Decibels are cut at 80 below the loudest of the clip; their rises are averaged over the bands.
     After S. Böck and G. Widmer, "Maximum filter vibrato suppression for onset detection" (2013),
@@ -29,7 +29,7 @@ def onset_strength(mel: Tensor, *, delay: int = 0) -> Tensor:
     mel : Tensor, shape (batch, frames, bands)
         Mel power.
     delay : int
-        Frames by which onsets come later, as a centred window hears them before they are there:
+        Frames by which onsets are delayed, as a centred window reaches them before their time:
         ``n_fft // (2 * hop)`` in librosa.
 
     Returns
@@ -45,7 +45,7 @@ def onset_strength(mel: Tensor, *, delay: int = 0) -> Tensor:
 
 
 def tempogram(onsets: Tensor, window: Tensor, cyclic: Tensor | None = None) -> Tensor:
-    """Local autocorrelation of an onset strength: which lags the rhythm repeats at, and when.
+    """Local autocorrelation of an onset strength: the lags at which the rhythm repeats, over time.
 
     Around each frame, the windowed onset strength is correlated with itself and divided by its
     largest value, which is the one at lag 0. Past both ends of the clip the onset strength falls
@@ -113,8 +113,8 @@ def folding(lags: int, *, rate: float, bins: int) -> np.ndarray:
     """
     octave, bin_ = np.divmod(np.arange(_OCTAVES * bins), bins)
     lag = 60 * rate / (_SLOWEST * 2.0 ** (octave + bin_ / bins))
-    heard = lag <= lags - 1
-    low, bin_, share = np.floor(lag[heard]).astype(int), bin_[heard], lag[heard] % 1
+    within = lag <= lags - 1
+    low, bin_, share = np.floor(lag[within]).astype(int), bin_[within], lag[within] % 1
     weights = np.zeros((lags, bins))
     np.add.at(weights, (low, bin_), 1 - share)
     np.add.at(weights, (np.minimum(low + 1, lags - 1), bin_), share)

@@ -99,7 +99,7 @@ def _contrast(strategy: str, facet: str, level: str) -> dict[str, object]:
 
 
 def scores(folder: Path, facet: str) -> dict[str, Score]:
-    """What is kept (both factors from all facets, error of decoding) and how well it is sorted."""
+    """What is kept (both factors from all facets, decoding error) and how well it is separated."""
     card = Card.load(folder / "audit.json")
     probes = [card.record("probe", ALL, factor) for factor in card.factors]
     leaks = [record for record in card.records if record["measure"] == "leak"]
@@ -126,8 +126,8 @@ def _mean(records: Sequence[dict]) -> Score:
 
 
 def figures(rows: Sequence[Row]) -> list[Figure]:
-    """Draw what each cell keeps against how well it is sorted, in two ways, with Pareto fronts."""
-    told = _panels(
+    """Draw information kept against separation, in two ways, with Pareto fronts."""
+    probes = _panels(
         rows,
         ("joint probe", "joint probe: accuracy, mean of both factors"),
         ("leak", "leak above chance, mean of both facets"),
@@ -141,13 +141,13 @@ def figures(rows: Sequence[Row]) -> list[Figure]:
     )
     return [
         Figure(
-            "Told and leaked: what both facets together tell, and what each tells that it should "
-            "not. Right and below is better; the dashed line joins what nothing beats in both.",
-            tradeoff(told),
+            "Predicted and leaked: what both facets together predict, and what each predicts "
+            "that it should not. Right and below is better; the dashed line is the Pareto front.",
+            tradeoff(probes),
         ),
         Figure(
-            "Decoded and sorted: how well cells with reconstruction give the sound back, and how "
-            "much better the right facet tells its factor. Left and above is better.",
+            "Decoded and separated: how well cells with reconstruction decode the sound, and how "
+            "much better the right facet predicts its factor. Left and above is better.",
             tradeoff(decoded),
         ),
     ]

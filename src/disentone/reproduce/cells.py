@@ -1,4 +1,4 @@
-"""Cells of a paper's tables: what is run for each, and what is read off it."""
+"""Cells of a paper's tables: the runs for each, and the scores read from them."""
 
 from __future__ import annotations
 

@@ -136,7 +136,7 @@ def study(data: str | None) -> Study:
 
 
 class _Protocol:
-    """What is trained on, and on which triplets runs are scored; both are opened once."""
+    """Training data, and the triplets that runs are scored on; both are opened once."""
 
     def __init__(self, place: Path) -> None:
         self.place = place
@@ -149,7 +149,7 @@ class _Protocol:
         if not self.triplets.is_file():
             raise DataError(
                 f"There is no '{self.triplets}': a table with the columns anchor, positive, "
-                "negative and dimensions is needed to score what was learnt."
+                "negative and dimensions is needed to score models."
             )
 
     @cached_property
@@ -162,14 +162,14 @@ class _Protocol:
         return tuple(name for name in DIMENSIONS if name in self.given.named)
 
     def check(self) -> None:
-        """Refuse, before anything is trained, what could not be judged in the end.
+        """Refuse, before anything is trained, what could not be scored in the end.
 
         Raises
         ------
         DataError
-            If clips of the triplets are trained on or lack, or no triplet is of a dimension.
+            If clips of the triplets are trained on or missing, or no triplet is of a dimension.
         """
-        songs = self.songs.table  # opened here: without audio nothing can be judged
+        songs = self.songs.table  # opened here: without audio nothing can be scored
         if self.is_msd:
             return  # songs of Dim-sim are left out of training where MSD is read
         if not self.dimensions:
@@ -265,11 +265,11 @@ class _Protocol:
             and record["value"] is not None
             and owner.get(record["factor"]) == record["facet"]
         }
-        told = {name: found[name] for name in DIMENSIONS if name in found}
-        if not told:
+        own = {name: found[name] for name in DIMENSIONS if name in found}
+        if not own:
             return {}
-        mean = sum(score.value for score in told.values()) / len(told)
-        return told | {MEAN: Score(mean, math.nan, math.nan)}  # dimensions share anchors
+        mean = sum(score.value for score in own.values()) / len(own)
+        return own | {MEAN: Score(mean, math.nan, math.nan)}  # dimensions share anchors
 
     def _records(self, folder: Path, system: str) -> list[dict[str, Any]]:
         """Records of a run, kept in its folder for as long as the triplets are the same."""
@@ -326,11 +326,11 @@ def figures(rows: Sequence[Row]) -> list[Figure]:
     series = {"ours": ours, "the paper, on Dim-sim": theirs}
     drawn = [Figure(caption, radar(series, title=caption[8:-1], unit=unit, reference=0.5))]
     own = {row.cell.row: row for row in rows if row.cell.table == DIAGONAL}
-    told = own[ALL].cell.columns or () if own else ()
-    if len(told) > 2:  # corners of a chart
+    dimensions = own[ALL].cell.columns or () if own else ()
+    if len(dimensions) > 2:  # corners of a chart
         series = {
-            "the facet of the dimension": {n: own[n].mean(n) for n in told},
-            "all facets": {n: own[ALL].mean(n) for n in told},
+            "the facet of the dimension": {n: own[n].mean(n) for n in dimensions},
+            "all facets": {n: own[ALL].mean(n) for n in dimensions},
         }
         caption = "Fig. 3: on the triplets of each dimension."
         drawn.append(Figure(caption, radar(series, title=caption[8:-1], unit=unit, reference=0.5)))

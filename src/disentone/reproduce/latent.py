@@ -144,10 +144,10 @@ def _row(
 
 
 def _supervised(recipe: str, task: str, value: float) -> Cell:
-    """Half a row: an encoder that learnt one factor from labels of the training clips.
+    """Half a row: an encoder trained on labels of one factor of the training clips.
 
     It learns the sensors of the train split and is probed on others, like all; so the last epoch
-    counts, as no validation loss is defined on sensors that were not learnt.
+    counts, as no validation loss is defined on unseen sensors.
     """
     factor = _factor(load_recipe(recipe, settings=["data.path=."]).audit.factors or (), task)
     settings = (
@@ -171,7 +171,7 @@ def _paper(source: float, sensor: float) -> dict[str, float]:
 
 
 def scores(folder: Path, facet: str) -> dict[str, Score]:
-    """Both tasks told from a facet, their average, and the directional differences."""
+    """Both tasks predicted from a facet, their average, and the directional differences."""
     card = Card.load(folder / "audit.json")
     found: dict[str, Score] = {}
     for task, metric in TASKS.items():
@@ -197,25 +197,25 @@ def _score(record: Mapping[str, Any]) -> Score:
 
 
 def figures(rows: Sequence[Row]) -> list[Figure]:
-    """Draw Fig. 2: what is told from both facets, and how much better from the right one."""
+    """Draw Fig. 2: scores from both facets, and how much better from the right one."""
     shown = [row for row in rows if row.cell.table == TABLE_2]
     alone = [row for row in rows if row.cell.row.startswith("front-end alone")]
     panels = [
         Panel(
             title=task,
-            across=f"told from both facets ({metric})",
+            across=f"predicted from both facets ({metric})",
             up="DSC delta",
             points=[
                 Point(row.mean(task), row.mean(f"DSC {task}"), row.cell.row, row.cell.group)
                 for row in shown
             ],
-            line=alone[-1].mean(task),  # pooled alike, where facets are pooled in other ways
+            line=alone[-1].mean(task),  # pooled as the facets are
             line_label="front-end alone",
         )
         for task, metric in TASKS.items()
     ]
     caption = (
-        "Fig. 2: for each strategy, how well both facets tell the source and the sensor, and how "
-        "much better the facet that should tell it does (DSC delta above 0)."
+        "Fig. 2: for each strategy, how well both facets predict the source and the sensor, and "
+        "how much better the facet that should predict it does (DSC delta above 0)."
     )
     return [Figure(caption, tradeoff(panels))]

@@ -60,7 +60,7 @@ def cells(seeds: int) -> list[Cell]:
 
 
 def accuracies(card: Card) -> dict[str, Score]:
-    """Accuracy of every factor told from every facet."""
+    """Accuracy of every factor predicted from every facet."""
     found = {}
     for facet, factors in card.table("probe", "accuracy").items():
         for factor in factors:

@@ -96,7 +96,7 @@ def _run_in_turn(todo: Sequence[_Job], device: str, watcher: Watcher) -> list[Di
 def _run(
     job: _Job, prepared: dict[str, Data], device: str, watcher: Watcher, *, wait: bool = True
 ) -> bool:
-    """Run a cell that is not finished; say no if another process is at it and we do not wait."""
+    """Run a cell that is not finished; False if another process runs it and we do not wait."""
     file = job.folder.parents[1] / "locks" / job.folder.name
     file.parent.mkdir(parents=True, exist_ok=True)
     try:

@@ -1,4 +1,4 @@
-"""Faceted search: one index on disk whose queries say how much each facet matters.
+"""Faceted search: one index on disk, with a weight for each facet in every query.
 
 An item's vector is the concatenation of its L2-normalised facets. A query scales each of its own
 facets by a weight, so the inner product is the weighted sum of the facets' cosines, one index
@@ -8,7 +8,7 @@ serves every weighting, and a score splits into one contribution a facet.
 >>> query = index.query(like=["piano/c4.wav"])                            # doctest: +SKIP
 >>> query.rank({"timbre": 1, "pitch": -0.5}, where="octave = 4", k=10)    # doctest: +SKIP
 
-This package knows arrays and never models: :mod:`disentone.embeddings.indexing` and
+This package works on arrays and never imports models: :mod:`disentone.embeddings.indexing` and
 :mod:`disentone.embeddings.querying` join the two.
 """
 

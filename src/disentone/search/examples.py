@@ -11,17 +11,17 @@ from disentone.errors import DataError, closest
 from disentone.facets import Facets
 from disentone.search.snapshot import Snapshot
 from disentone.search.store import unit_facets
-from disentone.search.weights import agreement, inferred
+from disentone.search.weights import inferred, mean_cosines
 
 __all__ = ["Asked", "Example", "ask", "infer_weights", "vectors_of"]
 
-_AWAY = 0.5  # how much of the mean to stay away from is taken off the mean that is wanted
+_AWAY = 0.5  # share of the mean of `away` that is subtracted from the mean of `like`
 
 Example = str | np.ndarray
 
 
 class Asked(NamedTuple):
-    """A query that is not yet compared with anything."""
+    """A query before any comparison."""
 
     vector: np.ndarray  # (dim,), facets of unit length or zero
     weights: dict[str, float]
@@ -98,11 +98,11 @@ def _everyone(snapshot: Snapshot) -> np.ndarray:
     count = len(snapshot)
     if count < 2:
         return np.zeros(len(snapshot.facets))
-    return agreement(snapshot.scorer.total, count, snapshot.facets)
+    return mean_cosines(snapshot.scorer.total, count, snapshot.facets)
 
 
 def _unit_or_zero(vector: np.ndarray, facets: Facets) -> np.ndarray:
-    """Scale facets to unit length; one that cancels out says nothing."""
+    """Scale facets to unit length; one that cancels out is zero."""
     unit = np.zeros(facets.dim, np.float32)
     for name in facets:
         part = vector[facets.slice(name)].astype(np.float64)

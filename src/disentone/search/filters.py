@@ -1,4 +1,4 @@
-"""Filters: SQL expressions on the items' columns, and nothing else that SQL can say."""
+"""Filters: SQL expressions on the items' columns, and no other SQL."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def check_filter(where: str, columns: Sequence[str]) -> str:
     """Check a filter and write it so that the store reads every name as it was meant.
 
     Only comparisons, arithmetic, ``and``, ``or``, ``not``, ``in``, ``between``, ``like``,
-    ``is null`` and a few functions of texts and numbers can be said; no second statement, no
+    ``is null`` and a few functions of texts and numbers are allowed; no second statement, no
     comment, no parameter, and no column but those that are given.
 
     Parameters
@@ -56,7 +56,7 @@ def check_filter(where: str, columns: Sequence[str]) -> str:
     Raises
     ------
     DataError
-        If something else is said, or a column is unknown.
+        If anything else is in it, or a column is unknown.
     """
     if len(where) > _LONGEST:
         raise DataError(f"A filter may have {_LONGEST} characters, and this one has {len(where)}.")

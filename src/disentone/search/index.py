@@ -82,7 +82,7 @@ class Index:
         about: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> Index:
-        """Make an index of vectors and what is known about them.
+        """Make an index of vectors and their metadata.
 
         Parameters
         ----------
@@ -173,7 +173,7 @@ class Index:
                 self._snapshot = None
 
     def refresh(self) -> bool:
-        """See what other processes have committed since; say whether anything had changed."""
+        """Load what other processes have committed since; return whether anything had changed."""
         with self._lock:
             latest = self._store.latest().version
             changed = self._snapshot is not None and self._snapshot.version != latest
@@ -188,7 +188,7 @@ class Index:
             self._snapshot = None
 
     def _stored_ids(self, ids: pa.ChunkedArray) -> list[str]:
-        """Those of some ids that are in the store now."""
+        """The given ids that are in the store now."""
         there = set(self._store.read(["id"])["id"].to_pylist())
         return [name for name in ids.to_pylist() if name in there]
 
@@ -246,7 +246,7 @@ class Index:
         where: str | None = None,
         columns: Sequence[str] | None = None,
     ) -> pa.Table:
-        """Give what is known about items, without their vectors.
+        """Give the metadata of items, without their vectors.
 
         Parameters
         ----------
@@ -336,7 +336,7 @@ class Index:
             1971): half of their mean is taken off.
         mix : mapping of str to (str or ndarray), optional
             The example from which each facet is taken: ``{"timbre": "a.wav", "rhythm": "b.wav"}``.
-            Facets that are not named have no say.
+            Facets that are not named do not count.
         model : str, optional
             Identity of the model that made the embeddings of the query.
 
@@ -375,7 +375,7 @@ class Index:
     def infer_weights(self, examples: Sequence[str | np.ndarray]) -> dict[str, float]:
         """Weights of the facets that examples share.
 
-        A facet's weight is how much more alike the examples are than the items of the whole
+        A facet's weight is how much more similar the examples are than the items of the whole
         collection, ``(a - m) / (1 - m)``, with ``a`` and ``m`` the mean cosine of two examples
         and of two items, and nothing where ``a < m``. The largest weight is then 1.
 

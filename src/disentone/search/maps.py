@@ -1,4 +1,4 @@
-"""Maps: places of items in the plane, near those that are alike in one facet."""
+"""Maps: places of items in the plane, near those that are similar in one facet."""
 
 from __future__ import annotations
 

@@ -29,10 +29,10 @@ class OpenQuery:
     Attributes
     ----------
     vector : ndarray of float32, shape (dim,)
-        Facets of unit length; zeros in a facet that the query says nothing about.
+        Facets of unit length; zeros in a facet that the query does not have.
     weights : dict of str to float
-        What :meth:`rank` uses where it is told nothing: inferred from several examples, given by
-        a mix, or 1 for every facet that the query knows.
+        The defaults of :meth:`rank`: inferred from several examples, given by
+        a mix, or 1 for every facet that the query has.
     exclude : tuple of str
         Ids of the examples, which are not found again.
     """
@@ -90,14 +90,14 @@ class OpenQuery:
         ------
         DataError
             If a facet is unknown, no weight differs from 0, a weight is not finite, the query
-            says nothing about the facets that have one, a number is out of range, or the filter
+            is zero in the facets that have one, a number is out of range, or the filter
             is not understood.
         """
         used = check_weights(self.weights if weights is None else weights, self._facets)
         weighted = self._weighted(used)
         if not weighted.any():
             silent = ", ".join(name for name, weight in used.items() if weight)
-            raise DataError(f"The query says nothing about {silent}: give another facet a weight.")
+            raise DataError(f"The query has nothing in {silent}: give another facet a weight.")
         if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
             raise DataError(f"Ask for at least 1 item, not {k}.")
         if not 0 <= diversity <= 1:
@@ -184,10 +184,16 @@ class OpenQuery:
         cosines = {name: (vectors[name] @ mine[name]).tolist() for name in self._facets}
         hits = []
         for row, item in enumerate(self._snapshot.take(found, self._snapshot.columns).to_pylist()):
-            alike = {name: min(1.0, max(-1.0, column[row])) for name, column in cosines.items()}
-            shares = {name: weights[name] * cosine for name, cosine in alike.items()}
+            clipped = {name: min(1.0, max(-1.0, column[row])) for name, column in cosines.items()}
+            shares = {name: weights[name] * cosine for name, cosine in clipped.items()}
             place = {name: item.pop(name) for name in PLACE}
             hits.append(
-                Hit(**place, score=sum(shares.values()), facets=shares, cosines=alike, factors=item)
+                Hit(
+                    **place,
+                    score=sum(shares.values()),
+                    facets=shares,
+                    cosines=clipped,
+                    factors=item,
+                )
             )
         return tuple(hits)

@@ -1,4 +1,4 @@
-"""Choosing among the best: one of a recording, and some that differ."""
+"""Choosing among the best: one a recording, and diverse ones."""
 
 from __future__ import annotations
 

@@ -33,9 +33,9 @@ class Hit:
         What each facet adds to the score: its weight times its cosine. They sum to the score.
     cosines : dict of str to float
         Cosine of query and item in each facet, in [-1, 1], whatever the weights; 0 in a facet
-        that the query says nothing about.
+        that the query does not have.
     factors : dict of str to str, float or None
-        What is known about the item; None where unknown.
+        The factors of the item; None where unknown.
     """
 
     id: str

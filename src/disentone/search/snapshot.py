@@ -165,7 +165,7 @@ class Snapshot:
         return self._places(np.array([rows[name] for name in ids], dtype=np.uint64))
 
     def missing(self, name: str, also: str = "") -> DataError:
-        """Say that there is no item of this id."""
+        """Give the error that there is no item of this id."""
         return missing(name, self.everything(["id"])["id"].to_pylist(), also)
 
     def ids(self, column: str, text: str) -> list[str]:
@@ -196,7 +196,7 @@ class Snapshot:
 
 
 def _half_of_memory() -> int:
-    """Bytes; where the system does not say, as Windows, half of a small machine's."""
+    """Bytes; where the system does not report them, as Windows, half of a small machine's."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
     except (AttributeError, ValueError, OSError):

@@ -207,7 +207,7 @@ def item_table(vectors: np.ndarray, facets: Facets, items: pa.Table) -> pa.Table
         raise DataError(f"Item '{twice}' occurs twice: ids must be unique.")
     for name in items.column_names:
         factor = None if name in columns else _factor(name, items[name])
-        if factor is not None and factor.null_count < len(factor):  # else nothing is known
+        if factor is not None and factor.null_count < len(factor):  # else all values are unknown
             columns[name] = factor
     if len(vectors) != len(items):
         raise DataError(f"There are {len(vectors)} vectors for {len(items)} items.")
@@ -223,8 +223,8 @@ def unit_facets(vectors: np.ndarray, facets: Facets, name: Callable[[int], str])
     Raises
     ------
     DataError
-        If the shape is another, a number is not finite, or a facet is zero; ``name(row)`` says
-        what to call a row.
+        If the shape is another, a number is not finite, or a facet is zero; ``name(row)`` gives
+        the name of a row.
     """
     vectors = np.asarray(vectors)
     if vectors.ndim != 2 or vectors.shape[1] != facets.dim:
@@ -247,7 +247,7 @@ def facet_lengths(vectors: np.ndarray, facets: Facets) -> np.ndarray:
 
 
 def unusable(lengths: np.ndarray, facets: Facets) -> dict[int, str]:
-    """Rows of :func:`facet_lengths` that no angle can be told of, and why."""
+    """Rows of :func:`facet_lengths` that have no direction, and why."""
     rows, columns = np.nonzero(~(np.isfinite(lengths) & (lengths > 0)))
     wrong = {}
     for row, column in zip(rows.tolist(), columns.tolist()):
@@ -262,7 +262,7 @@ def factors_of(schema: pa.Schema) -> dict[str, pa.DataType]:
 
 
 def column_name(factor: str) -> str:
-    """Call the column of a factor by its name, or by one near it where a store cannot have it."""
+    """Name the column of a factor after it, or nearly so where a store does not allow the name."""
     name = re.sub("[.`]", "_", factor)
     taken = name.startswith("_") or name.lower() in {*PLACE, *_RESERVED}
     return f"factor_{name.lstrip('_')}" if taken else name
@@ -291,7 +291,7 @@ def texts_filter(column: str, texts: Sequence[str]) -> str:
 
 
 def reason(error: BaseException) -> str:
-    """What LanceDB says is wrong, without the places in its sources."""
+    """LanceDB's message, without the places in its sources."""
     text = " ".join(str(error).split())
     text = re.split(r",? ?/\S+\.rs:\d+", text)[0]
     return re.sub(r"^(lance error: )?(Invalid input, |Query Execution error: )?", "", text)[:300]
@@ -362,7 +362,7 @@ def _without(package: str) -> Iterator[None]:
 
 
 def _found(database: Any, name: str) -> Any | None:
-    """Open a table, or say that there is none: what a killed process left of one is none."""
+    """Open a table, or give None: what a killed process left of one does not count."""
     try:
         return database.open_table(name)
     except ValueError as error:
@@ -381,7 +381,7 @@ def _reporting(what: str) -> Iterator[None]:
 
 
 def missing(name: str, known: Sequence[str], also: str = "") -> DataError:
-    """Say that an id is not there, and which is near it."""
+    """Give the error that an id is not there, with the nearest one."""
     near = difflib.get_close_matches(name, known[:_COMPARED], n=1)
     hint = f"; did you mean '{near[0]}'?" if near else "."
     return DataError(f"'{name}' is {also}no item of the index{hint}")

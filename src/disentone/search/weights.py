@@ -10,9 +10,9 @@ import numpy as np
 from disentone.errors import DataError, closest
 from disentone.facets import Facets
 
-__all__ = ["agreement", "check_weights", "inferred", "parse_pairs", "parse_weights"]
+__all__ = ["check_weights", "inferred", "mean_cosines", "parse_pairs", "parse_weights"]
 
-_SAME = 1e-4  # cosines nearer to each other, or to 1, tell nothing
+_SAME = 1e-4  # cosines nearer to each other, or to 1, are not informative
 
 
 def check_weights(weights: Mapping[str, float], facets: Facets) -> dict[str, float]:
@@ -74,7 +74,7 @@ def parse_pairs(text: str, what: str, form: str) -> dict[str, str]:
     return pairs
 
 
-def agreement(total: np.ndarray, count: int, facets: Facets) -> np.ndarray:
+def mean_cosines(total: np.ndarray, count: int, facets: Facets) -> np.ndarray:
     """Mean cosine of two different items of a set, by facet, from the sum of its vectors.
 
     The squared length of a sum of unit vectors is their number and all cosines of pairs.
@@ -108,9 +108,9 @@ def inferred(examples: np.ndarray, everyone: np.ndarray, facets: Facets) -> dict
     facets : Facets
     """
     if len(examples) > 1:
-        alike = agreement(examples.sum(axis=0, dtype=np.float64), len(examples), facets)
+        similarity = mean_cosines(examples.sum(axis=0, dtype=np.float64), len(examples), facets)
         room = np.maximum(1 - everyone, _SAME)
-        shares = np.where(room > _SAME, np.clip((alike - everyone) / room, 0, 1), 0.0)
+        shares = np.where(room > _SAME, np.clip((similarity - everyone) / room, 0, 1), 0.0)
         if shares.max() > _SAME:
             return dict(zip(facets, (shares / shares.max()).tolist()))
     return dict.fromkeys(facets, 1.0)

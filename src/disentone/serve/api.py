@@ -14,7 +14,7 @@ from fastapi.responses import FileResponse
 from disentone import __version__
 from disentone.errors import DataError
 from disentone.serve import schemas
-from disentone.serve.describing import found_of, item_of
+from disentone.serve.describing import item_of, result_of
 from disentone.serve.served import Served
 from disentone.serve.uploads import Uploads
 
@@ -32,11 +32,11 @@ def router(served: Served) -> APIRouter:
 
     @api.get("/health", tags=["server"])
     def health() -> schemas.Health:
-        """Say that the server is there."""
+        """Give the server's state."""
         return schemas.Health(version=__version__, items=len(served.index))
 
     @api.get("/collection", tags=["items"])
-    def collection() -> schemas.Collection:
+    def collection() -> schemas.CollectionInfo:
         """Give facets, factors, examples and limits."""
         return served.collection()
 
@@ -78,7 +78,7 @@ def router(served: Served) -> APIRouter:
     searching = anyio.CapacityLimiter(_SEARCHES)
 
     @api.post("/search", tags=["search"])
-    async def search(wanted: schemas.Search) -> schemas.Results:
+    async def search(wanted: schemas.Search) -> schemas.SearchResults:
         """Find the items that are most like a query; the same query with other weights is fast."""
         return await anyio.to_thread.run_sync(_found, served, wanted, limiter=searching)
 
@@ -109,7 +109,7 @@ _RAW_BODY = {
 }
 
 
-def _found(served: Served, wanted: schemas.Search) -> schemas.Results:
+def _found(served: Served, wanted: schemas.Search) -> schemas.SearchResults:
     begin = time.perf_counter()
     found = served.open_query(wanted.query).rank(
         wanted.weights,
@@ -119,10 +119,10 @@ def _found(served: Served, wanted: schemas.Search) -> schemas.Results:
         one_per_recording=wanted.one_per_recording,
     )
     served.remember(found)
-    return schemas.Results(
+    return schemas.SearchResults(
         weights=dict(found.weights),
         candidates=found.candidates,
-        results=[found_of(hit) for hit in found],
+        results=[result_of(hit) for hit in found],
         milliseconds=round(1000 * (time.perf_counter() - begin), 2),
     )
 

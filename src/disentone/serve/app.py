@@ -62,8 +62,11 @@ def _answer_errors(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     def wrong_address(request: Request, error: HTTPException) -> JSONResponse:
-        told = {404: "There is nothing at this address.", 405: "This address takes other methods."}
-        return refusal(error.status_code, told.get(error.status_code, str(error.detail)))
+        messages = {
+            404: "There is nothing at this address.",
+            405: "This address takes other methods.",
+        }
+        return refusal(error.status_code, messages.get(error.status_code, str(error.detail)))
 
     @app.exception_handler(RequestValidationError)
     def wrong_parameter(request: Request, error: RequestValidationError) -> JSONResponse:
@@ -84,4 +87,4 @@ def _answer_errors(app: FastAPI) -> None:
     @app.exception_handler(Exception)
     def broken(request: Request, error: Exception) -> JSONResponse:
         _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-        return refusal(500, "The server failed at this; its log says why.")
+        return refusal(500, "The server failed at this; the reason is in its log.")

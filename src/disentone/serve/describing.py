@@ -1,4 +1,4 @@
-"""Items and factors of an index, as the API tells them."""
+"""Items and factors of an index, as the API gives them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from disentone import audio
 from disentone.search import Hit
 from disentone.serve import schemas
 
-__all__ = ["PLACE", "factor_of", "found_of", "item_of", "name_of", "numbers_of", "part_of"]
+__all__ = ["PLACE", "factor_of", "item_of", "name_of", "numbers_of", "part_of", "result_of"]
 
 PLACE = ("id", "path", "recording", "start", "end")
 _CLASSES = 200  # of a factor that are listed
@@ -42,10 +42,10 @@ def _seconds_of(start: float | None, end: float | None) -> float | None:
     return None if end is None else end - (start or 0.0)
 
 
-def found_of(hit: Hit) -> schemas.Found:
+def result_of(hit: Hit) -> schemas.SearchResult:
     """A result as the API gives it."""
     start, end = _known(hit.start), _known(hit.end)
-    return schemas.Found(
+    return schemas.SearchResult(
         id=hit.id,
         name=name_of(hit.id),
         recording=hit.recording,
@@ -58,23 +58,23 @@ def found_of(hit: Hit) -> schemas.Found:
 
 
 def name_of(item: str) -> str:
-    """The end of an id, for people: two parts of a path, without its suffix."""
+    """A short name of an id: the last two parts of a path, without its suffix."""
     path = PurePosixPath(item)
     path = path.with_suffix("") if path.suffix.lower() in audio.SUFFIXES else path
     return "/".join(path.parts[-2:])
 
 
-def factor_of(name: str, column: pa.ChunkedArray) -> schemas.Factor:
+def factor_of(name: str, column: pa.ChunkedArray) -> schemas.FactorInfo:
     """Describe a column: numbers by their range, texts by their classes, where they are few."""
     if not pa.types.is_string(column.type) and not pa.types.is_large_string(column.type):
         numbers = column.to_numpy(zero_copy_only=False).astype(float)
         known = numbers[np.isfinite(numbers)]
         ends = (float(known.min()), float(known.max())) if known.size else (None, None)
-        return schemas.Factor(name=name, kind="number", low=ends[0], high=ends[1])
+        return schemas.FactorInfo(name=name, kind="number", low=ends[0], high=ends[1])
     classes = [text for text in column.unique().to_pylist() if text]  # "" is unknown, too
     if len(classes) > _CLASSES:
-        return schemas.Factor(name=name, kind="text")
-    return schemas.Factor(name=name, kind="classes", classes=sorted(classes, key=_natural))
+        return schemas.FactorInfo(name=name, kind="text")
+    return schemas.FactorInfo(name=name, kind="classes", classes=sorted(classes, key=_natural))
 
 
 def _natural(text: str) -> tuple[int, float, str]:
@@ -85,7 +85,7 @@ def _natural(text: str) -> tuple[int, float, str]:
         return (1, 0.0, text.casefold())
 
 
-def numbers_of(factor: schemas.Factor, column: pa.ChunkedArray) -> list[float | None]:
+def numbers_of(factor: schemas.FactorInfo, column: pa.ChunkedArray) -> list[float | None]:
     """A factor's values as numbers: of a class its place in the list."""
     if factor.kind == "number":
         return [_known(value) for value in column.to_pylist()]

@@ -1,4 +1,4 @@
-"""Who may ask, and what a browser may do with the answer."""
+"""Access control: which requests are answered, and what a browser may do with the answer."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Guard:
                 headers["Content-Security-Policy"] = _POLICY.format(nonce=nonce)
                 for name, value in _HEADERS.items():
                     headers[name] = value
-                headers.setdefault("Cache-Control", "no-cache")  # asks whether it is still so
+                headers.setdefault("Cache-Control", "no-cache")  # validated before every use
             await send(message)
 
         request = Request(scope)
@@ -83,7 +83,7 @@ class Guard:
         return None
 
     def _admit(self, request: Request) -> Response | None:
-        """Let those in who know the token; a token in the address moves to a cookie."""
+        """Let requests with the token through; a token in the address moves to a cookie."""
         if self.token is None:
             return None
         given = request.query_params.get("token", "")
@@ -95,7 +95,7 @@ class Guard:
         known = scheme.lower() == "bearer" and self._matches(bearer.strip())
         if known or self._matches(_cookie(request)):
             return None
-        return refusal(401, "This server wants its token: open the address that it printed.")
+        return refusal(401, "This server needs its token: open the address that it printed.")
 
     def _matches(self, given: str) -> bool:
         return hmac.compare_digest(given.encode(), (self.token or "").encode())
@@ -107,7 +107,7 @@ def _too_long(request: Request) -> Response | None:
         return None
     length = request.headers.get("content-length", "")
     if not length.isdecimal():
-        return refusal(411, "Say how long the request is, in the header Content-Length.")
+        return refusal(411, "The request needs its length, in the header Content-Length.")
     return refusal(413, "This request is too long.") if int(length) > _LONGEST else None
 
 

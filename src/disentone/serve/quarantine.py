@@ -1,4 +1,4 @@
-"""Decode what a stranger sent, in a process of its own with little memory and little time.
+"""Decode untrusted uploads in a process of their own, with limits on memory and time.
 
 A file that makes a decoder crash, eat memory or run for ever ends that process, not the server.
 """
@@ -34,7 +34,7 @@ def decode(file: Path, to: Path, *, name: str, sample_rate: int, seconds: float)
     Parameters
     ----------
     file : Path
-        Whatever was sent.
+        The upload, as it was sent.
     to : Path
         WAV file for the result, as float32 and thus without any loss; not there after an error.
     name : str

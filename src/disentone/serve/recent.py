@@ -1,4 +1,4 @@
-"""What was used last is kept while there is room."""
+"""A cache: what was used last is kept while there is room."""
 
 from __future__ import annotations
 

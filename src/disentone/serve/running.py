@@ -57,7 +57,7 @@ def run(
         Made up where one is needed and none is given.
     limits : Limits, optional
     ready : callable, optional
-        Told the address to open, with the token, and what is served, before the first request.
+        Called with the address to open, with the token, and what is served, before any request.
 
     Raises
     ------
@@ -71,7 +71,10 @@ def run(
     if token is None and host not in LOCAL:
         token = secrets.token_urlsafe(16)
     opened = Index.open(index)
-    with tempfile.TemporaryDirectory(prefix="disentone-") as folder, _listen(host, port) as door:
+    with (
+        tempfile.TemporaryDirectory(prefix="disentone-") as folder,
+        _listen(host, port) as bound,
+    ):
         served = Served(
             opened,
             folder=Path(folder),
@@ -79,18 +82,18 @@ def run(
             model=_model(opened, model),
             limits=limits,
         )
-        ready(_address(host, door.getsockname()[1], token), served)
+        ready(_address(host, bound.getsockname()[1], token), served)
         config = uvicorn.Config(
             create_app(served, token=token), log_level="warning", access_log=False, lifespan="off"
         )
         with suppress(KeyboardInterrupt):
-            asyncio.run(uvicorn.Server(config).serve(sockets=[door]))
+            asyncio.run(uvicorn.Server(config).serve(sockets=[bound]))
 
 
 def _model(index: Index, model: str | Path | None) -> Path | None:
     try:
         folder = model_folder(index, model)
-        describe(folder)  # a damaged one is told now, and not at the first upload
+        describe(folder)  # a damaged one is refused now, and not at the first upload
         return folder
     except ArtifactError as error:
         if model is not None:
@@ -100,21 +103,21 @@ def _model(index: Index, model: str | Path | None) -> Path | None:
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    """Open the address before anything slow is done."""
+    """Bind the address before anything slow is done."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # By its protocol asyncio knows that answers must not wait for each other (TCP_NODELAY: 40 ms).
-    door = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     if os.name == "posix":  # on Windows it lets two servers take one port
-        door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        door.bind((host, port))
-        door.listen(_WAITING)  # from here on clients wait, and are not refused
+        bound.bind((host, port))
+        bound.listen(_WAITING)  # from here on, clients wait instead of being refused
     except (OSError, OverflowError) as error:
-        door.close()
+        bound.close()
         if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
             raise RecipeError(f"Port {port} is taken: choose another with --port.") from error
         raise RecipeError(f"Cannot listen at {host}, port {port}: {error}.") from error
-    return door
+    return bound
 
 
 def _address(host: str, port: int, token: str | None) -> str:

@@ -1,4 +1,4 @@
-"""What the API takes and gives, version 1."""
+"""Requests and responses of the API, version 1."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 __all__ = [
-    "Collection",
+    "CollectionInfo",
     "Example",
-    "Factor",
-    "Found",
+    "FactorInfo",
     "Health",
     "Item",
     "Items",
@@ -19,8 +18,9 @@ __all__ = [
     "Points",
     "Problem",
     "Query",
-    "Results",
     "Search",
+    "SearchResult",
+    "SearchResults",
     "Upload",
 ]
 
@@ -43,14 +43,14 @@ class Problem(_Model):
 
 
 class Health(_Model):
-    """Whether the server is there, and what it serves."""
+    """State of the server, and what it serves."""
 
     status: Literal["ok"] = "ok"
     version: str
     items: int
 
 
-class Factor(_Model):
+class FactorInfo(_Model):
     """A factor that results show, filters use and maps are coloured by."""
 
     name: str
@@ -77,13 +77,13 @@ class Items(_Model):
     items: list[Item]
 
 
-class Collection(_Model):
-    """What a client needs to know before it asks."""
+class CollectionInfo(_Model):
+    """Facets, factors and limits, for a client to begin with."""
 
     name: str
     items: int
     facets: dict[str, int] = Field(description="dimensions of each facet, in order")
-    factors: list[Factor]
+    factors: list[FactorInfo]
     examples: list[Item] = Field(description="items to begin with")
     uploads: bool = Field(description="whether the model is there to embed uploads")
     upload_bytes: int
@@ -103,14 +103,14 @@ class Example(_Model):
 
 
 class Query(_Model):
-    """What is looked for."""
+    """Examples of what is searched for."""
 
     examples: list[Example] = Field(min_length=1, max_length=64)
     away: list[Example] = Field(default=[], max_length=64, description="sounds to stay away from")
 
 
 class Search(_Model):
-    """A query, how much each facet matters, and which results are wanted."""
+    """A query, how much each facet matters, and which results to give."""
 
     query: Query
     weights: dict[str, Annotated[float, Field(ge=-100, le=100)]] | None = Field(
@@ -122,20 +122,20 @@ class Search(_Model):
     one_per_recording: bool = False
 
 
-class Found(Item):
+class SearchResult(Item):
     """A result: its score is the sum of what the facets contribute."""
 
     score: float
     contributions: dict[str, float] = Field(description="weight x cosine, by facet")
-    cosines: dict[str, float] = Field(description="likeness in each facet, -1 to 1")
+    cosines: dict[str, float] = Field(description="cosine similarity in each facet, -1 to 1")
 
 
-class Results(_Model):
+class SearchResults(_Model):
     """Results, best first, and the weights that they were ranked with."""
 
     weights: dict[str, float]
     candidates: int = Field(description="items that passed the filter")
-    results: list[Found]
+    results: list[SearchResult]
     milliseconds: float = Field(description="that the search took")
 
 

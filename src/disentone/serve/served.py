@@ -35,7 +35,7 @@ SHORTEST = 0.05  # seconds of a part
 
 @dataclass(frozen=True)
 class Limits:
-    """Bounds of what clients may ask for, and of what is kept.
+    """Limits of requests, and of what is kept.
 
     Parameters
     ----------
@@ -105,9 +105,9 @@ class Served:
 
     # --- the collection --------------------------------------------------------------------------
 
-    def collection(self) -> schemas.Collection:
-        """Say what there is."""
-        return schemas.Collection(
+    def collection(self) -> schemas.CollectionInfo:
+        """Describe the collection."""
+        return schemas.CollectionInfo(
             name=self.name,
             items=len(self.index),
             facets=self.index.facets.to_json(),
@@ -125,7 +125,7 @@ class Served:
         return schemas.Items(total=len(table), items=[item_of(row) for row in rows])
 
     def row(self, item: str) -> dict[str, Any]:
-        """What is known about one item.
+        """The metadata of one item.
 
         Raises
         ------
@@ -142,12 +142,12 @@ class Served:
         return self._rows.put(item, found, 1)
 
     def remember(self, hits: Iterable[Hit]) -> None:
-        """Keep what is known about results: their sounds will be asked for next."""
+        """Keep the metadata of results: their sounds will be asked for next."""
         for hit in hits:
             place = {name: getattr(hit, name) for name in PLACE}
             self._rows.put(hit.id, place | hit.factors, 1)
 
-    def _factors(self) -> list[schemas.Factor]:
+    def _factors(self) -> list[schemas.FactorInfo]:
         names = list(self.index.factors)
         table = self.index.items(columns=names) if names else pa.table({})
         return [factor_of(name, table[name]) for name in names]
@@ -201,7 +201,7 @@ class Served:
     # --- searching -------------------------------------------------------------------------------
 
     def open_query(self, query: schemas.Query) -> OpenQuery:
-        """Open a query, or find it open: sliders ask for the same one again and again."""
+        """Open a query, or reuse an open one: sliders ask for the same one again and again."""
         key = hashlib.sha256(query.model_dump_json().encode()).hexdigest()
         found = self._queries.get(key)
         if found is None:

@@ -73,7 +73,7 @@ class Uploads:
         TooLarge
             If it has too many bytes.
         AudioError
-            If it is too long, or no sound; the sentence says what.
+            If it is too long, or no sound.
         """
         name, key = clean(name), secrets.token_urlsafe(16)
         raw = self.folder / f"{key}.upload"

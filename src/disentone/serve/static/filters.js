@@ -15,7 +15,7 @@ export class Filters {
       if (factor.kind === "classes" && factor.classes.length > 1) box.append(this.classes(factor));
       if (factor.kind === "number" && factor.low < factor.high) box.append(this.range(factor));
     }
-    if (!box.children.length) box.append(make("p", { class: "hint" }, "Nothing is known to filter by."));
+    if (!box.children.length) box.append(make("p", { class: "hint" }, "There are no factors to filter by."));
     else box.append(this.expression(factors));
     find("unfilter").addEventListener("click", () => {
       for (const reset of this.resets) reset();

@@ -1,4 +1,4 @@
-// The page: what is asked, what is found, and who is told.
+// The page: the query, its results, and the parts that show them.
 
 import * as api from "./api.js";
 import { find } from "./elements.js";
@@ -38,8 +38,8 @@ async function begin() {
     find("empty").hidden = true;
     find("more").hidden = found.results.length < k || k >= 200;
     const count = found.candidates.toLocaleString("en");
-    const told = found.results.length ? `best of ${count}` : "Nothing passes these filters: remove one.";
-    say(told);
+    const summary = found.results.length ? `best of ${count}` : "Nothing passes these filters: remove one.";
+    say(summary);
     find("status").dataset.milliseconds = (performance.now() - begun).toFixed(1);
     return undefined;
   });
@@ -104,7 +104,7 @@ function inferred(weights) {
   const shared = Object.entries(weights).filter(([, weight]) => weight >= 0.5).map(([name]) => name);
   find("inferred").textContent = shared.length
     ? `Set to what the sounds share: ${shared.join(", ")}. Move any slider to change it.`
-    : "The sounds share little; move the sliders to say what matters.";
+    : "The sounds share little; set the weights with the sliders.";
 }
 
 /** Run a task; while it runs, remember only that it must run again. */

@@ -52,7 +52,7 @@ export class SoundMap {
     const { x, y } = this.places.get(name);
     this.x = Float32Array.from(x, (value) => value / EXTENT);
     this.y = Float32Array.from(y, (value) => 1 - value / EXTENT);
-    this.canvas.setAttribute("aria-label", `Map of the facet ${name}: ${x.length} sounds, the alike ones together`);
+    this.canvas.setAttribute("aria-label", `Map of the facet ${name}: ${x.length} sounds, similar ones together`);
     this.fit();
     this.colour();
   }

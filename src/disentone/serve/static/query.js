@@ -1,4 +1,4 @@
-// What is looked for: sounds dropped, chosen, recorded, or picked from the collection.
+// The query: sounds dropped, chosen, recorded, or picked from the collection.
 
 import * as api from "./api.js";
 import { find, make, stamp } from "./elements.js";
@@ -32,7 +32,7 @@ export class Query {
 
   get items() { return this.like.map((part) => part.item).filter(Boolean); }
 
-  /** What is known about the query, where it is a single item. */
+  /** The metadata of the query, where it is a single item. */
   get known() { return this.like.length === 1 ? this.like[0] : null; }
 
   // --- changing ---
