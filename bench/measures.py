@@ -21,7 +21,7 @@ from sklearn.metrics import mutual_info_score
 from disentone.audit import audit, mutual_information, quantile_codes
 from disentone.audit.families import measured
 from disentone.audit.measuring import studies
-from disentone.audit.plan import make_plan
+from disentone.audit.plan import Clips, blocks_of, make_plan
 from disentone.audit.registry import MEASURES
 from disentone.clips import random_split
 from disentone.facets import Facets
@@ -122,8 +122,10 @@ def whole(codes, factors, split, jobs):
 
 def families(codes, factors, split):
     """Seconds of every family, one after the other in this process."""
-    plan = make_plan(codes, facets=FACETS, factors=factors, split=split, owns={}, baselines={},
-                     classes={}, groups=None, whole=True, seeds=range(1), limit=None)  # fmt: skip
+    plan = make_plan(
+        blocks_of(codes, FACETS, {}), facets=FACETS, factors=factors,
+        clips=Clips(split, whole=True), owns={}, classes={}, seeds=range(1), limit=None,
+    )  # fmt: skip
     beside = {"again": codes[:, ::-1]}
     asked, _ = studies(plan, names=frozenset(MEASURES), variants=(), beside=beside, seed=0)
     for family, study in asked:

@@ -17,7 +17,7 @@ from disentone.audit.families import measured
 from disentone.audit.information import Information, dimension_information, entropy
 from disentone.audit.measuring import studies, study_records
 from disentone.audit.outcomes import Outcomes
-from disentone.audit.plan import Plan, make_plan
+from disentone.audit.plan import Clips, Plan, blocks_of, make_plan
 from disentone.audit.probes import Question, fit_probes, one_thread, together
 from disentone.audit.records import (
     Outputs,
@@ -150,15 +150,12 @@ def audit(
         raise DataError(f"An audit with {jobs} jobs would not begin: ask for one or more.")
     names, published = chosen_measures(measures), chosen_variants(variants)
     plan = make_plan(
-        embedding,
+        blocks_of(embedding, facets, baselines or {}),
         facets=facets,
         factors=factors,
-        split=split,
+        clips=Clips(split, groups, whole),
         owns=owns or {},
-        baselines=baselines or {},
         classes=classes or {},
-        groups=groups,
-        whole=whole,
         seeds=range(seed, seed + seeds),
         limit=train_limit,
     )
@@ -188,7 +185,7 @@ def audit(
         heard[pair] = told(
             outputs[pair], labels=target.codes[test], groups=mine, permutations=HEARD, seed=seed
         )
-        records += _records(plan, *pair, outputs[pair], scores[pair], heard[pair])
+        records += probe_records(plan, *pair, outputs[pair], scores[pair], heard[pair].about())
     main = {pair: several[0] for pair, several in scores.items()}
     records += directional_records(main, facets=facets, owns=plan.owns)
     records += block_records(heard, plan=plan, names=names, seed=seed)
@@ -264,24 +261,6 @@ def _answers(questions: Sequence[Question], tests: Sequence[np.ndarray]) -> Outp
         (probe.probabilities(one.embedding[test]), probe.classes)
         for probe, one, test in zip(fit_probes(questions), questions, tests)
     ]
-
-
-def _records(
-    plan: Plan, facet: str, factor: str, outputs: Outputs, scores: list[Scores], heard: Told
-) -> Iterator[Record]:
-    train, test = plan.rows(factor)
-    return probe_records(
-        outputs,
-        scores,
-        facet=facet,
-        factor=factor,
-        target=plan.targets[factor],
-        train=train,
-        test=test,
-        limit=plan.limit,
-        judged=facet in plan.owns and factor not in plan.owns[facet],
-        about=heard.about(),
-    )
 
 
 def _information(plan: Plan, factor: str, bins: int, permutations: int, seed: int) -> Information:

@@ -13,7 +13,26 @@ from disentone.errors import DataError, closest
 from disentone.facets import Facets
 from disentone.factors import Factor
 
-__all__ = ["Plan", "make_plan"]
+__all__ = ["Clips", "Plan", "blocks_of", "make_plan"]
+
+
+@dataclass(frozen=True)
+class Clips:
+    """Which clips are fitted and which are measured on.
+
+    Parameters
+    ----------
+    split : ndarray of str, shape (clips,)
+        ``"train"``, ``"valid"`` or ``"test"``.
+    groups : sequence, shape (clips,), optional
+        The recording of every clip.
+    whole : bool
+        Measure on all clips where nothing is fitted.
+    """
+
+    split: np.ndarray
+    groups: np.ndarray | None = None
+    whole: bool = False
 
 
 @dataclass(frozen=True)
@@ -75,20 +94,17 @@ class Plan:
 
 
 def make_plan(
-    embedding: np.ndarray,
+    blocks: Mapping[str, np.ndarray],
     *,
     facets: Facets,
     factors: Mapping[str, Factor],
-    split: np.ndarray,
+    clips: Clips,
     owns: Mapping[str, Sequence[str]],
-    baselines: Mapping[str, np.ndarray],
     classes: Mapping[str, int],
-    groups: np.ndarray | None,
-    whole: bool,
     seeds: range,
     limit: int | None,
 ) -> Plan:
-    """Check what :func:`~disentone.audit.audit` was given.
+    """Check what :func:`~disentone.audit.audit` was given; blocks are those of :func:`blocks_of`.
 
     Raises
     ------
@@ -97,8 +113,7 @@ def make_plan(
     """
     if len(seeds) < 1 or (limit is not None and limit < 2):
         raise DataError("An audit needs a seed, a permutation and two training clips at least.")
-    blocks = _blocks(embedding, facets, baselines)
-    split = np.asarray(split)
+    split, groups = np.asarray(clips.split), clips.groups
     count = len(blocks[ALL])
     _check(count, facets, factors, split, owns, classes)
     if groups is not None:
@@ -111,17 +126,23 @@ def make_plan(
         name: make_target(factor, train=train, classes=classes.get(name))
         for name, factor in factors.items()
     }
-    told = np.ones(count, dtype=bool) if whole else test
+    told = np.ones(count, dtype=bool) if clips.whole else test
     plan = Plan(facets, blocks, targets, train, test, told, groups, owns, seeds, limit)
     for name in targets:
         _check_target(name, plan)
     return plan
 
 
-def _blocks(
+def blocks_of(
     embedding: np.ndarray, facets: Facets, baselines: Mapping[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
-    """Everything that is probed, by name."""
+    """Everything that is probed, by name, each (clips, dims).
+
+    Raises
+    ------
+    DataError
+        If shapes do not fit, a value is not finite, or a name is taken.
+    """
     if ALL in facets:
         raise DataError(f"No facet may be called '{ALL}': the card keeps it for all of them.")
     embedding = _table("The embedding", embedding)

@@ -10,6 +10,7 @@ import numpy as np
 
 from disentone.audit.directional import dsc_delta, rivals
 from disentone.audit.information import Information
+from disentone.audit.plan import Plan
 from disentone.audit.scores import (
     Estimate,
     Scores,
@@ -77,38 +78,29 @@ def probe_scores(
 
 
 def probe_records(
-    outputs: Outputs,
-    scores: Sequence[Scores],
-    *,
+    plan: Plan,
     facet: str,
     factor: str,
-    target: Target,
-    train: np.ndarray,
-    test: np.ndarray,
-    limit: int | None,
-    judged: bool,
+    outputs: Outputs,
+    scores: Sequence[Scores],
     about: Record,
 ) -> Iterator[Record]:
     """Yield the probe, information and, where the facet is judged by it, leak of one factor.
 
     Parameters
     ----------
+    plan : Plan
+    facet, factor : str
     outputs : list of (probabilities (test clips, outputs), classes (outputs,))
         Of each seed.
     scores : sequence of Scores
         What :func:`probe_scores` made of the outputs.
-    facet, factor : str
-    target : Target
-    train, test : ndarray of bool, shape (clips,)
-        Clips of the split whose class is known.
-    limit : int or None
-        Training clips of a probe at most.
-    judged : bool
-        Whether the facet owns something, but not this factor.
     about : dict
         Goes with the information: p, and the null's 95 % quantile.
     """
-    fitted = int(train.sum()) if limit is None else min(limit, int(train.sum()))
+    train, test = plan.rows(factor)
+    target = plan.targets[factor]
+    fitted = int(train.sum()) if plan.limit is None else min(plan.limit, int(train.sum()))
     extra = {"train": fitted, "seeds": len(outputs), "predictor": "two-layer probe"}
     for score in scores:
         measure = "information" if score.metric == "nats" else "probe"
@@ -121,7 +113,7 @@ def probe_records(
             groups=scores[0].groups,
         )
         yield record_of("probe", facet, factor, "map", precision) | extra
-    if judged:
+    if facet in plan.owns and factor not in plan.owns[facet]:
         yield record_of("leak", facet, factor, scores[0].metric, scores[0].leak()) | extra
 
 
