@@ -67,7 +67,7 @@ def split_of(features, rows):
     from disentone.audio.windows import ClipWindows
     from disentone.clips import ClipTable
     from disentone.factors import Factor
-    from disentone.runs.loop import Split
+    from disentone.runs.split import Split
 
     source = np.arange(len(rows)) % max(2, len(rows) // 10)
     names = tuple(map(str, range(source.max() + 1)))

@@ -18,14 +18,15 @@ from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
 from disentone.audio.windows import ClipWindows
 from disentone.clips import ClipTable
+from disentone.embeddings.model import untrained_network
 from disentone.embeddings.watcher import Watcher
 from disentone.factors import Factor
 from disentone.frontends.build import build_frontend
 from disentone.objectives import Objective
 from disentone.recipes import load_recipe
 from disentone.runs.batches import make_split, statistics
-from disentone.runs.loop import Views
-from disentone.runs.preparation import Data, untrained_network
+from disentone.runs.preparation import Data
+from disentone.runs.split import Views
 from disentone.runs.step import Learner
 from timing import publish, record, side_by_side
 

@@ -28,7 +28,8 @@ from disentone.objectives import (
     Triplet,
 )
 from disentone.recipes.schema import TrainingConfig
-from disentone.runs.loop import Split, fit
+from disentone.runs.loop import fit
+from disentone.runs.split import Split
 
 FACETS = Facets({"private": 3, "shared": 2})
 FRONTEND = LogMelConfig(n_mels=12, seconds=0.2, n_fft=512, hop=800)

@@ -15,11 +15,11 @@ from disentone.embeddings.collection import embed_collection
 from disentone.embeddings.indexing import index_collection
 from disentone.embeddings.model import load
 from disentone.embeddings.querying import embed_query
+from disentone.embeddings.systems import Songs, system_of_run
 from disentone.embeddings.watcher import Watcher
 from disentone.errors import SilenceError
 from disentone.frontends.logmel import LogMel
 from disentone.runs.preparation import window_features
-from disentone.runs.systems import Songs, system_of_run
 
 SIZE = round(WINDOW * RATE)
 ODD = {  # in windows: how long, and which are silent

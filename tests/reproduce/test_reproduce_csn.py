@@ -10,7 +10,7 @@ import soundfile
 import torch
 
 from disentone.datasets.triplets import read_triplets
-from disentone.embeddings.model import Model
+from disentone.embeddings.model import Model, untrained_network
 from disentone.errors import DataError
 from disentone.files import write_bytes
 from disentone.frontends.build import build_frontend
@@ -18,7 +18,6 @@ from disentone.models.config import InceptionConfig
 from disentone.recipes import dump_recipe, load_recipe
 from disentone.reproduce import csn
 from disentone.reproduce.cells import Row, Score
-from disentone.runs.preparation import untrained_network
 
 RATE = 22050
 HEADER = "path,genre,mood,instrument,era,tempo,key,split\n"

@@ -12,7 +12,8 @@ from disentone.cli import app
 from disentone.clips import ClipTable
 from disentone.datasets.config import CollectionConfig
 from disentone.datasets.file_sounds import FileSounds
-from disentone.embeddings.model import Model, load
+from disentone.embeddings.model import Model, load, untrained_network
+from disentone.embeddings.systems import System, places, system_of_file, system_of_run, wanted_songs
 from disentone.embeddings.watcher import Watcher
 from disentone.errors import DataError
 from disentone.facets import Facets
@@ -21,8 +22,6 @@ from disentone.files import write_bytes
 from disentone.frontends.build import build_frontend
 from disentone.recipes import dump_recipe, load_recipe
 from disentone.runs.judging import judge, judge_files
-from disentone.runs.preparation import untrained_network
-from disentone.runs.systems import System, places, system_of_file, system_of_run, wanted_songs
 
 RATE = 16000
 CLIPS = [f"{register}/{take}.wav" for register in ("low", "high") for take in range(4)]

@@ -17,7 +17,8 @@ from disentone.embeddings.model import load
 from disentone.errors import ArtifactError, DataError, RecipeError
 from disentone.models import ModelConfig
 from disentone.recipes.schema import TrainingConfig
-from disentone.runs.loop import Split, Views, fit
+from disentone.runs.loop import fit
+from disentone.runs.split import Split, Views
 
 
 def without_time(history):
@@ -151,7 +152,7 @@ def test_best_model_is_the_one_of_the_lowest_validation_loss(tmp_path):
 
 def test_a_diverging_run_says_so(tmp_path):
     with pytest.raises(RecipeError, match="no longer finite"):
-        small.train(tmp_path, learning_rate=1e30, clip=None, warmup=0)
+        small.train(tmp_path, learning_rate=1e30, max_grad_norm=None, warmup=0)
 
 
 def test_a_validation_loss_that_is_not_finite_is_told(tmp_path):

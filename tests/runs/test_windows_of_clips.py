@@ -144,7 +144,7 @@ def test_a_run_is_audited_on_all_windows_and_its_report_plays_one_with_sound(rec
     model, data = load(tmp_path / "run"), prepare(recipe())
     rows = data.windows.take(data.table.where("train")).rows
     np.testing.assert_allclose(model.mean, data.features[rows].mean(), rtol=1e-5)
-    from disentone.report import run as module
+    from disentone.runs import reporting as module
 
     wave = module._original(data.table, 3, data.begin[data.windows.first[3]], model.frontend)
     assert len(wave) == WINDOW

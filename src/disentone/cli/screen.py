@@ -25,7 +25,7 @@ from rich.progress import (
 from disentone.embeddings.watcher import Watcher
 
 if TYPE_CHECKING:
-    from disentone.runs.loop import Progress as TrainingProgress
+    from disentone.embeddings.watcher import Progress as TrainingProgress
 
 __all__ = [
     "Cache",

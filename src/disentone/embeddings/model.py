@@ -26,8 +26,9 @@ from disentone.frontends.config import frontend_config
 from disentone.models import MultiView
 from disentone.models.config import ModelConfig
 from disentone.models.counting import multiply_adds
+from disentone.recipes import Recipe
 
-__all__ = ["Embedding", "Model", "build_network", "load", "write_tensors"]
+__all__ = ["Embedding", "Model", "build_network", "load", "untrained_network", "write_tensors"]
 
 BATCH = 256  # clips at once, fewer where they are large
 _BATCH_NUMBERS = 2**24
@@ -375,6 +376,12 @@ def build_network(config: ModelConfig, facets: Facets, frontend: AnyFrontEnd) ->
     """Build an untrained network for the features of a front-end."""
     shape = {"frames": frontend.frames, "features": frontend.features}
     return MultiView(config, facets, **shape, parts=getattr(frontend, "parts", None))
+
+
+def untrained_network(recipe: Recipe, frontend: AnyFrontEnd) -> MultiView:
+    """Give a recipe's network, untrained: the same for the same seed."""
+    torch.manual_seed(recipe.seed)
+    return build_network(recipe.model, recipe.layout(), frontend)
 
 
 def _read(path: str | Path, rate: int) -> np.ndarray:

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
-if TYPE_CHECKING:
-    from disentone.runs.loop import Progress
+__all__ = ["Progress", "Watcher"]
 
-__all__ = ["Watcher"]
+
+@dataclass(frozen=True)
+class Progress:
+    """What a progress display gets after every step and every epoch."""
+
+    epoch: int
+    epochs: int
+    step: int
+    steps: int
+    logs: dict[str, float]
 
 
 class Watcher:

@@ -17,14 +17,7 @@ from disentone.audit import facet_subsets
 from disentone.audit.card import ALL
 from disentone.datasets.config import CollectionConfig
 from disentone.datasets.dimsim import is_dimsim, read_any_triplets
-from disentone.errors import DataError
-from disentone.files import write_json
-from disentone.recipes import load_recipe
-from disentone.report import Figure
-from disentone.report.radar import radar
-from disentone.reproduce.cells import Cell, Row, Score, Study, at_path, user_data
-from disentone.runs.judging import judge
-from disentone.runs.systems import (
+from disentone.embeddings.systems import (
     Songs,
     System,
     places,
@@ -32,6 +25,13 @@ from disentone.runs.systems import (
     system_of_run,
     wanted_songs,
 )
+from disentone.errors import DataError
+from disentone.files import write_json
+from disentone.recipes import load_recipe
+from disentone.report import Figure
+from disentone.report.radar import radar
+from disentone.reproduce.cells import Cell, Row, Score, Study, at_path, user_data
+from disentone.runs.judging import judge
 
 __all__ = ["study"]
 

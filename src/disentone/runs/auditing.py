@@ -13,14 +13,14 @@ from disentone.clips import ClipTable
 from disentone.datasets.inspection.known import find_decided
 from disentone.datasets.skipped import write_skipped
 from disentone.datasets.stratification import split_within
-from disentone.embeddings.model import Model, load
+from disentone.embeddings.model import Model, load, untrained_network
 from disentone.embeddings.watcher import Watcher
 from disentone.errors import ArtifactError
 from disentone.factors import Factor
 from disentone.recipes import Recipe
 from disentone.recipes.naming import audited_factors
 from disentone.runs.folder import audit_recipe
-from disentone.runs.preparation import Data, prepare, untrained_network
+from disentone.runs.preparation import Data, prepare
 
 __all__ = ["audit_model", "audit_run"]
 
@@ -80,7 +80,7 @@ def audit_run(
         model, prepared, recipe, run=run.name, beside=others, jobs=jobs, watcher=watcher
     )
     card.save(out / "audit.json")
-    from disentone.report.run import report_run  # drawing libraries are slow to import
+    from disentone.runs.reporting import report_run  # drawing libraries are slow to import
 
     return report_run(out, recipe=recipe, model=model, data=prepared, card=card)
 

@@ -22,8 +22,8 @@ from disentone.errors import DataError
 from disentone.objectives import Given, Objective, Triplet
 from disentone.recipes import Recipe
 from disentone.recipes.schema import GivenTriplets
-from disentone.runs.loop import Split
 from disentone.runs.preparation import Data, step_of
+from disentone.runs.split import Split
 
 __all__ = ["make_split", "statistics"]
 

@@ -15,12 +15,7 @@ from disentone.audit import retrieval_scores, triplet_scores
 from disentone.clips import ClipTable
 from disentone.datasets.config import CollectionConfig
 from disentone.datasets.dimsim import read_any_triplets
-from disentone.embeddings.watcher import Watcher
-from disentone.errors import DataError
-from disentone.factors import Factor
-from disentone.files import write_json
-from disentone.recipes import load_recipe
-from disentone.runs.systems import (
+from disentone.embeddings.systems import (
     Songs,
     System,
     places,
@@ -29,6 +24,11 @@ from disentone.runs.systems import (
     system_of_run,
     wanted_songs,
 )
+from disentone.embeddings.watcher import Watcher
+from disentone.errors import DataError
+from disentone.factors import Factor
+from disentone.files import write_json
+from disentone.recipes import load_recipe
 
 __all__ = ["judge", "judge_files", "judge_systems"]
 
@@ -175,7 +175,7 @@ def judge_files(
         Judge the first run's untrained network and log-mel statistics as well.
     short : {"pad", "skip"}
         What runs do with clips shorter than their segments; see
-        :func:`~disentone.runs.systems.system_of_run`.
+        :func:`~disentone.embeddings.systems.system_of_run`.
     device, seed, watcher
 
     Raises

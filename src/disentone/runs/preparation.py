@@ -1,4 +1,4 @@
-"""What a run begins with: usable clips, their features, and a network that is not trained."""
+"""What a run begins with: usable clips, and the features of their windows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from disentone.agreement import with_copies
 from disentone.audio import Skipped
@@ -18,15 +17,13 @@ from disentone.clips import ClipTable
 from disentone.datasets.opening import open_collection
 from disentone.datasets.syntone import SynTone, syntone
 from disentone.datasets.windowing import cut_sounds
-from disentone.embeddings.model import build_network
 from disentone.embeddings.watcher import Watcher
 from disentone.errors import DataError
 from disentone.frontends.build import AnyFrontEnd, build_frontend
 from disentone.frontends.store import compute_features
-from disentone.models import MultiView
 from disentone.recipes import Recipe
 
-__all__ = ["Data", "prepare", "untrained_network"]
+__all__ = ["Data", "prepare"]
 
 
 @dataclass(frozen=True)
@@ -213,9 +210,3 @@ def _amount(data: Data, seconds: float, draws: int) -> str:
         total, unit = (total / 60, "min") if total < 3600 else (total / 3600, "h")
     taken = f"{draws} of a clip an epoch" if count > clips else "each clip is one"
     return f"{total:.3g} {unit} of sound, {count} windows of {seconds:g} s, {taken}."
-
-
-def untrained_network(recipe: Recipe, frontend: AnyFrontEnd) -> MultiView:
-    """Give a recipe's network, untrained: the same for the same seed."""
-    torch.manual_seed(recipe.seed)
-    return build_network(recipe.model, recipe.layout(), frontend)

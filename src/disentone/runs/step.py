@@ -14,7 +14,8 @@ from disentone.objectives import Objective
 from disentone.runs.processes import average_gradients, share_of_rows
 
 if TYPE_CHECKING:
-    from disentone.runs.loop import Split, TrainingConfig, Views
+    from disentone.recipes.schema import TrainingConfig
+    from disentone.runs.split import Split, Views
 
 __all__ = ["Learner"]
 

@@ -12,7 +12,7 @@ import torch
 
 from disentone.datasets.skipped import write_skipped
 from disentone.datasets.syntone import SynTone
-from disentone.embeddings.model import Model, load
+from disentone.embeddings.model import Model, load, untrained_network
 from disentone.embeddings.watcher import Watcher
 from disentone.errors import RecipeError
 from disentone.frontends.build import build_frontend
@@ -24,7 +24,7 @@ from disentone.runs.batches import make_split, statistics
 from disentone.runs.folder import begun_on, claim, is_finished, occupied, with_precision
 from disentone.runs.loop import fit
 from disentone.runs.precision import cost_note, kind_of
-from disentone.runs.preparation import Data, prepare, untrained_network
+from disentone.runs.preparation import Data, prepare
 from disentone.runs.processes import join, of_first
 
 __all__ = ["check_device", "train"]
@@ -134,7 +134,7 @@ def _run(
         return out
     card = audit_model(model, data, recipe, run=out.name, watcher=watcher)
     card.save(out / "audit.json")
-    from disentone.report.run import report_run  # drawing libraries are slow to import
+    from disentone.runs.reporting import report_run  # drawing libraries are slow to import
 
     return report_run(out, recipe=recipe, model=model, data=data, card=card, brief=brief)
 

@@ -15,9 +15,9 @@ from disentone.frontends.config import LogMelConfig
 from disentone.frontends.logmel import LogMel
 from disentone.models import MultiView
 from disentone.recipes import load_recipe
-from disentone.report import run as module
-from disentone.report.run import report_run, resynthesise
+from disentone.runs import reporting as module
 from disentone.runs.preparation import prepare
+from disentone.runs.reporting import report_run, resynthesise
 
 
 @pytest.fixture(scope="module")

@@ -246,8 +246,7 @@ def places(ids: Sequence[str], wanted: Iterable[str]) -> dict[str, int]:
 
 def _untrained(model: Model, recipe: Recipe) -> Model:
     """The same model with a network as it was before training."""
-    from disentone.embeddings.model import Model
-    from disentone.runs.preparation import untrained_network
+    from disentone.embeddings.model import Model, untrained_network
 
     network = untrained_network(recipe, model.frontend)
     fresh = Model(network, model.frontend, model.mean, model.std, lufs=model.lufs)
