@@ -1,8 +1,8 @@
 """What perfect facets would score on a table of triplets: 0 apart where clips agree, 1 where not.
 
-A facet that knew its relation exactly is as good as a facet gets, yet with all facets active it can
-be wrong: a positive agrees with its anchor in one dimension, and a negative may agree by chance in
-two others. Ties count as half.
+A facet that encodes its relation exactly is as good as a facet gets, yet with all facets active it
+can be wrong: a positive agrees with its anchor in one dimension, and a negative may agree by chance
+in two others. Ties count as half.
 
     python bench/ceiling.py ../shared/data/music
 """
@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
+from disentone.agreement.pairs import BoundRelation
 from disentone.datasets.opening import open_collection
 from disentone.datasets.triplets import read_triplets
-from disentone.objectives import Triplet
 from disentone.recipes import load_recipe
 
 
@@ -23,13 +23,12 @@ def distances(folder):
     recipe = load_recipe("csn-music", data=folder, settings=["data.segment=null"])
     table = open_collection(recipe.data).table
     triplets = read_triplets(folder / "triplets.csv")
-    term = next(term for term in recipe.objective if isinstance(term, Triplet))
-    alike = term.alike(table.factors)
+    tests = {name: BoundRelation(one, table) for name, one in recipe.relations().items()}
     anchor, *others = triplets.places({name: row for row, name in enumerate(table.ids)}).T
     near, far = (
-        np.stack([~one.test(anchor, other) for one in alike.values()], axis=1) for other in others
+        np.stack([~one.agree(anchor, other) for one in tests.values()], axis=1) for other in others
     )
-    return list(alike), near.astype(float), far.astype(float), triplets
+    return list(tests), near.astype(float), far.astype(float), triplets
 
 
 def score(near, far):
@@ -43,7 +42,7 @@ def main():
     options = parser.parse_args()
     facets, near, far, triplets = distances(options.folder)
     print(f"{len(triplets)} triplets")
-    print(f"all facets, alike in weight   {score(near.sum(1), far.sum(1)):.3f}")
+    print(f"all facets, of equal weight   {score(near.sum(1), far.sum(1)):.3f}")
     weights = np.random.default_rng(0).dirichlet(np.full(len(facets), 0.5), options.draws)
     best = max(weights, key=lambda w: score(near @ w, far @ w))
     shown = ", ".join(f"{name} {weight:.2f}" for name, weight in zip(facets, best))

@@ -123,7 +123,7 @@ def drop_from_cache(paths):
 
 
 def command(*words):
-    """Run Python: what it says last, and the seconds that it takes from its start to its end."""
+    """Run Python: its last line, and the seconds that it takes from its start to its end."""
     began = time.perf_counter()
     words = [sys.executable, *map(str, words)]
     done = subprocess.run(words, check=True, stdout=subprocess.PIPE, encoding="utf-8")
@@ -131,7 +131,7 @@ def command(*words):
 
 
 def time_peer(paths, model, folder, out):
-    """Seconds of the peer's work, as it says itself, and of its whole process."""
+    """Seconds of the peer's work, as it prints them, and of its whole process."""
     drop_from_cache(paths)
     work, whole = command(__file__, "--peer", model, folder, out)
     return np.array([float(work), whole])

@@ -1,7 +1,7 @@
 """Tempo and key as estimated from audio, against the labels of a table, and librosa's tempo.
 
 A tempo is right within 4 %, strictly or at any octave (twice, half, four times, a quarter); a key
-is right exactly, or if it has the right tonic. AUC says how well the confidence tells right from
+is right exactly, or if it has the right tonic. AUC is how well the confidence separates right from
 wrong estimates: 0.5 is a coin, 1 perfect. Speed is that of clips in memory.
 """
 
@@ -34,9 +34,9 @@ def tempo_rights(values, table):
 
 def key_rights(values, table):
     """The right key, and the right tonic."""
-    told = key_codes(["" if v is None else v for v in values])
+    codes = key_codes(["" if v is None else v for v in values])
     true = key_codes(table.factor("key").labels())
-    return {"key": told == true, "key, or its parallel": (told >= 0) & (told // 2 == true // 2)}
+    return {"key": codes == true, "key, or its parallel": (codes >= 0) & (codes // 2 == true // 2)}
 
 
 def usual(table, what):

@@ -29,14 +29,14 @@ def step_of(width, batch, device, precision):
     optimiser = torch.optim.Adam(network.parameters(), lr=1e-5, fused=device != "cpu")
     x = torch.randn(batch, FRAMES, PARTS["cens"].stop, device=device)
     labels = torch.randint(8, (FACETS, batch), device=device)
-    alike = labels[:, :, None] == labels[:, None]
+    agree = labels[:, :, None] == labels[:, None]
     others = ~torch.eye(batch, dtype=torch.bool, device=device)
 
     def step():
         with torch.autocast(device, dtype=torch.bfloat16, enabled=precision == "bfloat16"):
             codes = network(x)
         loss = codes.new_zeros(())
-        for facet, same in zip(codes.split(DIM, dim=1), alike):
+        for facet, same in zip(codes.split(DIM, dim=1), agree):
             distances = 1 - cosines(facet, facet)
             loss = loss + triplet_loss(distances, semi_hard(distances, same & others, ~same))
         optimiser.zero_grad(set_to_none=True)

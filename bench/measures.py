@@ -1,9 +1,10 @@
 """An audit with every measure of items x 128 dimensions and 6 factors.
 
 For 100,000 items the targets are 3 minutes and 4 GiB, on 2 cores. The matrix of information, on
-which eight measures rest, is held to scikit-learn's mutual_info_score, pair by pair, and must give
-the same numbers. Memory is the proportional share of this process and those it started, looked at
-twice a second; their work is what the target leaves to so many cores, however busy the machine is.
+which eight measures are based, is compared with scikit-learn's mutual_info_score, pair by pair, and
+must give the same numbers. Memory is the proportional share of this process and those it started,
+looked at twice a second; their work is what the target leaves to so many cores, however busy the
+machine is.
 
     python bench/measures.py                     # minutes
     python bench/measures.py --items 20000       # something to try
@@ -34,7 +35,7 @@ FACETS = Facets({"one": 64, "two": 64})
 
 
 def made_up(items):
-    """Six factors, of all kinds but labels, each told by some dimensions with noise."""
+    """Six factors, of all kinds but labels, each encoded by some dimensions with noise."""
     rng = np.random.default_rng(0)
     names = {"instrument": 24, "room": 6, "player": 12}
     classes = {name: rng.integers(count, size=items) for name, count in names.items()}
@@ -44,10 +45,10 @@ def made_up(items):
     factors["pitch"] = Factor.continuous("pitch", pitch, kind="ordinal")
     for name in ("brightness", "loudness"):
         factors[name] = Factor.continuous(name, rng.normal(size=items))
-    told = [rng.normal(size=(names[n], 8))[v] for n, v in classes.items()]
+    parts = [rng.normal(size=(names[n], 8))[v] for n, v in classes.items()]
     numbers = np.c_[pitch / 14, factors["brightness"].values, factors["loudness"].values]
-    told.append(numbers @ rng.normal(size=(3, 24)))
-    codes = np.concatenate(told, axis=1)
+    parts.append(numbers @ rng.normal(size=(3, 24)))
+    codes = np.concatenate(parts, axis=1)
     codes = np.c_[codes, np.zeros((items, DIMS - codes.shape[1]))]
     return (codes + 0.5 * rng.normal(size=codes.shape)).astype(np.float32), factors
 
@@ -131,8 +132,8 @@ def families(codes, factors, split):
     for family, study in asked:
         began = time.perf_counter()
         found = measured(family, study)
-        said = found if isinstance(found, str) else ", ".join(one.name for one in study.measures)
-        print(f"{family:14s} {time.perf_counter() - began:7.1f} s  {said}", flush=True)
+        names = found if isinstance(found, str) else ", ".join(one.name for one in study.measures)
+        print(f"{family:14s} {time.perf_counter() - began:7.1f} s  {names}", flush=True)
 
 
 def matrix(codes, factors):

@@ -34,7 +34,7 @@ def make_store(file, clips):
 
 
 def status(name):
-    """A line of what the system says of this process, in bytes."""
+    """A line of the system's status of this process, in bytes."""
     lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
     return next(1024 * int(line.split()[1]) for line in lines if line.startswith(name + ":"))
 
@@ -139,9 +139,9 @@ def main():
             run = subprocess.run(
                 [*words, f"{folder}/{share}"], check=True, stdout=subprocess.PIPE, encoding="utf-8"
             )
-            told = json.loads(run.stdout)
-            peaks[share] = told["peak"] / MIB
-            print(f"{clips} clips: {told['mapped'] / MIB:.0f} MiB of the store were mapped at last")
+            measured = json.loads(run.stdout)
+            peaks[share] = measured["peak"] / MIB
+            print(f"{clips} clips: {measured['mapped'] / MIB:.0f} MiB of the store were mapped")
         copied = subprocess.run([*words, "control"], stderr=subprocess.PIPE, encoding="utf-8")
         if copied.returncode == 0 or "MemoryError" not in copied.stderr:
             raise SystemExit("The budget does not bind: the control could load the store.")

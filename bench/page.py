@@ -2,7 +2,7 @@
 
 A real browser moves sliders, and the time is taken until the new list is painted. Then two hundred
 clients ask at once, every one for queries of its own and for sounds: none may be lost, and the
-server's memory is told before and at its peak. Needs chromium.
+server's memory is measured before and at its peak. Needs chromium.
 """
 
 import argparse
@@ -128,7 +128,7 @@ async def crowd(address, items):
 
 
 def memory(process, name):
-    """MiB of a process, as the system tells it."""
+    """MiB of a process, from the system's status."""
     lines = Path(f"/proc/{process.pid}/status").read_text(encoding="utf-8").splitlines()
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(name))
 

@@ -31,11 +31,11 @@ from disentone.runs.preparation import prepare
 GRID = list(product((50, 100, 200), (100, 200, 400, 800), (0.01, 0.03)))
 NOW = CHOOSING, STEPS, PRIOR_RATE
 CLIPS = 700  # to learn from
-ALIKE = 0.002  # of accuracy
+CLOSE = 0.002  # of accuracy
 
 
 def question(run, part):
-    """What to ask of a run's embedding, scored on one part of its data: "valid" or "test"."""
+    """Inputs of a run's audit, scored on one part of its data: "valid" or "test"."""
     recipe, model = load_recipe(run / "config.yaml"), load(run)
     data, config = prepare(recipe), recipe.audit
     table, rows = data.table, np.arange(len(data.table))
@@ -99,8 +99,8 @@ def main():
         numbers = " ".join(f"{value:.4f}" for value in [*each, means[setting]])
         print(*setting, cost(setting), numbers, flush=True)
     if not words.open:
-        alike = [one for one in grid if means[one] >= max(means.values()) - ALIKE]
-        chosen = min(alike, key=lambda one: (cost(one), -means[one]))
+        close = [one for one in grid if means[one] >= max(means.values()) - CLOSE]
+        chosen = min(close, key=lambda one: (cost(one), -means[one]))
         print(f"chosen: {chosen}; at present: {NOW}")
 
 

@@ -2,7 +2,8 @@
 
 Five facets of a made-up code, three factors and three seeds: 45 probes, each in two views. The peer
 fits as many networks of the same size to the same inputs, for as many epochs as its own early stop
-asks for, or as many steps under the same prior where clips are few. Both tell their mean accuracy.
+asks for, or as many steps under the same prior where clips are few. Both report their mean
+accuracy.
 
     python bench/probes.py --clips 700 4000
 """
@@ -24,12 +25,12 @@ CLASSES = {"family": 7, "instrument": 24, "pitch": 37}
 
 
 def made_up(clips):
-    """Facets that hold factors with noise, one, two or none each."""
+    """Facets that encode factors with noise, one, two or none each."""
     rng = np.random.default_rng(0)
     factors = {name: rng.integers(count, size=clips) for name, count in CLASSES.items()}
-    told = {n: rng.normal(size=(CLASSES[n], 8))[v] for n, v in factors.items()}
-    told |= {"two": told["family"] + told["pitch"], "none": np.zeros((clips, 8))}
-    return {n: f + rng.normal(size=f.shape) for n, f in told.items()}, factors
+    encoded = {n: rng.normal(size=(CLASSES[n], 8))[v] for n, v in factors.items()}
+    encoded |= {"two": encoded["family"] + encoded["pitch"], "none": np.zeros((clips, 8))}
+    return {n: f + rng.normal(size=f.shape) for n, f in encoded.items()}, factors
 
 
 def together_at_once(facets, factors, rows, test):

@@ -5,8 +5,9 @@ neighbours in one facet lie far apart in another. All indexes hold the concatena
 facets and get the query with its facets scaled; truth is an exact product. Ours is timed as a
 user calls it: from an embedding to a list of hits with their paths and factors out of the store.
 
-The second part tells what indexing costs beside embedding. With --large an index of a million items
-is opened in a process of its own, with all cores, and its memory told. Targets are the project's.
+The second part measures what indexing costs beside embedding. With --large an index of a million
+items is opened in a process of its own, with all cores, and its memory measured. Targets are the
+project's.
 """
 
 import argparse
@@ -74,7 +75,7 @@ def weightings(kind, seed=0):
 
 
 def build(path, count):
-    """Make an index chunk by chunk; say how long the store took."""
+    """Make an index chunk by chunk; give the seconds that the store took."""
     index, seconds = None, 0.0
     for first in range(0, count, CHUNK):
         vectors = made_up(min(CHUNK, count - first), first + 1)
@@ -215,18 +216,18 @@ def measure(path, memory):
     """Open a large index in this process, search it, and print times and peak memory."""
     began = time.perf_counter()
     index = Index.open(path, memory=0 if memory == "8-bit codes" else None)
-    told = {"count": len(index), "opened": time.perf_counter() - began}
+    measured = {"count": len(index), "opened": time.perf_counter() - began}
     queries = made_up(QUERIES, 10**9)
     for kind in KINDS:
         (first, _), (again, _) = ours(index, queries, weightings(kind))
-        told[kind] = (first, again)
+        measured[kind] = (first, again)
     filtered = timed(
         lambda q: index.search(q, where="split = 'test' and tempo > 120", k=K),
         [(q,) for q in queries],
     )
-    told["filtered"] = filtered[0]
-    told["peak"] = status("VmHWM") / 2**30
-    print(json.dumps(told))
+    measured["filtered"] = filtered[0]
+    measured["peak"] = status("VmHWM") / 2**30
+    print(json.dumps(measured))
 
 
 def large(count, folder, lines):
@@ -236,20 +237,20 @@ def large(count, folder, lines):
     for memory in ("float32", "8-bit codes"):
         words = [sys.executable, __file__, "--measure", str(path), memory]
         run = subprocess.run(words, check=True, stdout=subprocess.PIPE, encoding="utf-8")
-        told = json.loads(run.stdout.splitlines()[-1])
-        size = {"size": told["count"], "size_unit": "items"}
+        measured = json.loads(run.stdout.splitlines()[-1])
+        size = {"size": measured["count"], "size_unit": "items"}
 
         def line(name, value, unit, target, memory=memory, size=size):
             lines.append(record(f"{name}, {memory}", value, unit, "target", target, **size))
 
-        line("peak memory", told["peak"], "GiB", 4.0)
-        line("opening", told["opened"], "s", 10.0)
+        line("peak memory", measured["peak"], "GiB", 4.0)
+        line("opening", measured["opened"], "s", 10.0)
         for kind, title in KINDS.items():
-            first, again = told[kind]
+            first, again = measured[kind]
             line(f"query, {title}", first, "ms", 80.0)
             if memory == "float32":
                 line(f"weighed again, {title}", again, "ms", 20.0)
-        line("filtered query", told["filtered"], "ms", 80.0)
+        line("filtered query", measured["filtered"], "ms", 80.0)
 
 
 def overhead(files, folder, lines):

@@ -180,7 +180,7 @@ KINDS = (
 
 
 def run(benchmark, *, quick):
-    """Run a benchmark in every way; say what went wrong, or nothing."""
+    """Run a benchmark in every way; give what went wrong, or nothing."""
     file = HERE / f"{benchmark.name}.py"
     if not file.exists():
         return "there is no such file yet"

@@ -41,7 +41,7 @@ def folded(line):
 
 
 def machines(records):
-    """Say on what and when the records were made."""
+    """Name the machine and the dates of the records."""
     if not records:
         return "Nothing is measured yet."
     found = {}
@@ -66,8 +66,8 @@ def section(records):
             table.append(cells)
             before = key
     rows = [f"| {' | '.join(cells)} |" for cells in table]
-    told = growth(records)
-    return "\n".join(rows) + "\n" + (f"\n{told}\n" if told else "")
+    powers = growth(records)
+    return "\n".join(rows) + "\n" + (f"\n{powers}\n" if powers else "")
 
 
 def grouped(records):
@@ -123,17 +123,17 @@ def number(value):
 
 
 def growth(records):
-    """Say by what power of the size each value grows, from its smallest size to its largest."""
+    """Give the power of the size with which each value grows, over all sizes."""
     found = {}
     for record in records:
         if record.get("size") and record["caps"] == "none":
             name = f"{record['name']} ({record['unit']})"
             found.setdefault((name, record["threads"]), {})[record["size"]] = record["value"]
-    told = []
+    powers = []
     for (name, threads), values in found.items():
         least, most = min(values), max(values)
         if least < most and values[least] > 0 and values[most] > 0:
             power = math.log(values[most] / values[least]) / math.log(most / least)
             more = f", {threads} threads" if threads > 1 else ""
-            told.append(f"{name}{more} {power:.2f}")
-    return f"Growth, as a power of the size: {'; '.join(told)}." if told else ""
+            powers.append(f"{name}{more} {power:.2f}")
+    return f"Growth, as a power of the size: {'; '.join(powers)}." if powers else ""

@@ -124,21 +124,21 @@ def check_gradients(mine, peers):
 def compare(rows, folder):
     """Every part of the work on a batch, each side in a process of its own."""
     for part, name in enumerate(("mining", "mining, with a list", "mining, loss and gradient")):
-        told, found = {}, {}
+        measured, found = {}, {}
         for who in ("ours", "theirs"):
             file = folder / f"{who}.npy"
             words = [sys.executable, __file__, "--measure", who, part, rows, file]
             run = subprocess.run(
                 list(map(str, words)), check=True, stdout=subprocess.PIPE, encoding="utf-8"
             )
-            told[who] = json.loads(run.stdout)
+            measured[who] = json.loads(run.stdout)
             found[who] = np.load(file) if part else None
         if part == 1:
             check_triplets(rows, found["ours"], found["theirs"])
         if part == 2:
             check_gradients(found["ours"], found["theirs"])
         for quantity, unit in (("seconds", "s"), ("mib", "MiB")):
-            a, b = told["ours"][quantity], told["theirs"][quantity]
+            a, b = measured["ours"][quantity], measured["theirs"][quantity]
             size = {"size": rows, "size_unit": "rows"}
             yield record(name, a, unit, "TripletMarginMiner", b, **size)
 

@@ -50,9 +50,9 @@ The split is made here, with no recording in two parts of it."""
 
 AUDIT = """import tempfile
 
-from disentone.runs.arrays import audit_arrays
 from disentone.audit import Card
 from disentone.embeddings.watcher import Watcher
+from disentone.runs.arrays import audit_arrays
 
 
 class Printed(Watcher):

@@ -1,4 +1,4 @@
-"""Print what every measure says of codes whose worth is known.
+"""Print every measure of codes of known quality.
 
     python examples/measures_table.py                      # prints it
     python examples/measures_table.py docs/measures.md     # puts it between the page's marks
@@ -142,7 +142,7 @@ def _udr(codes: Code, factors: dict[str, np.ndarray]) -> float:
 def _along(
     codes: Code, factors: dict[str, np.ndarray], measure: Callable[..., m.Measured]
 ) -> float:
-    """Mean over factors of a measure along the dimension that tells the factor best."""
+    """Mean over factors of a measure along the dimension that encodes the factor best."""
     best = m.information_matrix(codes=codes, factors=factors, permutations=0).value.argmax(axis=0)
     curves = [
         m.recorded_traversal(codes=codes[:, [dim]], values=values, steps=10)[0]

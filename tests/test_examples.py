@@ -21,7 +21,7 @@ def test_the_notebook_is_the_one_that_the_script_makes():
     cells = json.loads(BOOK.read_text(encoding="utf-8"))["cells"]
     found = [(cell["cell_type"], "".join(cell["source"]).strip()) for cell in cells]
     assert found == [(kind, text.strip()) for kind, text in script.CELLS]
-    told = [cell for cell in cells if cell["cell_type"] == "code"]
-    assert all(cell["outputs"] for cell in told), "every cell was run and shows something"
+    code_cells = [cell for cell in cells if cell["cell_type"] == "code"]
+    assert all(cell["outputs"] for cell in code_cells), "every cell was run and shows something"
     assert BOOK.stat().st_size < 200_000
     assert not re.search(r"/(home|root|tmp|work|Users)/", BOOK.read_text(encoding="utf-8"))
