@@ -89,6 +89,7 @@ def train(file, budget, epochs, out):
     from disentone.objectives import Divergence, Objective, Reconstruction
     from disentone.recipes.schema import TrainingConfig
     from disentone.runs.loop import fit
+    from disentone.runs.step import Learner
 
     torch.set_num_threads(1)
     facets = Facets({"private": 8, "shared": 8})
@@ -110,10 +111,8 @@ def train(file, budget, epochs, out):
     with Peak() as peak:
         splits = split_of(features, first), split_of(features, np.flatnonzero(rows % 50 == 0))
         fit(
-            network,
+            Learner(network, objective, TrainingConfig(epochs=int(epochs), batch=256)),
             *splits,
-            objective=objective,
-            config=TrainingConfig(epochs=int(epochs), batch=256),
             out=Path(out),
             save_best=lambda: None,
         )

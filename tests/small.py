@@ -30,6 +30,7 @@ from disentone.objectives import (
 from disentone.recipes.schema import TrainingConfig
 from disentone.runs.loop import fit
 from disentone.runs.split import Split
+from disentone.runs.step import Learner
 
 FACETS = Facets({"private": 3, "shared": 2})
 FRONTEND = LogMelConfig(n_mels=12, seconds=0.2, n_fft=512, hop=800)
@@ -64,11 +65,9 @@ def train(out, *, epochs=6, resume=False, **options):
     model, train_split, valid_split, objective = problem()
     config = TrainingConfig(epochs=epochs, batch=16, **{"learning_rate": 5e-3} | options)
     history = fit(
-        model.network,
+        Learner(model.network, objective, config),
         train_split,
         valid_split,
-        objective=objective,
-        config=config,
         out=Path(out),
         save_best=lambda: model.save(out),
         resume=resume,

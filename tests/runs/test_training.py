@@ -19,6 +19,7 @@ from disentone.models import ModelConfig
 from disentone.recipes.schema import TrainingConfig
 from disentone.runs.loop import fit
 from disentone.runs.split import Split, Views
+from disentone.runs.step import Learner
 
 
 def without_time(history):
@@ -65,9 +66,12 @@ def test_features_that_stay_in_a_file_train_the_same_model(tmp_path):
     _, expected = small.train(tmp_path / "copied", epochs=2)
     config = TrainingConfig(epochs=2, batch=16, learning_rate=5e-3)
     history = fit(
-        model.network, split, valid, objective=objective, config=config, out=tmp_path / "mapped",
+        Learner(model.network, objective, config),
+        split,
+        valid,
+        out=tmp_path / "mapped",
         save_best=lambda: model.save(tmp_path / "mapped"),
-    )  # fmt: skip
+    )
     assert without_time(history) == without_time(expected)
     assert same_weights(tmp_path / "mapped", tmp_path / "copied")
 
@@ -101,9 +105,14 @@ def test_a_resumed_run_drops_the_same_entries(tmp_path):
     def train(out, resume=False, progress=lambda _: None):
         model, train, valid, objective = small.problem(network=ModelConfig(**dropping))
         history = fit(
-            model.network, train, valid, objective=objective, config=config,
-            out=out, save_best=lambda: model.save(out), resume=resume, progress=progress,
-        )  # fmt: skip
+            Learner(model.network, objective, config),
+            train,
+            valid,
+            out=out,
+            save_best=lambda: model.save(out),
+            resume=resume,
+            progress=progress,
+        )
         return without_time(history)
 
     def stop(now):
@@ -125,9 +134,13 @@ def test_resuming_with_another_model_is_refused(tmp_path):
     model, split, valid, objective = small.problem(network=ModelConfig(**other))
     with pytest.raises(ArtifactError, match="another model"):
         fit(
-            model.network, split, valid, objective=objective, config=TrainingConfig(epochs=2),
-            out=tmp_path, save_best=lambda: None, resume=True,
-        )  # fmt: skip
+            Learner(model.network, objective, TrainingConfig(epochs=2)),
+            split,
+            valid,
+            out=tmp_path,
+            save_best=lambda: None,
+            resume=True,
+        )
 
 
 def test_early_stop(tmp_path):
@@ -160,9 +173,12 @@ def test_a_validation_loss_that_is_not_finite_is_told(tmp_path):
     valid.features[0] = torch.nan
     with pytest.raises(RecipeError, match="validation loss is not finite in epoch 0"):
         fit(
-            model.network, train, valid, objective=objective, config=TrainingConfig(epochs=1),
-            out=tmp_path, save_best=lambda: None,
-        )  # fmt: skip
+            Learner(model.network, objective, TrainingConfig(epochs=1)),
+            train,
+            valid,
+            out=tmp_path,
+            save_best=lambda: None,
+        )
 
 
 @pytest.mark.parametrize("name", ["Training", "Validation"])
@@ -172,9 +188,12 @@ def test_a_split_of_one_clip_is_refused_before_the_first_epoch(tmp_path, name):
     lone.sampler.anchors = lone.sampler.anchors[:1]
     with pytest.raises(DataError, match=f"{name} needs at least 2 clips .* there are 1"):
         fit(
-            model.network, train, valid, objective=objective, config=TrainingConfig(epochs=1),
-            out=tmp_path, save_best=lambda: None,
-        )  # fmt: skip
+            Learner(model.network, objective, TrainingConfig(epochs=1)),
+            train,
+            valid,
+            out=tmp_path,
+            save_best=lambda: None,
+        )
     assert not (tmp_path / "last").exists()
 
 

@@ -17,11 +17,8 @@ from torch import distributed as dist
 from disentone.embeddings.watcher import Progress
 from disentone.errors import DataError, RecipeError
 from disentone.files import append_line
-from disentone.models import MultiView
-from disentone.objectives import Objective
 from disentone.recipes.schema import TrainingConfig
 from disentone.runs.checkpoint import read_history, restore, rewrite_history, save_state
-from disentone.runs.precision import resolved
 from disentone.runs.processes import mean_over_processes, processes
 from disentone.runs.schedule import reductions
 from disentone.runs.split import Split, Views
@@ -31,17 +28,14 @@ __all__ = ["fit"]
 
 
 def fit(
-    model: MultiView,
+    learner: Learner,
     train: Split,
     valid: Split,
     *,
-    objective: Objective,
-    config: TrainingConfig,
     out: Path,
     save_best: Callable[[], None],
     seed: int = 0,
     resume: bool = False,
-    device: str | torch.device = "cpu",
     progress: Callable[[Progress], None] = lambda _: None,
 ) -> list[dict[str, float]]:
     """Train a model; leave ``metrics.jsonl``, the best model and ``last/`` in a folder.
@@ -51,10 +45,9 @@ def fit(
 
     Parameters
     ----------
-    model : MultiView
+    learner : Learner
+        The model and its objective.
     train, valid : Split
-    objective : Objective
-    config : TrainingConfig
     out : Path
         Run folder.
     save_best : callable
@@ -63,7 +56,6 @@ def fit(
     seed : int
     resume : bool
         Go on from ``out/last`` where there is one.
-    device : str or torch.device
     progress : callable
         Called after every step.
 
@@ -81,11 +73,7 @@ def fit(
     ArtifactError
         If what is to be resumed belongs to another model.
     """
-    config = config.model_copy(
-        update={"precision": resolved(config.precision, torch.device(device))}
-    )
-    rank, world = processes()
-    learner = Learner(model, objective, config, device)
+    config, (rank, world) = learner.config, processes()
     state_file, metrics_file = out / "last" / "state.safetensors", out / "metrics.jsonl"
     first, best, best_epoch = 0, math.inf, -1
     if resume and state_file.exists():
@@ -103,7 +91,7 @@ def fit(
             break
         began = time.perf_counter()
         torch.manual_seed(_mix(seed, epoch, rank))
-        model.train()
+        learner.model.train()
         sums = _Means()
         losses = [record["valid/total"] for record in history]
         for step, views in enumerate(_slices(train.epoch(epoch), config.batch)):

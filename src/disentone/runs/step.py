@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from disentone.models import MultiView
 from disentone.objectives import Objective
+from disentone.runs.precision import resolved
 from disentone.runs.processes import average_gradients, share_of_rows
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class Learner:
     model : MultiView
     objective : Objective
     config : TrainingConfig
+        A precision of ``auto`` becomes what suits the device.
     device : str or torch.device
     """
 
@@ -41,7 +43,9 @@ class Learner:
         config: TrainingConfig,
         device: str | torch.device = "cpu",
     ) -> None:
-        self.config, self.device = config, torch.device(device)
+        self.device = torch.device(device)
+        precision = resolved(config.precision, self.device)
+        self.config = config.model_copy(update={"precision": precision})
         self.model, self.objective = model.to(self.device), objective.to(self.device)
         self.modules: list[nn.Module] = [self.model, self.objective]
         self.parameters = [list(module.parameters()) for module in self.modules]

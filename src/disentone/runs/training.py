@@ -26,6 +26,7 @@ from disentone.runs.loop import fit
 from disentone.runs.precision import cost_note, kind_of
 from disentone.runs.preparation import Data, prepare
 from disentone.runs.processes import join, of_first
+from disentone.runs.step import Learner
 
 __all__ = ["check_device", "train"]
 
@@ -93,45 +94,25 @@ def train(
         if resume and is_finished(out):
             watcher.note(f"{out} is finished already.")
             return out / "report.html"
-        return _run(
-            recipe,
-            out,
-            data,
-            resume=resume,
-            audited=audited,
-            brief=brief,
-            device=device,
-            first=first,
-            watcher=watcher,
-        )
+        _tell_machine(recipe, out, device, watcher)
+        data = data or prepare(recipe, device=device, watcher=watcher)
+        for name in audited_factors(recipe):
+            data.table.factor(name)  # better refused now than after the training
+        if data.skipped and first:
+            write_skipped(out / "skipped.csv", data.skipped)
+        model = _train(recipe, data, out, resume=resume, device=device, watcher=watcher)
+        if not first:
+            return out / "report.html"
+        if not audited:
+            command = shlex.join(["disentone", "audit", str(out)])
+            watcher.note(f"Trained; not audited, and without a report: these are made by {command}")
+            return out
+        return _audit_and_report(model, data, recipe, out, brief=brief, watcher=watcher)
 
 
-def _run(
-    recipe: Recipe,
-    out: Path,
-    data: Data | None,
-    *,
-    resume: bool,
-    audited: bool,
-    brief: bool,
-    device: str,
-    first: bool,
-    watcher: Watcher,
+def _audit_and_report(
+    model: Model, data: Data, recipe: Recipe, out: Path, *, brief: bool, watcher: Watcher
 ) -> Path:
-    """Train, audit and report in a folder that is ours; processes but the first only train."""
-    _tell_machine(recipe, out, device, watcher)
-    data = data or prepare(recipe, device=device, watcher=watcher)
-    for name in audited_factors(recipe):
-        data.table.factor(name)  # better refused now than after the training
-    if data.skipped and first:
-        write_skipped(out / "skipped.csv", data.skipped)
-    model = _train(recipe, data, out, resume=resume, device=device, watcher=watcher)
-    if not first:
-        return out / "report.html"
-    if not audited:
-        command = shlex.join(["disentone", "audit", str(out)])
-        watcher.note(f"Trained; not audited, and without a report: these are made by {command}")
-        return out
     card = audit_model(model, data, recipe, run=out.name, watcher=watcher)
     card.save(out / "audit.json")
     from disentone.runs.reporting import report_run  # drawing libraries are slow to import
@@ -170,16 +151,13 @@ def _train(
     lufs = None if isinstance(recipe.data, SynTone) else recipe.data.lufs
     model = Model(network, frontend, train_split.mean, train_split.std, lufs=lufs, about=about)
     history = fit(
-        network,
+        Learner(network, objective, recipe.training, device),
         train_split,
         valid_split,
-        objective=objective,
-        config=recipe.training,
         out=out,
         save_best=lambda: model.save(out),
         seed=recipe.seed,
         resume=resume,
-        device=device,
         progress=watcher.training,
     )
     _tell_missing(history, watcher)
