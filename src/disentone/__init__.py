@@ -34,7 +34,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from disentone.audit import Card
     from disentone.clips import ClipTable
-    from disentone.embeddings.model import Embedding, Model, load
+    from disentone.embeddings.embedding import Embedding
+    from disentone.embeddings.model import Model, load
     from disentone.errors import DisentoneError
     from disentone.facets import Facets
     from disentone.factors import Factor
@@ -65,7 +66,7 @@ _HOMES = {
     "Card": "audit",
     "ClipTable": "clips",
     "DisentoneError": "errors",
-    "Embedding": "embeddings.model",
+    "Embedding": "embeddings.embedding",
     "Facets": "facets",
     "Factor": "factors",
     "Index": "search",

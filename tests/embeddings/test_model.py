@@ -205,7 +205,7 @@ def test_embedding_is_quiet_even_from_a_read_only_map(model, tmp_path, rng):
     features.tofile(tmp_path / "features.f32")
     stored = np.memmap(tmp_path / "features.f32", np.float32, "r", shape=features.shape)
     np.testing.assert_array_equal(model.embed_features(stored), model.embed_features(features))
-    model.embed(rng.standard_normal((2, WINDOW)), sample_rate=RATE)
+    model.embed(rng.standard_normal((3, WINDOW)), sample_rate=RATE)
 
 
 def test_facets_by_name(model, rng):
@@ -227,7 +227,7 @@ def test_files_and_arrays_agree(model, noise):
     assert single.values.shape == (1, 5)
     assert single.ids == (str(one),)
     assert several.ids == (str(one), str(two))
-    arrays = model.embed(np.stack([wave, other]), sample_rate=RATE).values
+    arrays = model.embed([wave, other], sample_rate=RATE).values
     np.testing.assert_array_equal(several.values, arrays)
     np.testing.assert_array_equal(single.values, arrays[:1])
     np.testing.assert_array_equal(model.embed(wave, sample_rate=RATE).values, arrays[:1])

@@ -104,7 +104,7 @@ def test_windows_without_sound_are_left_out_of_the_mean(model, noise):
     noise("gap.wav", 0.8, silent=[(0.2, 0.4), (0.6, 0.8)])
     values = read_embeddings(embed_collection(model, ["gap.wav"], "o.parquet")).values
     wave = soundfile.read("gap.wav", dtype="float32")[0].reshape(4, -1)
-    close(values[0], load(model).embed(wave[[0, 2]], sample_rate=RATE).values.mean(axis=0))
+    close(values[0], load(model).embed(list(wave[[0, 2]]), sample_rate=RATE).values.mean(axis=0))
     close(values, load(model).embed("gap.wav").values)
 
 

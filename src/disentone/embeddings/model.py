@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -16,7 +16,10 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from disentone import audio
+from disentone.audio import Skipped
 from disentone.audio.windows import cut_wave
+from disentone.embeddings.embedding import Embedding
+from disentone.embeddings.inputs import Sound, Sounds, list_sounds
 from disentone.embeddings.model_files import FORMAT, MODEL_FILES, NETWORK, damaged, read_config
 from disentone.errors import AudioError, DataError
 from disentone.facets import Facets
@@ -28,41 +31,13 @@ from disentone.models.config import ModelConfig
 from disentone.models.counting import multiply_adds
 from disentone.recipes import Recipe
 
-__all__ = ["Embedding", "Model", "build_network", "load", "untrained_network", "write_tensors"]
+__all__ = ["Model", "build_network", "load", "untrained_network", "write_tensors"]
 
 BATCH = 256  # clips at once, fewer where they are large
 _BATCH_NUMBERS = 2**24
 _BATCH_SAMPLES = 2**20
+_log = logging.getLogger("disentone")
 _WRONG_SHAPE = (KeyError, TypeError, ValueError, AttributeError)  # what JSON of another kind gives
-
-
-@dataclass(frozen=True)
-class Embedding:
-    """Embeddings of clips, with facets reached by name.
-
-    Parameters
-    ----------
-    values : ndarray of float32, shape (clips, dim)
-    facets : Facets
-    ids : tuple of str
-        Path or number of every clip.
-    """
-
-    values: np.ndarray
-    facets: Facets
-    ids: tuple[str, ...]
-
-    def __getitem__(self, facet: str) -> np.ndarray:
-        """Columns of one facet, shape (clips, size)."""
-        return self.facets.take(self.values, facet)
-
-    def __len__(self) -> int:
-        """Count the clips."""
-        return len(self.values)
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        """Give all columns, shape (clips, dim)."""
-        return np.array(self.values, dtype=dtype, copy=True if copy is None else copy)
 
 
 class Model:
@@ -194,11 +169,12 @@ class Model:
 
     def embed(
         self,
-        sounds: str | Path | np.ndarray | Sequence[str | Path],
+        sounds: Sounds,
         *,
         sample_rate: int | None = None,
+        on_error: Literal["raise", "skip"] = "raise",
     ) -> Embedding:
-        """Embed audio: a file, several files, or waveforms.
+        """Embed audio: files, a folder, waveforms, or a list of them.
 
         A clip longer than the model's window is embedded window by window, without overlap,
         and averaged; a rest shorter than half a window and windows without sound are left out; a
@@ -206,11 +182,15 @@ class Model:
 
         Parameters
         ----------
-        sounds : path, sequence of paths, or array
-            An array is (samples,) for one clip or (clips, samples), mono, and needs
-            ``sample_rate``.
+        sounds : path, array, tensor, (array, rate), or sequence of these
+            A folder stands for the audio files below it, in order of their names. An array is
+            (samples,) for one clip or (clips, samples); in a list, each is one clip. Mono, floats
+            of full scale 1 or whole numbers of 8, 16 or 32 bits.
         sample_rate : int, optional
-            Of an array, in Hz.
+            Of arrays, in Hz; files know their own.
+        on_error : {"raise", "skip"}
+            What to do with a clip that cannot be used: refuse all, or leave it out, with a warning
+            in the log ``disentone`` and its reason in ``embedding.skipped``.
 
         Returns
         -------
@@ -224,37 +204,41 @@ class Model:
         AudioError
             If a file cannot be read, or holds values that are not finite.
         DataError
-            If an array comes without its sample rate, has another shape, or is not finite.
+            If `sounds` is nothing of the kind, a folder has no audio in it, or an array comes
+            without its sample rate, has another shape, looks like the channels of one clip, or is
+            not finite.
 
         Examples
         --------
         >>> model = disentone.load("runs/demo")                       # doctest: +SKIP
         >>> model.embed("clip.wav")["shared"].shape                   # doctest: +SKIP
         (1, 8)
+        >>> model.embed(soundfile.read("mono.wav"))                   # doctest: +SKIP
+        Embedding(1 clip, facets: private 8 | shared 8)
         """
-        if isinstance(sounds, np.ndarray):
-            waves = _as_waves(sounds, sample_rate, self.frontend.sample_rate)
-            ids = tuple(map(str, range(len(waves))))
-            names = [f"waveform {number}" for number in ids]
-        else:
-            paths = [sounds] if isinstance(sounds, str | Path) else list(sounds)
-            waves = [_read(path, self.frontend.sample_rate) for path in paths]
-            ids = names = tuple(map(str, paths))
-        table = np.empty((len(waves), self.facets.dim), np.float32)
-        for row, wave, name in zip(table, waves, names):
-            parts = [self.embed_features(part) for part in self._features(wave, name)]
-            row[:] = np.concatenate(parts).mean(axis=0)
-        return Embedding(table, self.facets, ids)
+        if on_error not in ("raise", "skip"):
+            raise DataError(f"on_error is 'raise' or 'skip', not {on_error!r}.")
+        ids, rows, skipped = [], [], []
+        for sound in list_sounds(sounds, sample_rate=sample_rate):
+            try:
+                rows.append(self._embed_sound(sound))
+            except (AudioError, DataError) as error:
+                if on_error == "raise":
+                    raise
+                _log.warning("%s is skipped: %s", sound.name, error)
+                skipped.append(Skipped(sound.id, str(error)))
+            else:
+                ids.append(sound.id)
+        values = np.stack(rows) if rows else np.empty((0, self.facets.dim), np.float32)
+        return Embedding(values, self.facets, tuple(ids), tuple(skipped))
 
-    def embed_frames(
-        self, sound: str | Path | np.ndarray, *, sample_rate: int | None = None
-    ) -> Embedding:
+    def embed_frames(self, sound: Sounds, *, sample_rate: int | None = None) -> Embedding:
         """Embed every frame of one clip, for models whose network encodes frame by frame.
 
         Parameters
         ----------
-        sound : path or array
-            An array is (samples,), mono, and needs ``sample_rate``.
+        sound : path, array, tensor or (array, rate)
+            One clip, as :meth:`embed` takes it.
         sample_rate : int, optional
             Of an array, in Hz.
 
@@ -268,20 +252,20 @@ class Model:
         ------
         RecipeError
             If the network encodes a clip as a whole.
+        DataError
+            If there is not one clip, and as :meth:`embed`.
         """
-        rate = self.frontend.sample_rate
-        if isinstance(sound, np.ndarray):
-            wave, name = _as_waves(sound, sample_rate, rate)[0], "waveform 0"
-        else:
-            wave, name = _read(sound, rate), str(sound)
         self.network.check_framewise()
-        codes = np.concatenate([self.codes(part) for part in self._features(wave, name)])
+        clips = list_sounds(sound, sample_rate=sample_rate)
+        if len(clips) != 1:
+            raise DataError(
+                f"The frames of one clip at a time can be embedded, not of {len(clips)}."
+            )
+        codes = np.concatenate([self.codes(part) for part in self._features(clips[0])])
         rows = codes.reshape(-1, self.facets.dim)
         return Embedding(rows, self.facets, tuple(map(str, range(len(rows)))))
 
-    def transform(
-        self, sounds: str | Path | np.ndarray | Sequence[str | Path], **options: Any
-    ) -> np.ndarray:
+    def transform(self, sounds: Sounds, **options: Any) -> np.ndarray:
         """Embed as a plain array (clips, dim), as scikit-learn's transformers do."""
         return self.embed(sounds, **options).values
 
@@ -289,10 +273,14 @@ class Model:
         """Do nothing, so that a trained model fits in a scikit-learn pipeline."""
         return self
 
-    def _features(self, wave: np.ndarray, name: str) -> Iterator[Tensor]:
-        """Features of a waveform's windows, some windows at a time."""
+    def _embed_sound(self, sound: Sound) -> np.ndarray:
+        parts = [self.embed_features(part) for part in self._features(sound)]
+        return np.concatenate(parts).mean(axis=0)
+
+    def _features(self, sound: Sound) -> Iterator[Tensor]:
+        """Features of a clip's windows, some windows at a time."""
         size = self.frontend.samples
-        windows = cut_wave(wave, size, name)
+        windows = cut_wave(sound.read(self.frontend.sample_rate), size, sound.name)
         padded = np.zeros((len(windows), size), dtype=np.float32)
         for row, part in zip(padded, windows):
             if self.lufs is not None:
@@ -382,26 +370,6 @@ def untrained_network(recipe: Recipe, frontend: AnyFrontEnd) -> MultiView:
     """Give a recipe's network, untrained: the same for the same seed."""
     torch.manual_seed(recipe.seed)
     return build_network(recipe.model, recipe.layout(), frontend)
-
-
-def _read(path: str | Path, rate: int) -> np.ndarray:
-    wave = audio.read(path, sample_rate=rate)
-    if not np.isfinite(wave).all():
-        raise AudioError(f"'{path}' has samples that are not finite numbers (NaN or Inf).")
-    return wave
-
-
-def _as_waves(array: np.ndarray, rate: int | None, wanted: int) -> list[np.ndarray]:
-    if rate is None:
-        raise DataError("Say the array's sample rate: embed(array, sample_rate=44100).")
-    if array.ndim not in (1, 2) or array.size == 0:
-        raise DataError(
-            f"Waveforms must be (samples,) or (clips, samples), not of shape {array.shape}."
-        )
-    if not np.isfinite(array).all():
-        raise DataError("The waveform has values that are not finite (NaN or infinity).")
-    waves = np.atleast_2d(array).astype(np.float32)
-    return [audio.resample(wave, rate, wanted) for wave in waves]
 
 
 def write_tensors(
