@@ -13,6 +13,7 @@ every facet is audited, and every facet can be weighed in a search.
 ============================  ====================================================================
 ``train``, ``load_recipe``    learn a model, by a ``Recipe`` that comes with disentone or your own
 ``load``, ``Model``           a trained model, and the ``Embedding`` that it makes of sounds
+``FacetEmbedder``             the same as a transformer of scikit-learn
 ``Facets``                    the named parts of an embedding
 ``ClipTable``, ``Factor``     clips, and what is known about them
 ``Card``                      what an audit found; ``disentone.audit.audit`` makes one
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from disentone.audit import Card
     from disentone.clips import ClipTable
     from disentone.embeddings.embedding import Embedding
+    from disentone.embeddings.estimator import FacetEmbedder
     from disentone.embeddings.model import Model, load
     from disentone.errors import DisentoneError
     from disentone.facets import Facets
@@ -50,6 +52,7 @@ __all__ = [
     "ClipTable",
     "DisentoneError",
     "Embedding",
+    "FacetEmbedder",
     "Facets",
     "Factor",
     "Index",
@@ -67,6 +70,7 @@ _HOMES = {
     "ClipTable": "clips",
     "DisentoneError": "errors",
     "Embedding": "embeddings.embedding",
+    "FacetEmbedder": "embeddings.estimator",
     "Facets": "facets",
     "Factor": "factors",
     "Index": "search",
