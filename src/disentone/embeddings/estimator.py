@@ -120,7 +120,7 @@ class FacetEmbedder(TransformerMixin, BaseEstimator):
         paths = X if isinstance(X, np.ndarray) else np.asarray(X, dtype=object)
         if paths.size and isinstance(paths.flat[0], str | Path):
             return paths
-        return list(validate_data(self, X=X, reset=reset))
+        return list(validate_data(self, X, reset=reset))  # type: ignore[arg-type]  # its default is text
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
