@@ -15,6 +15,8 @@ ASKED_FOR = {"pandas"}  # by the one view that needs it, in a sentence
 DISTRIBUTIONS = packages_distributions()
 BY_NAME = {"mirdata", "soundata"}  # imported by the name that the user gives
 HOMES = {  # where what an extra brings may be imported when a module is
+    "codec": ("embeddings/hub.py",),  # it shares huggingface_hub with the hub
+    "hub": ("embeddings/hub.py",),
     "search": ("search/",),
     "web": ("serve/",),
 }

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Literal
 
 import numpy as np
@@ -21,7 +22,7 @@ from disentone.audio.windows import cut_wave
 from disentone.embeddings.embedding import Embedding
 from disentone.embeddings.inputs import Sound, Sounds, list_sounds
 from disentone.embeddings.model_files import FORMAT, MODEL_FILES, NETWORK, damaged, read_config
-from disentone.errors import AudioError, DataError
+from disentone.errors import ArtifactError, AudioError, DataError
 from disentone.facets import Facets
 from disentone.files import write_bytes, write_json
 from disentone.frontends.build import AnyFrontEnd, build_frontend
@@ -54,6 +55,8 @@ class Model:
     lufs : float, optional
         Loudness that the model's clips were brought to, and that every window is brought to before
         it is embedded.
+    folder : Path, optional
+        Where it was loaded from.
     about : mapping, optional
         Anything worth keeping with the model, such as the recipe's name; must be JSON.
     """
@@ -66,18 +69,23 @@ class Model:
         std: Tensor,
         *,
         lufs: float | None = None,
+        folder: Path | None = None,
         about: Mapping[str, Any] | None = None,
     ) -> None:
         self.network, self.frontend = network, frontend
         self.mean, self.std = mean, std
-        self.lufs = lufs
+        self.lufs, self.folder = lufs, folder
         self.about = dict(about or {})
 
     def __repr__(self) -> str:
         """Say what it hears, and which facets it gives."""
-        heard = self.frontend.config
-        rate = f"{self.frontend.sample_rate / 1000:g} kHz"
-        return f"Model(facets: {self.facets.describe()}, {heard.kind} {rate}, {heard.seconds:g} s)"
+        return f"Model(facets: {self.facets.describe()}, {self.hears})"
+
+    @property
+    def hears(self) -> str:
+        """Front-end, sample rate and window, for people: ``"logmel 22.05 kHz, 1.5 s"``."""
+        config, rate = self.frontend.config, self.frontend.sample_rate / 1000
+        return f"{config.kind} {rate:g} kHz, {config.seconds:g} s"
 
     @property
     def facets(self) -> Facets:
@@ -320,6 +328,83 @@ class Model:
         write_json(folder / "config.json", config)
         write_tensors(folder / "model.safetensors", tensors)
 
+    def save_pretrained(self, folder: str | Path, **options: Any) -> None:
+        """Write what :meth:`save` writes, the audit, and a model card as the hub shows it.
+
+        An audit is taken from the folder that the model was loaded from. A ``README.md`` that is
+        there already stays.
+
+        Parameters
+        ----------
+        folder : path
+        **options
+            As for :meth:`huggingface_hub.ModelHubMixin.save_pretrained`.
+
+        Raises
+        ------
+        ArtifactError
+            If huggingface_hub is not installed, or it cannot be written.
+        """
+        card = {"title": Path(folder).resolve().name}
+        _hub().HubModel(self).save_pretrained(folder, **{"model_card_kwargs": card} | options)
+
+    def push_to_hub(self, repo_id: str, **options: Any) -> str:
+        """Upload what :meth:`save_pretrained` writes to the Hugging Face Hub.
+
+        Parameters
+        ----------
+        repo_id : str
+            Such as ``"user/model"``.
+        **options
+            As for :meth:`huggingface_hub.ModelHubMixin.push_to_hub`, such as ``private``,
+            ``token`` and ``commit_message``.
+
+        Returns
+        -------
+        str
+            URL of the commit.
+
+        Raises
+        ------
+        ArtifactError
+            If huggingface_hub is not installed, or the hub does not take the model.
+        """
+        hub = _hub()
+        with hub.reporting(f"'{repo_id}' could not be written to the Hugging Face Hub"):
+            card = {"title": repo_id}
+            return hub.HubModel(self).push_to_hub(repo_id, **{"model_card_kwargs": card} | options)
+
+    @classmethod
+    def from_pretrained(
+        cls, name: str | Path, *, device: str | torch.device = "cpu", **options: Any
+    ) -> Model:
+        """Load a model from the Hugging Face Hub, or from a folder.
+
+        Parameters
+        ----------
+        name : str or path
+            Such as ``"user/model"``; a folder of this name goes first.
+        device : str or torch.device
+        **options
+            As for :meth:`huggingface_hub.ModelHubMixin.from_pretrained`, such as ``revision``,
+            ``token``, ``cache_dir`` and ``local_files_only``.
+
+        Returns
+        -------
+        Model
+
+        Raises
+        ------
+        ArtifactError
+            If huggingface_hub is not installed, there is no such model, the hub cannot be reached,
+            or the model is damaged or of another version.
+        """
+        hub = _hub()
+        with hub.reporting(
+            f"There is no folder '{name}', and no such model on the Hugging Face Hub"
+        ):
+            return hub.HubModel.from_pretrained(name, device=device, **options).trained
+
 
 def load(folder: str | Path, *, device: str | torch.device = "cpu") -> Model:
     """Load a trained model from a run folder.
@@ -357,7 +442,8 @@ def load(folder: str | Path, *, device: str | torch.device = "cpu") -> Model:
     except (*_WRONG_SHAPE, DataError, SafetensorError, RuntimeError) as error:
         raise damaged(folder, error) from error
     network.eval()
-    return Model(network, frontend, mean, std, lufs=lufs, about=about).to(device)
+    model = Model(network, frontend, mean, std, lufs=lufs, folder=Path(folder), about=about)
+    return model.to(device)
 
 
 def build_network(config: ModelConfig, facets: Facets, frontend: AnyFrontEnd) -> MultiView:
@@ -378,3 +464,13 @@ def write_tensors(
     """Write tensors atomically as safetensors."""
     ready = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     write_bytes(file, save(ready, metadata=dict(metadata) if metadata else None))
+
+
+def _hub() -> ModuleType:
+    try:
+        from disentone.embeddings import hub
+    except ImportError as error:
+        raise ArtifactError(
+            "The Hugging Face Hub needs huggingface_hub: pip install 'disentone[hub]'."
+        ) from error
+    return hub
