@@ -11,7 +11,7 @@ import torch
 from windows import RATE, WINDOW
 
 from disentone.embeddings.model import load
-from disentone.errors import AudioError, DataError, DisentoneError
+from disentone.errors import AudioError, DataError, DisentoneError, SilenceError
 
 SIZE = round(WINDOW * RATE)
 
@@ -163,20 +163,31 @@ def test_folders_without_audio_are_named(trained):
         trained.embed(["empty"])
 
 
+@pytest.mark.parametrize("kind", [np.float32, np.int16])
+def test_silence_is_refused_as_on_the_command_line(trained, kind):
+    silence = np.zeros(SIZE, kind)
+    soundfile.write("silence.wav", silence, RATE)
+    for sound, name in (("silence.wav", "silence.wav"), ((silence, RATE), "waveform 0")):
+        with pytest.raises(SilenceError, match=f"'{name}' is silent: it stays within -90 dBFS"):
+            trained.embed(sound)
+
+
 def test_what_cannot_be_used_is_left_out_where_that_is_asked_for(trained, paths, caplog):
     Path("bad.wav").write_bytes(b"no audio")
-    sounds = ["a.wav", "bad.wav", "gone.wav", (np.array([0.0, np.nan]), RATE), "c.wav"]
+    wrong = [np.array([0.0, np.nan]), np.zeros(SIZE)]
+    sounds = ["a.wav", "bad.wav", "gone.wav", *((wave, RATE) for wave in wrong), "c.wav"]
     with pytest.raises(AudioError, match=r"bad\.wav"):
         trained.embed(sounds)
     with caplog.at_level(logging.WARNING, "disentone"):
         embedding = trained.embed(sounds, on_error="skip")
     assert embedding.ids == ("a.wav", "c.wav")
     np.testing.assert_array_equal(embedding.values, trained.embed(["a.wav", "c.wav"]).values)
-    assert [item.path for item in embedding.skipped] == ["bad.wav", "gone.wav", "3"]
+    assert [item.path for item in embedding.skipped] == ["bad.wav", "gone.wav", "3", "4"]
     assert all(item.reason for item in embedding.skipped)
-    for name in ("bad.wav", "gone.wav", "waveform 3"):
+    assert "silent" in embedding.skipped[-1].reason
+    for name in ("bad.wav", "gone.wav", "waveform 3 ", "waveform 4 "):
         assert sum(name in record.getMessage() for record in caplog.records) == 1
-    assert repr(embedding) == "Embedding(2 clips, 3 skipped, facets: private 3 | shared 2)"
+    assert repr(embedding) == "Embedding(2 clips, 4 skipped, facets: private 3 | shared 2)"
     assert trained.embed(["bad.wav"], on_error="skip").values.shape == (0, 5)
 
 

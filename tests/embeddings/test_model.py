@@ -286,7 +286,7 @@ def test_a_short_clip_is_padded_with_silence(model, rng, samples):
         (np.zeros((1, 2, 3)), r"not of shape \(1, 2, 3\)"),
         (np.zeros(0), r"not of shape \(0,\)"),
         (np.array([0.0, np.nan]), "not finite"),
-        (np.array([[0.0], [np.inf]]), "not finite"),
+        (np.array([[0.0, 0.5], [np.inf, 0.0]]), "not finite"),
     ],
 )
 def test_arrays_that_cannot_be_sound_are_refused(model, array, words):
@@ -349,5 +349,7 @@ def test_frames_of_one_clip_have_their_codes(model, tmp_path, rng):
     assert told["private"].shape == (2 * framewise.frontend.frames, 3)
     mean = framewise.embed(wave, sample_rate=16000).values[0]
     np.testing.assert_allclose(told.values.mean(axis=0), mean, atol=1e-5)
+    with pytest.raises(DataError, match=r"one clip at a time .* not of 2"):
+        framewise.embed_frames([wave, wave], sample_rate=16000)
     with pytest.raises(RecipeError, match="no codes of frames"):
         model.embed_frames(wave, sample_rate=16000)
