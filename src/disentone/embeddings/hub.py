@@ -3,25 +3,45 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from huggingface_hub import ModelCard, ModelHubMixin, snapshot_download
 from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, HFValidationError
 
 from disentone.audit import Card
-from disentone.embeddings.model import Model, load
 from disentone.embeddings.model_files import MODEL_FILES
 from disentone.errors import ArtifactError
+from disentone.facets import Facets
 from disentone.files import write_json
 
-__all__ = ["HubModel", "reporting"]
+__all__ = ["HubModel", "Trained", "reporting"]
 
 AUDIT = "audit.json"
 # What a hub that is not there or says no raises; the bases are the HTTP library's and OSError.
 _REFUSED: tuple[Any, ...] = (*HfHubHTTPError.__bases__, HFValidationError, EntryNotFoundError)
+
+
+class Trained(Protocol):
+    """A trained model, as far as it goes to the hub."""
+
+    folder: Path | None
+
+    @property
+    def facets(self) -> Facets:
+        """Facets of its embedding."""
+        ...
+
+    @property
+    def hears(self) -> str:
+        """What it hears, for people."""
+        ...
+
+    def save(self, folder: str | Path) -> None:
+        """Write its files."""
+        ...
 
 
 class HubModel(
@@ -35,11 +55,11 @@ class HubModel(
 
     Parameters
     ----------
-    trained : Model
+    trained : Trained
         The audit beside the files that it was loaded from, where there is one, goes with it.
     """
 
-    def __init__(self, trained: Model) -> None:
+    def __init__(self, trained: Trained) -> None:
         self.trained = trained
 
     def _save_pretrained(self, save_directory: Path) -> None:
@@ -51,11 +71,12 @@ class HubModel(
             write_json(save_directory / AUDIT, audit.to_json())
 
     @classmethod
-    def _from_pretrained(cls, *, model_id: str, device: str = "cpu", **where: Any) -> HubModel:
+    def _from_pretrained(
+        cls, *, model_id: str, load: Callable[[str], Trained], **where: Any
+    ) -> HubModel:
         if os.path.isdir(model_id):
-            return cls(load(model_id, device=device))
-        files = [*MODEL_FILES, AUDIT]
-        return cls(load(snapshot_download(model_id, allow_patterns=files, **where), device=device))
+            return cls(load(model_id))
+        return cls(load(snapshot_download(model_id, allow_patterns=[*MODEL_FILES, AUDIT], **where)))
 
     def generate_model_card(self, *, title: str) -> ModelCard:
         """Write the card: what the model is, how it is used, and what its audit found.

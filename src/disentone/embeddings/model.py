@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Iterator, Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
@@ -403,7 +403,8 @@ class Model:
         with hub.reporting(
             f"There is no folder '{name}', and no such model on the Hugging Face Hub"
         ):
-            return hub.HubModel.from_pretrained(name, device=device, **options).trained
+            options["load"] = partial(load, device=device)
+            return hub.HubModel.from_pretrained(name, **options).trained
 
 
 def load(folder: str | Path, *, device: str | torch.device = "cpu") -> Model:
