@@ -194,5 +194,5 @@ def test_what_cannot_be_used_is_left_out_where_that_is_asked_for(trained, paths,
 def test_a_mistake_of_the_caller_is_never_skipped(trained):
     with pytest.raises(DataError, match="2 channels"):
         trained.embed(np.zeros((SIZE, 2)), sample_rate=RATE, on_error="skip")
-    with pytest.raises(DisentoneError, match="'raise' or 'skip', not 'ignore'"):
+    with pytest.raises(DisentoneError, match="'stop' or 'skip', not 'ignore'"):
         trained.embed([], on_error="ignore")

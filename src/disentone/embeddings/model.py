@@ -180,7 +180,7 @@ class Model:
         sounds: Sounds,
         *,
         sample_rate: int | None = None,
-        on_error: Literal["raise", "skip"] = "raise",
+        on_error: Literal["stop", "skip"] = "stop",
     ) -> Embedding:
         """Embed audio: files, a folder, waveforms, or a list of them.
 
@@ -196,9 +196,9 @@ class Model:
             of full scale 1 or whole numbers of 8, 16 or 32 bits.
         sample_rate : int, optional
             Of arrays, in Hz; files know their own.
-        on_error : {"raise", "skip"}
-            What to do with a clip that cannot be used: refuse all, or leave it out, with a warning
-            in the log ``disentone`` and its reason in ``embedding.skipped``.
+        on_error : {"stop", "skip"}
+            What to do about a clip that cannot be used: raise its error, or leave it out, with a
+            warning in the log ``disentone`` and its reason in ``embedding.skipped``.
 
         Returns
         -------
@@ -224,14 +224,14 @@ class Model:
         >>> model.embed(soundfile.read("mono.wav"))                   # doctest: +SKIP
         Embedding(1 clip, facets: private 8 | shared 8)
         """
-        if on_error not in ("raise", "skip"):
-            raise DataError(f"on_error is 'raise' or 'skip', not {on_error!r}.")
+        if on_error not in ("stop", "skip"):
+            raise DataError(f"on_error is 'stop' or 'skip', not {on_error!r}.")
         ids, rows, skipped = [], [], []
         for sound in list_sounds(sounds, sample_rate=sample_rate):
             try:
                 rows.append(self._embed_sound(sound))
             except (AudioError, DataError) as error:
-                if on_error == "raise":
+                if on_error == "stop":
                     raise
                 _log.warning("%s is skipped: %s", sound.name, error)
                 skipped.append(Skipped(sound.id, str(error)))

@@ -227,7 +227,9 @@ class Recipe(BaseModel):
         learnt, made = self.layout().describe(), f"{self.data.kind}, {self.frontend.kind}"
         return f"Recipe('{self.name}', facets: {learnt}, {made}, {self.training.epochs} epochs)"
 
-    __str__ = __repr__  # pydantic's would be every value
+    def __str__(self) -> str:
+        """Give the same: pydantic's would be every value."""
+        return repr(self)
 
     def layout(self) -> Facets:
         """Facets of the embedding, in the recipe's order."""
