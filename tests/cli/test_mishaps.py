@@ -127,7 +127,7 @@ def test_what_cannot_be_inspected_is_one_clear_error(tone, tmp_path):
 # --- a full disk, and Ctrl-C ----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("writes", [0, 3, 7, 14])
+@pytest.mark.parametrize("writes", [0, 3, 7, 12])
 def test_a_disk_that_gets_full_is_one_sentence_and_the_run_can_go_on(writes, tmp_path):
     """Full from the settings, the first model, the second epoch, the report on."""
     done, sync = [], os.fsync

@@ -9,8 +9,8 @@ import pytest
 import soundfile
 
 from disentone.errors import DataError, RecipeError
-from disentone.report import run as run_report
 from disentone.reproduce import PAPERS, balance, csn, latent, marl, reproduce
+from disentone.runs import reporting as run_report
 
 
 def studies(tmp_path):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from disentone.cli.app import app
 from disentone.cli.screen import Device, Quiet, Screen, Seed, Settings, again, resumable
+
+if TYPE_CHECKING:
+    from disentone.recipes import Recipe
 
 
 @app.command(epilog="Example: disentone demo")
@@ -21,6 +24,7 @@ def demo(
     quiet: Quiet = False,
 ) -> None:
     """Show the main job, offline: make tones, train, audit, and write a report."""
+    from disentone.recipes import load_recipe
     from disentone.runs.folder import free_folder, is_finished
 
     folder = out or Path("runs/demo")
@@ -29,7 +33,9 @@ def demo(
             folder = free_folder(folder)
         else:
             resume = True  # the last one was stopped
-    _train("demo", folder, resume=resume, seed=seed, quiet=quiet)
+    changes = _changes([], seed)
+    command = again("train", "demo", out=folder, resume=True, set=changes)
+    _train(load_recipe("demo", settings=changes), folder, command, resume=resume, quiet=quiet)
 
 
 @app.command(
@@ -63,19 +69,14 @@ def train(
     these is private: it keeps what the others do not tell.
     Under torchrun the same command trains in several processes.
     """
-    folder = out or Path("runs") / Path(recipe).stem
-    _train(
-        recipe,
-        folder,
-        data=data,
-        facets=facet,
-        settings=settings,
-        resume=resume,
-        audited=not no_audit,
-        seed=seed,
-        device=device,
-        quiet=quiet,
-    )
+    from disentone.recipes import load_recipe
+
+    folder, changes = out or Path("runs") / Path(recipe).stem, _changes(settings, seed)
+    loaded = load_recipe(recipe, settings=changes, data=data, facets=facet or ())
+    same = {"data": data, "facet": facet, "set": changes, "no_audit": no_audit, "device": device}
+    command = again("train", recipe, out=folder, resume=True, **same)
+    options = {"resume": resume, "audited": not no_audit, "device": device}
+    _train(loaded, folder, command, quiet=quiet, **options)
 
 
 @app.command(epilog="Example: disentone reproduce marl --quick --out runs/table1")
@@ -141,34 +142,20 @@ def recipes() -> None:
         typer.echo(f"{name:20s} {about_recipe(name)}")
 
 
+def _changes(settings: list[str] | None, seed: int | None) -> list[str]:
+    """Give the settings of a recipe, the seed among them."""
+    return list(settings or []) + ([f"seed={seed}"] if seed is not None else [])
+
+
 def _train(
-    recipe: str,
-    folder: Path,
-    *,
-    data: Path | None = None,
-    facets: list[str] | None = None,
-    settings: list[str] | None = None,
-    resume: bool = False,
-    audited: bool = True,
-    seed: int | None = None,
-    device: str = "cpu",
-    quiet: bool = False,
+    recipe: Recipe, folder: Path, command: list[str], *, quiet: bool, **options: Any
 ) -> None:
-    from disentone.recipes import load_recipe
+    """Train, or end with the command that goes on; options are those of the run."""
     from disentone.recipes.naming import check_factors
 
-    changes = list(settings or []) + ([f"seed={seed}"] if seed is not None else [])
-    loaded = load_recipe(recipe, settings=changes, data=data, facets=facets or ())
-    check_factors(loaded)
-    from disentone.runs.training import train as run  # and torch: what is mistyped was refused
+    check_factors(recipe)
+    from disentone.runs.training import train  # and torch: what is mistyped was refused
 
-    named = {"facet": facets, "set": changes, "no_audit": not audited}
-    command = again("train", recipe, out=folder, resume=True, data=data, **named, device=device)
     with Screen(quiet=quiet) as screen:
-        report = resumable(
-            command,
-            lambda: run(
-                loaded, folder, resume=resume, audited=audited, device=device, watcher=screen
-            ),
-        )
+        report = resumable(command, lambda: train(recipe, folder, watcher=screen, **options))
     typer.echo(report)

@@ -122,67 +122,44 @@ def embed_collection(
     about = {**settings, "disentone": __version__, "recipe": loaded.about.get("recipe")}
     schema = schema_of(loaded.facets, numeric, about)
     partial = out.with_name(f"{out.name}.partial")
-    with claimed(partial, settings, resume=resume) as parts:
-        gone = embed_into(
-            parts,
-            loaded,
-            clips,
-            schema,
-            skipped,
-            segment=segment,
-            hop=hop,
-            cache=cache,
-            jobs=jobs,
-            short=short,
-            stop=on_error == "stop",
-            watcher=watcher,
-        )
+    stop = on_error == "stop"
+    cut = {"segment": segment, "hop": hop, "cache": cache, "jobs": jobs, "short": short}
+    with (
+        claimed(partial, settings, resume=resume) as parts,
+        open_embedder(loaded, **cut, stop=stop) as embedder,
+    ):
+        gone = embed_into(parts, embedder, clips, schema, skipped, watcher)
         assemble(out, parts, schema, gone, skipped)
     return out
 
 
 def embed_into(
     sink: Sink,
-    model: Model,
+    embedder: Embedder,
     clips: Clips,
     schema: pa.Schema,
     skipped: list[Skipped],
-    *,
-    segment: float | None = None,
-    hop: float | None = None,
-    cache: str | Path | None = None,
-    jobs: int | None = None,
-    short: Literal["pad", "skip"] = "pad",
-    stop: bool = False,
-    watcher: Watcher | None = None,
+    watcher: Watcher,
 ) -> set[tuple[str, float]]:
     """Embed the clips that a sink does not have, and add them to it part by part.
 
     Parameters
     ----------
     sink : Sink
-    model : Model
+    embedder : Embedder
     clips : Clips
     schema : pyarrow.Schema
         Of the parts: see :func:`disentone.embeddings.layout.schema_of`.
     skipped : list of Skipped
         Is added to.
-    segment, hop, cache, jobs, short, watcher
-        See :func:`embed_collection`.
-    stop : bool
-        Raise at the first clip that cannot be used.
+    watcher : Watcher
 
     Returns
     -------
     set of (str, float)
         Path and start of what is in the sink and not among the clips.
     """
-    watcher = watcher or Watcher()
-    show = watcher.stage("Embedding")
-    with open_embedder(
-        model, segment=segment, hop=hop, cache=cache, jobs=jobs, short=short, stop=stop
-    ) as embedder:
-        gone, padded = _embed_parts(clips, embedder, sink, schema, skipped, show)
+    gone, padded = _embed_parts(clips, embedder, sink, schema, skipped, watcher.stage("Embedding"))
     if padded:
         watcher.note(short_note(padded, embedder.whole, option="--short skip"))
     return gone

@@ -18,6 +18,7 @@ from disentone.datasets.clip_lists import Clips, is_numeric, list_clips
 from disentone.datasets.skipped import write_skipped
 from disentone.embeddings import model_id
 from disentone.embeddings.collection import check_lengths, embed_into, load_model
+from disentone.embeddings.embedder import open_embedder
 from disentone.embeddings.layout import about_of, schema_of, values_of
 from disentone.embeddings.model_files import MODEL_FILES, check_model
 from disentone.embeddings.parts import check_same
@@ -93,19 +94,9 @@ def index_collection(
     sink.open(clips)
     numeric = {name: is_numeric(values) for name, values in clips.factors.items()}
     schema = schema_of(loaded.facets, numeric, {})
-    embed_into(
-        sink,
-        loaded,
-        clips,
-        schema,
-        skipped,
-        segment=segment,
-        hop=hop,
-        cache=cache,
-        jobs=jobs,
-        short=short,
-        watcher=watcher,
-    )
+    cut = {"segment": segment, "hop": hop, "cache": cache, "jobs": jobs, "short": short}
+    with open_embedder(loaded, **cut) as embedder:
+        embed_into(sink, embedder, clips, schema, skipped, watcher)
     skipped += sink.skipped
     if sink.index is None:
         raise DataError(f"No clip is usable; the first: {skipped[0].path}: {skipped[0].reason}")
