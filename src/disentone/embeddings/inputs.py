@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from numbers import Real
 from pathlib import Path
@@ -114,8 +114,10 @@ def list_sounds(given: Sounds, *, sample_rate: int | None = None) -> list[Sound]
         given = _array(given)
     if isinstance(given, np.ndarray) and given.dtype.kind not in "OU":
         return [_of_wave(wave, str(n), sample_rate) for n, wave in enumerate(_clips(given))]
-    if isinstance(given, bytes) or not isinstance(given, Iterable) or hasattr(given, "columns"):
-        raise DataError(f"This is no sound but a {type(given).__name__}: give {_KINDS}.")
+    if isinstance(given, bytes | Mapping | Set) or not isinstance(given, Iterable):
+        raise DataError(f"Nothing of type {type(given).__name__} is a sound: give {_KINDS}.")
+    if hasattr(given, "columns"):  # a table: its items would be the names of its columns
+        raise DataError("A table is no list of sounds: give the column that holds the paths.")
     return [_of_item(item, number, sample_rate) for number, item in enumerate(_items(given))]
 
 
@@ -154,8 +156,8 @@ def _of_item(item: Any, number: int, sample_rate: int | None) -> Sound:
         item, sample_rate = _pair(item)
     if not isinstance(item, np.ndarray | torch.Tensor):
         raise DataError(
-            f"Number {number} of the list is a {type(item).__name__}, which is no sound: give "
-            "paths, arrays or (array, rate)."
+            f"Number {number} of the list is of type {type(item).__name__}, which is no sound: "
+            "give paths, arrays or (array, rate)."
         )
     waves = _clips(_array(item))
     if len(waves) != 1:
