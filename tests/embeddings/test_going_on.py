@@ -58,8 +58,8 @@ def test_a_clip_shorter_than_the_window_is_padded_openly_or_refused(model, folde
     watcher.note = told.append
     embed_collection(model, [folder], "padded.parquet", watcher=watcher)
     assert told[1:] == [
-        "Clips shorter than a segment of 0.2 s, such as 'sounds/high/d.wav' (1 in all), are filled "
-        "up with silence; leave them out with --short skip."
+        "Clips shorter than a segment of 0.2 s, such as 'sounds/high/d.wav' (1 in all), are padded "
+        "with silence; leave them out with --short skip."
     ]
     out = embed_collection(model, [folder], "o.parquet", short="skip")
     assert len(read_embeddings(out).values) == 3

@@ -6,6 +6,7 @@ from disentone.datasets.config import CollectionConfig
 from disentone.errors import RecipeError
 from disentone.recipes import dump_recipe, load_recipe, recipe_names
 from disentone.recipes.facet import FacetConfig, parse_facets
+from disentone.recipes.naming import private_note
 
 
 @pytest.fixture
@@ -287,6 +288,59 @@ def test_what_a_recipe_leaves_to_the_data(tone, tmp_path):
     given = ["training.epochs=3", "frontend.seconds=0.1", "frontend.sample_rate=8000"]
     recipe = load_recipe("facets", data=tmp_path, facets=facets, settings=given)
     assert (recipe.training.epochs, recipe.frontend.seconds) == (3, 0.1)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "window", "count"),
+    [
+        (0.7, 0.7, "one window"),
+        (2.0, 2.0, "one window"),
+        (2.5, 1.25, "2 windows"),
+        (5, 1.66, "3 w"),
+    ],
+)
+def test_the_median_clip_is_a_whole_number_of_windows(tone, tmp_path, seconds, window, count):
+    for name in range(3):
+        tone(f"{name}.wav", seconds=seconds, rate=8000)
+    tone("long.wav", seconds=12, rate=8000)
+    notes = []
+    recipe = load_recipe("facets", data=tmp_path, facets=["a:2"], note=notes.append)
+    assert recipe.frontend.seconds == window
+    (note,) = notes
+    assert note.startswith("Chosen for these clips: frontend.sample_rate=8000 (most files have")
+    assert f"frontend.seconds={window} (the median clip lasts {seconds:g} s, {count}" in note
+
+
+def test_what_was_chosen_stays_when_a_run_goes_on(tone, tmp_path):
+    tone("a.wav", seconds=5, rate=8000)
+    began = load_recipe("facets", data=tmp_path, facets=["a:2"], settings=["frontend.seconds=1.5"])
+    (tmp_path / "config.yaml").write_text(dump_recipe(began))
+    notes, options = [], {"data": tmp_path, "facets": ["a:2"]}
+    for begun, seconds in ((tmp_path / "config.yaml", 1.5), (tmp_path / "none.yaml", 1.66)):
+        again = load_recipe("facets", **options, begun=begun, note=notes.append)
+        assert again.frontend.seconds == seconds
+    assert again.model_copy(update={"frontend": began.frontend}) == began
+    assert len(notes) == 1, "nothing was chosen for the run that goes on"
+
+
+@pytest.mark.parametrize(
+    ("facets", "words"),
+    [
+        (["rest:2", "who:2 same=folder"], None),
+        (["who:2", "where:2 same=folder"], "Facet 'who' has no 'same': private"),
+        (["who:2", "timbre:2"], "Facets 'who', 'timbre' have no 'same': private"),
+        (["who:2 owns=folder"], None),
+    ],
+)
+def test_a_private_facet_with_a_name_that_promises_more_is_noted(tone, tmp_path, facets, words):
+    tone("x/a.wav")
+    note = private_note(load_recipe("facets", data=tmp_path, facets=facets))
+    assert note is None if words is None else note.startswith(words)
+
+
+def test_no_packaged_recipe_has_a_facet_that_promises_more():
+    for name in set(recipe_names()) - {"facets"}:
+        assert private_note(load_recipe(name)) is None
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,11 @@ import json
 from dataclasses import replace
 
 import numpy as np
-import page_tree
 import pytest
 import soundfile
 import torch
 
+import page_tree
 from disentone.audit import Card
 from disentone.embeddings.model import Model
 from disentone.frontends.config import LogMelConfig

@@ -12,8 +12,10 @@ from quick_runs import QUICK, Notes
 from disentone.audit import Card
 from disentone.embeddings.model import load
 from disentone.embeddings.watcher import Watcher
+from disentone.frontends.logmel import LogMel
 from disentone.objectives import Objective
 from disentone.recipes import dump_recipe, load_recipe
+from disentone.runs import reporting
 from disentone.runs import training as runs
 from disentone.runs.batches import make_split
 from disentone.runs.preparation import prepare
@@ -108,8 +110,8 @@ def test_copies_have_the_windows_of_their_originals(recipe):
     origin = {name: row for row, name in enumerate(data.table.ids)}
     power = 10 ** (data.features / 10)
     for copy in copies[::7]:
-        own = data.windows.take([origin[data.views.origins[copy]]]).rows
-        theirs = data.windows.take([copy]).rows
+        own = data.windows.take(np.array([origin[data.views.origins[copy]]])).rows
+        theirs = data.windows.take(np.array([copy])).rows
         assert data.begin[theirs].tolist() == data.begin[own].tolist()
         loud = power[own] > 1e-3  # away from the floor
         ratio = power[theirs][loud] / power[own][loud]
@@ -137,15 +139,17 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_been(recipe, tmp_path):
 
 
 def test_a_run_is_audited_on_all_windows_and_its_report_plays_one_with_sound(recipe, tmp_path):
-    report = runs.train(recipe(), tmp_path / "run")
+    watcher = Notes()
+    report = runs.train(recipe(timbre={"dim": 2}), tmp_path / "run", watcher=watcher)
+    assert any(note.startswith("Facet 'timbre' has no 'same': private") for note in watcher.notes)
     card = Card.load(tmp_path / "run" / "audit.json")
     assert "kind" in card.factors
     assert "silent.wav" in report.read_text()
     model, data = load(tmp_path / "run"), prepare(recipe())
+    assert isinstance(model.frontend, LogMel)
     rows = data.windows.take(data.table.where("train")).rows
     np.testing.assert_allclose(model.mean, data.features[rows].mean(), rtol=1e-5)
-    from disentone.runs import reporting as module
-
-    wave = module._original(data.table, 3, data.begin[data.windows.first[3]], model.frontend)
+    begin = float(data.begin[data.windows.first[3]])
+    wave = reporting._original(data.table, 3, begin, model.frontend)
     assert len(wave) == WINDOW
     assert np.abs(wave).max() > 0.3

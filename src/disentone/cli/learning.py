@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -72,11 +73,19 @@ def train(
     from disentone.recipes import load_recipe
 
     folder, changes = out or Path("runs") / Path(recipe).stem, _changes(settings, seed)
-    loaded = load_recipe(recipe, settings=changes, data=data, facets=facet or ())
+    notes: list[str] = []
+    loaded = load_recipe(
+        recipe,
+        settings=changes,
+        data=data,
+        facets=facet or (),
+        begun=folder / "config.yaml" if resume else None,
+        note=notes.append,
+    )
     same = {"data": data, "facet": facet, "set": changes, "no_audit": no_audit, "device": device}
     command = again("train", recipe, out=folder, resume=True, **same)
     options = {"resume": resume, "audited": not no_audit, "device": device}
-    _train(loaded, folder, command, quiet=quiet, **options)
+    _train(loaded, folder, command, quiet=quiet, notes=notes, **options)
 
 
 @app.command(epilog="Example: disentone reproduce marl --quick --out runs/table1")
@@ -148,7 +157,13 @@ def _changes(settings: list[str] | None, seed: int | None) -> list[str]:
 
 
 def _train(
-    recipe: Recipe, folder: Path, command: list[str], *, quiet: bool, **options: Any
+    recipe: Recipe,
+    folder: Path,
+    command: list[str],
+    *,
+    quiet: bool,
+    notes: Sequence[str] = (),
+    **options: Any,
 ) -> None:
     """Train, or end with the command that goes on; options are those of the run."""
     from disentone.recipes.naming import check_factors
@@ -157,5 +172,7 @@ def _train(
     from disentone.runs.training import train  # and torch: what is mistyped was refused
 
     with Screen(quiet=quiet) as screen:
+        for text in notes:
+            screen.note(text)
         report = resumable(command, lambda: train(recipe, folder, watcher=screen, **options))
     typer.echo(report)

@@ -23,24 +23,33 @@ AUTO = "auto"
 STEPS = 1200  # of training, in which a few hundred clips are learnt without being learnt by heart
 EPOCHS = (4, 200)
 RATES = (8000, 22050)  # Hz
-SECONDS = 1.5  # of a clip that is looked at, where the collection is not cut in segments
+SECONDS = 1.5  # of a window, about, where the collection is not cut in segments
 CHANNELS = (24, 48, 96, 192)  # of the convolutional encoder
 LOOKED_AT = 400  # files whose headers are read
 
 
-def fill_automatic(values: Mapping[str, Any]) -> dict[str, Any]:
+def fill_automatic(
+    values: Mapping[str, Any],
+    *,
+    begun: Mapping[str, Any] | None = None,
+    note: Callable[[str], None] = lambda text: None,
+) -> dict[str, Any]:
     """Replace every ``auto`` in a recipe's values by what suits its collection.
 
     But for ``training.precision``, which is for the machine to say when a run starts.
 
     Epochs are such that there are some 1200 steps, at least 4 and at most 200; the sample rate is
-    the one that most files have, at most 22,050 Hz; clips are as long as the segments, or else as
-    most files, at most 1.5 s.
+    the one that most files have, at most 22,050 Hz; a window is as long as the segments, or else
+    about 1.5 s, such that the clip of median length is a whole number of windows.
 
     Parameters
     ----------
     values : mapping
         As in a YAML file.
+    begun : mapping, optional
+        Complete values of a run that goes on: what was chosen when it began stays.
+    note : callable
+        Takes what was chosen and why, in one line.
 
     Raises
     ------
@@ -58,6 +67,9 @@ def fill_automatic(values: Mapping[str, Any]) -> dict[str, Any]:
         for key, value in part.items()
         if value == AUTO and (section, key) != ("training", "precision")
     ]
+    for section, key in wanted:
+        values[section][key] = (begun or {}).get(section, {}).get(key, AUTO)
+    wanted = [(section, key) for section, key in wanted if values[section][key] == AUTO]
     if not wanted:
         return values
     for section, key in wanted:
@@ -68,8 +80,11 @@ def fill_automatic(values: Mapping[str, Any]) -> dict[str, Any]:
     except (ValidationError, KeyError):
         return values  # checking the whole recipe will say what is wrong
     table = open_collection(config).table
+    reasons = []
     for section, key in wanted:
-        values[section][key] = _RULES[f"{section}.{key}"](table, config, values)
+        values[section][key], reason = _RULES[f"{section}.{key}"](table, config, values)
+        reasons.append(f"{section}.{key}={values[section][key]} ({reason})")
+    note(f"Chosen for these clips: {', '.join(reasons)}.")
     return values
 
 
@@ -86,28 +101,44 @@ def _choose_encoder(values: dict[str, Any]) -> None:
     values["model"] = {**values["model"], "encoder": {**kind, **encoder, "kind": kind["kind"]}}
 
 
-def _epochs(table: ClipTable, config: CollectionConfig, values: Mapping[str, Any]) -> int:
+def _epochs(
+    table: ClipTable, config: CollectionConfig, values: Mapping[str, Any]
+) -> tuple[int, str]:
     batch = int(values["training"].get("batch", 128))
     clips = max(1, len(table.where("train")))
-    return int(np.clip(round(STEPS * batch / clips), *EPOCHS))
+    epochs = int(np.clip(round(STEPS * batch / clips), *EPOCHS))
+    return epochs, f"some {max(1, round(clips / batch)) * epochs} steps"
 
 
-def _sample_rate(table: ClipTable, config: CollectionConfig, values: Mapping[str, Any]) -> int:
+def _sample_rate(
+    table: ClipTable, config: CollectionConfig, values: Mapping[str, Any]
+) -> tuple[int, str]:
     rates = [info.sample_rate for info in _infos(table)]
     if not rates:
-        return RATES[1]
+        return RATES[1], "no file says another"
     found, counts = np.unique(rates, return_counts=True)
-    return int(np.clip(found[counts.argmax()], *RATES))
+    most = int(found[counts.argmax()])
+    rate = int(np.clip(most, *RATES))
+    return rate, f"most files have {most} Hz" + (f", {rate} are enough" if rate < most else "")
 
 
-def _seconds(table: ClipTable, config: CollectionConfig, values: Mapping[str, Any]) -> float:
+def _seconds(
+    table: ClipTable, config: CollectionConfig, values: Mapping[str, Any]
+) -> tuple[float, str]:
     if config.segment is not None:
-        return config.segment
+        return config.segment, "as long as the segments"
     seconds = [info.seconds for info in _infos(table)]
     if isinstance(table.sounds, FileSounds):
         parts = table.sounds.seconds[~np.isnan(table.sounds.seconds)]
         seconds = list(parts) or seconds
-    return round(float(min(SECONDS, np.median(seconds or [SECONDS]))), 2)
+    median = float(np.median(seconds or [SECONDS]))
+    count = max(1, round(median / SECONDS))
+    window = max(0.01, np.floor(100 * median / count) / 100)  # so that no window is padded
+    return float(window), f"the median clip lasts {median:.3g} s, {_windows(count)}"
+
+
+def _windows(count: int) -> str:
+    return "one window" if count == 1 else f"{count} windows"
 
 
 def _infos(table: ClipTable) -> list[audio.AudioInfo]:
@@ -127,7 +158,7 @@ def _infos(table: ClipTable) -> list[audio.AudioInfo]:
         return [info for info in pool.map(look, paths) if info is not None]
 
 
-_RULES: dict[str, Callable[[ClipTable, CollectionConfig, Mapping[str, Any]], float]] = {
+_RULES: dict[str, Callable[[ClipTable, CollectionConfig, Mapping[str, Any]], tuple[float, str]]] = {
     "training.epochs": _epochs,
     "frontend.sample_rate": _sample_rate,
     "frontend.seconds": _seconds,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,8 @@ def load_recipe(
     settings: Sequence[str] = (),
     data: str | Path | None = None,
     facets: Sequence[str] = (),
+    begun: str | Path | None = None,
+    note: Callable[[str], None] = lambda text: None,
 ) -> Recipe:
     """Load a recipe by name or from a YAML file, with some values set otherwise.
 
@@ -41,6 +43,10 @@ def load_recipe(
     facets : sequence of str
         Facets that take the place of the recipe's, each in one line
         (see :func:`~disentone.recipes.facet.parse_facets`).
+    begun : path, optional
+        ``config.yaml`` of a run that goes on: what was ``auto`` stays as it was chosen then.
+    note : callable
+        Takes one line on what was chosen for the data, and why.
 
     Returns
     -------
@@ -68,7 +74,8 @@ def load_recipe(
     for setting in settings:
         _apply(values, setting)
     values = upgrade(values, name=str(name))
-    return parse_recipe(fill_automatic(values), name=str(name))
+    stored = read_recipe(begun) if begun is not None and Path(begun).is_file() else None
+    return parse_recipe(fill_automatic(values, begun=stored, note=note), name=str(name))
 
 
 def parse_recipe(values: Mapping[str, Any], *, name: str) -> Recipe:

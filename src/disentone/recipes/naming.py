@@ -7,7 +7,9 @@ from disentone.datasets.opening import open_collection
 from disentone.datasets.syntone import SynTone, syntone
 from disentone.recipes.schema import Recipe
 
-__all__ = ["audited_factors", "check_factors", "open_data"]
+__all__ = ["audited_factors", "check_factors", "open_data", "private_note"]
+
+RESTS = ("rest", "private", "residual", "remainder", "other", "others")  # promise nothing
 
 
 def open_data(recipe: Recipe) -> ClipTable:
@@ -41,6 +43,35 @@ def check_factors(recipe: Recipe) -> None:
     needed = [n for term in recipe.objective for n in term.named_factors(recipe.relations())]
     for name in (*agreed, *needed, *audited_factors(recipe)):
         table.factor(name)
+
+
+def private_note(recipe: Recipe) -> str | None:
+    """Note the private facets whose names promise more; None where there are none.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    """
+    related = recipe.relations()
+    labelled = {
+        facet
+        for term in recipe.objective
+        if term.named_factors(related)
+        for facet in term.named_facets()
+    }
+    named = [
+        facet
+        for facet, owned in recipe.owns().items()
+        if facet not in {*related, *labelled} and not owned and facet not in RESTS
+    ]
+    if not named or recipe.sampling != "partners":
+        return None
+    names = ", ".join(f"'{name}'" for name in named)
+    one = len(named) == 1
+    return (
+        f"Facet{'' if one else 's'} {names} {'has' if one else 'have'} no 'same': private, and "
+        "learning only what the other facets leave, whatever the name promises."
+    )
 
 
 def audited_factors(recipe: Recipe) -> list[str]:

@@ -18,7 +18,7 @@ from disentone.errors import RecipeError
 from disentone.frontends.build import build_frontend
 from disentone.objectives import Objective
 from disentone.recipes import Recipe, load_recipe
-from disentone.recipes.naming import audited_factors
+from disentone.recipes.naming import audited_factors, private_note
 from disentone.runs.auditing import audit_model
 from disentone.runs.batches import make_split, statistics
 from disentone.runs.folder import begun_on, claim, is_finished, occupied, with_precision
@@ -83,9 +83,11 @@ def train(
     >>> recipe = disentone.load_recipe("facets", data="sounds/", facets=facets)  # doctest: +SKIP
     >>> report = disentone.train(recipe, "runs/mine")                     # doctest: +SKIP
     """
-    recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
-    out = Path("runs") / recipe.name if out is None else Path(out)
     watcher = watcher or Watcher()
+    if not isinstance(recipe, Recipe):
+        begun = Path(out) / "config.yaml" if resume and out is not None else None
+        recipe = load_recipe(recipe, begun=begun, note=watcher.note)
+    out = Path("runs") / recipe.name if out is None else Path(out)
     check_device(device)
     first = join(device)
     with occupied(out) if first else nullcontext():
@@ -95,6 +97,9 @@ def train(
             watcher.note(f"{out} is finished already.")
             return out / "report.html"
         _tell_machine(recipe, out, device, watcher)
+        private = private_note(recipe)
+        if private is not None:
+            watcher.note(private)
         data = data or prepare(recipe, device=device, watcher=watcher)
         for name in audited_factors(recipe):
             data.table.factor(name)  # better refused now than after the training
