@@ -13,6 +13,7 @@ from disentone.datasets.stratification import split_within
 from disentone.errors import DataError, RecipeError
 from disentone.recipes import dump_recipe, load_recipe
 from disentone.runs import training as runs
+from disentone.runs.auditing import audit_run
 
 RATE = 8000
 SENSORS = {"0": "train", "1": "train", "2": "valid", "3": "valid", "4": "test", "5": "test"}
@@ -82,7 +83,7 @@ def test_a_run_is_audited_within_its_test_sensors(network, recipe, tmp_path):
     assert card.record("dsc_delta", "private", "source")["other"] == "shared"
     assert card.record("dsc_delta", "shared", "sensor")["other"] == "private"
     assert "DSC Δ" in report.read_text(encoding="utf-8")
-    again = runs.audit_run(tmp_path / "run", out=tmp_path / "again")
+    again = audit_run(tmp_path / "run", out=tmp_path / "again")
     assert Card.load(again.parent / "audit.json") == card
 
 
