@@ -1,4 +1,4 @@
-"""Windows and macOS, as far as another system can tell."""
+"""Windows and macOS, as far as another system can test them."""
 
 import io
 import ntpath

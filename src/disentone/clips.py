@@ -103,7 +103,7 @@ class ClipTable:
         return len(self.ids)
 
     def __repr__(self) -> str:
-        """Say how many clips there are, and what is known about them."""
+        """Show how many clips there are, and their factors."""
         return f"ClipTable({self.describe()})"
 
     def factor(self, name: str) -> Factor:

@@ -50,7 +50,7 @@ class ArtifactError(DisentoneError):
 
 
 def closest(word: str, known: Iterable[str]) -> str:
-    """Say which known names are near a mistyped one, as the end of an error sentence.
+    """Suggest known names near a mistyped one, as the end of an error sentence.
 
     Parameters
     ----------

@@ -15,8 +15,8 @@ __all__ = ["Facets"]
 class Facets(Mapping[str, int]):
     """A named, ordered partition of the columns of an embedding.
 
-    Behaves as a read-only mapping from facet name to size. Works on NumPy arrays and torch
-    tensors alike: the last axis is always the embedding's.
+    Behaves as a read-only mapping from facet name to size. Works on NumPy arrays and
+    torch tensors: the last axis is always the embedding's.
 
     Parameters
     ----------

@@ -86,7 +86,7 @@ class Factor:
         return ~np.isnan(self.values)
 
     def __repr__(self) -> str:
-        """Say what kind of factor it is, and of how many clips it is known."""
+        """Show the kind of the factor, and for how many clips it is known."""
         classes = f", {len(self.classes)} classes" if self.classes else ""
         known = f"known of {int(self.known.sum())} of {len(self.values)} clips"
         return f"Factor('{self.name}', {self.kind}{classes}, {known})"

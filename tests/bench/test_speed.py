@@ -149,10 +149,10 @@ def test_no_other_page_has_figures_of_speed():
 
 
 def test_the_search_for_figures_finds_them():
-    for told in (
+    for text in (
         "20 minutes (paper)", "8x real time", "took 126 seconds on two cores", "six times faster",
         "68 GFLOP/s", "in 45 s on one thread",
     ):  # fmt: skip
-        assert STRAY.search(told), told
+        assert STRAY.search(text), text
     for fine in ("clips of 3 s", "windows of 23 ms", "their first two minutes", "8 facets"):
         assert not STRAY.search(fine), fine

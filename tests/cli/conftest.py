@@ -10,7 +10,7 @@ from command_line import QUICK, call
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory):
-    """A finished run as a newcomer makes it, for looking only; and what the command said."""
+    """A finished run as a newcomer makes it, for looking only; and what the command printed."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("cli"))
         done = call("train", "debug", *QUICK)

@@ -24,7 +24,7 @@ from disentone.embeddings.model import write_tensors
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         ("train marl-sintone", "no recipe 'marl-sintone'; did you mean 'marl-syntone'?"),
         ("train nowhere.yaml", "no recipe file nowhere.yaml"),
@@ -53,12 +53,12 @@ from disentone.embeddings.model import write_tensors
         ("reproduce marmalade", "no paper 'marmalade'; did you mean 'marl'?"),
     ],
 )
-def test_bad_input_is_one_sentence_and_exit_code_2(words, said, tmp_path):
+def test_bad_input_is_one_sentence_and_exit_code_2(words, message, tmp_path):
     (tmp_path / "empty").mkdir()
     (tmp_path / "words").mkdir()
     for name in ("words.txt", "words/a.wav", "words/b.wav"):
         (tmp_path / name).write_text("words")
-    assert said in complaint(*shlex.split(words))
+    assert message in complaint(*shlex.split(words))
     assert (tmp_path / "words.txt").read_text() == "words"
     assert sorted(path.name for path in (tmp_path / "words").iterdir()) == ["a.wav", "b.wav"]
 
@@ -78,14 +78,14 @@ def test_a_silent_collection_is_one_sentence(tmp_path):
     for name in ("a.wav", "b.wav"):
         soundfile.write(tmp_path / name, [0.0] * 8000, 8000)
     (tmp_path / "clips.csv").write_text("path,instrument,pitch\na.wav,oboe,60\nb.wav,tuba,61\n")
-    said = complaint("train", "marl-notes", "--data", tmp_path)
-    assert "None of the 2 clips is usable" in said
+    message = complaint("train", "marl-notes", "--data", tmp_path)
+    assert "None of the 2 clips is usable" in message
 
 
 def test_a_run_is_neither_run_over_nor_mixed(copied):
     assert "finished run: add --resume" in complaint("train", "debug", "--out", copied)
-    said = complaint("train", "debug", "--out", copied, "--resume", "--seed", 9)
-    assert "started with other settings" in said
+    message = complaint("train", "debug", "--out", copied, "--resume", "--seed", 9)
+    assert "started with other settings" in message
 
 
 def test_a_checkpoint_of_another_model_is_one_sentence(copied):
@@ -140,8 +140,8 @@ def test_a_disk_that_gets_full_is_one_sentence_and_the_run_can_go_on(writes, tmp
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", fsync)
-        said = complaint("train", "debug", "--out", "run", *QUICK)
-    assert "could not be written (No space left on device): free space" in said
+        message = complaint("train", "debug", "--out", "run", *QUICK)
+    assert "could not be written (No space left on device): free space" in message
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert not [path for path in files if path.suffix == ".tmp"]
     for path in files:
@@ -179,8 +179,8 @@ def test_ctrl_c_leaves_a_run_that_goes_on_as_it_says(tmp_path):
     assert "Traceback" not in err
     done = metrics.read_text().splitlines()
     assert 2 <= len(done) < epochs, "stopped in the middle"
-    told = re.search(r"^Stopped\. Go on with: disentone (.*)$", err, re.MULTILINE)
-    resumed = call(*shlex.split(told[1]))
+    stopped = re.search(r"^Stopped\. Go on with: disentone (.*)$", err, re.MULTILINE)
+    resumed = call(*shlex.split(stopped[1]))
     assert (resumed.code, resumed.out) == (0, "my run/report.html\n")
     lines = metrics.read_text().splitlines()
     assert lines[: len(done) - 1] == done[:-1], "not done again; the last one may have to be"

@@ -1,4 +1,4 @@
-"""What stages say in a log."""
+"""Lines of stages in a log."""
 
 import pytest
 
@@ -6,16 +6,16 @@ from disentone.cli import screen
 
 
 @pytest.fixture
-def said(monkeypatch):
-    """A screen that is no terminal, a clock, and the lines it was told."""
+def logged(monkeypatch):
+    """A screen that is no terminal, a clock, and the lines of its log."""
     clock, lines = [0.0], []
     monkeypatch.setattr(screen.time, "monotonic", lambda: clock[0])
     monkeypatch.setattr(screen.Screen, "note", lambda self, text: lines.append(text))
     return clock, lines, screen.Screen(quiet=False)
 
 
-def test_a_stage_says_that_it_begins_and_what_is_left(said):
-    clock, lines, screen_ = said
+def test_a_stage_logs_that_it_begins_and_what_is_left(logged):
+    clock, lines, screen_ = logged
     show = screen_.stage("Auditing: probes")
     assert lines == ["Auditing: probes"]
     clock[0] = 10.0
@@ -23,8 +23,8 @@ def test_a_stage_says_that_it_begins_and_what_is_left(said):
     assert lines[1:] == ["Auditing: probes (12 of 36), about 20 s left"]
 
 
-def test_a_log_has_a_line_every_few_seconds_at_most(said):
-    clock, lines, screen_ = said
+def test_a_log_has_a_line_every_few_seconds_at_most(logged):
+    clock, lines, screen_ = logged
     show = screen_.stage("Auditing: probes")
     for done in range(1, 101):
         clock[0] += 1.0
@@ -33,8 +33,8 @@ def test_a_log_has_a_line_every_few_seconds_at_most(said):
     assert lines[1] == "Auditing: probes (5 of 100), about 95 s left"
 
 
-def test_long_times_are_in_minutes(said):
-    clock, lines, screen_ = said
+def test_long_times_are_in_minutes(logged):
+    clock, lines, screen_ = logged
     show = screen_.stage("Embedding")
     clock[0] = 60.0
     show(1, 11)

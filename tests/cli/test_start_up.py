@@ -37,13 +37,13 @@ import contextlib, io, json, sys
 from disentone.cli import main
 commands, results = json.load(sys.stdin), []
 for sys.argv[1:] in commands:
-    with contextlib.redirect_stderr(io.StringIO()) as said:
+    with contextlib.redirect_stderr(io.StringIO()) as printed:
         try:
             main()
             code = 0
         except SystemExit as stop:
             code = stop.code
-    results.append([code, said.getvalue(), sorted(sys.modules)])
+    results.append([code, printed.getvalue(), sorted(sys.modules)])
 print(json.dumps(results))
 """
 
@@ -98,8 +98,8 @@ def heavy(home, *words):
         cwd=home,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
     )
-    *said, modules = done.stderr.splitlines()
-    return done.returncode, done.stdout + "\n".join(said), HEAVY & set(json.loads(modules))
+    *printed, modules = done.stderr.splitlines()
+    return done.returncode, done.stdout + "\n".join(printed), HEAVY & set(json.loads(modules))
 
 
 ALLOWED = {
@@ -121,8 +121,8 @@ ALLOWED = {
 
 @pytest.mark.parametrize("words", ALLOWED)
 def test_a_verb_imports_what_it_needs(home, words):
-    code, said, found = heavy(home, *words.split())
-    assert code == 0, said
+    code, printed, found = heavy(home, *words.split())
+    assert code == 0, printed
     assert found <= ALLOWED[words]
 
 
@@ -204,9 +204,9 @@ def refusals(home):
 
 @pytest.mark.parametrize("words", MISTYPED)
 def test_what_is_mistyped_is_refused_before_anything_heavy_is_loaded(refusals, words):
-    code, said, modules = refusals[words]
-    assert code == 2, said
-    assert MISTYPED[words] in said
+    code, printed, modules = refusals[words]
+    assert code == 2, printed
+    assert MISTYPED[words] in printed
     assert HEAVY & set(modules) <= ARROW | {"soundfile"}
 
 
@@ -221,6 +221,6 @@ def test_what_is_mistyped_is_refused_before_anything_heavy_is_loaded(refusals, w
     ],
 )
 def test_a_search_is_refused_before_a_model_is_loaded(home, words):
-    code, said, found = heavy(home, "search", "index", *words.split())
-    assert code == 2, said
+    code, printed, found = heavy(home, "search", "index", *words.split())
+    assert code == 2, printed
     assert found <= STORE | {"soundfile"}

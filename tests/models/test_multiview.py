@@ -262,10 +262,10 @@ def test_facets_are_pooled_each_in_its_way():
     model = MultiView(config, Facets({"a": 2, "b": 3, "c": 1}), frames=7, features=6)
     x = torch.randn(4, 7, 6)
     codes = model.frame_codes(x)
-    told = model.posterior(x)[0]
-    torch.testing.assert_close(told[:, :2], codes[..., :2].std(1, correction=0))
-    torch.testing.assert_close(told[:, 2:5], codes[..., 2:5].amax(1))
-    torch.testing.assert_close(told[:, 5:], codes[..., 5:].mean(1))
+    pooled = model.posterior(x)[0]
+    torch.testing.assert_close(pooled[:, :2], codes[..., :2].std(1, correction=0))
+    torch.testing.assert_close(pooled[:, 2:5], codes[..., 2:5].amax(1))
+    torch.testing.assert_close(pooled[:, 5:], codes[..., 5:].mean(1))
 
 
 def test_frames_that_are_all_alike_have_a_finite_slope():
@@ -290,8 +290,8 @@ def test_the_variance_of_a_clip_is_that_of_the_mean_of_its_frames():
     x = torch.randn(1, 7, 6)
     mean, log_variance = model._alone(model.experts(x))
     draws = mean + torch.exp(0.5 * log_variance) * torch.randn(100_000, 7, 5)
-    told = model.posterior(x)[1].exp()[0]
-    torch.testing.assert_close(told, draws.mean(1).var(0), rtol=0.03, atol=0)
+    variance = model.posterior(x)[1].exp()[0]
+    torch.testing.assert_close(variance, draws.mean(1).var(0), rtol=0.03, atol=0)
 
 
 UNIT = {"stochastic": False, "fusion": "mean", "unit_length": True}

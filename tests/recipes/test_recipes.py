@@ -212,16 +212,16 @@ def test_data_for_a_recipe_that_names_none_is_a_collection(written, values):
 def test_an_objective_left_out_is_made_for_the_facets(written, values):
     facets = {"a": {"dim": 2, "same": "timbre"}, "b": {"dim": 2, "same": "frequency"}, "rest": {}}
     recipe = load_recipe(written(values | {"objective": [], "facets": facets}))
-    said = [term.model_dump() for term in recipe.objective]
-    assert [term["term"] for term in said] == [
+    terms = [term.model_dump() for term in recipe.objective]
+    assert [term["term"] for term in terms] == [
         "reconstruction",
         "kl",
         "kl",
         "agreement",
         "agreement",
     ]
-    assert [term.get("facets") for term in said[1:3]] == [("rest",), ("a", "b")]
-    assert [term.get("facet") for term in said[3:]] == ["a", "b"]
+    assert [term.get("facets") for term in terms[1:3]] == [("rest",), ("a", "b")]
+    assert [term.get("facet") for term in terms[3:]] == ["a", "b"]
     assert load_recipe(written(dump_recipe(recipe))) == recipe
     facets["b"]["same"] = "recording"
     recipe = load_recipe(written(values | {"objective": [], "facets": facets}))

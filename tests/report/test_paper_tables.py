@@ -2,9 +2,8 @@
 
 import math
 
-from page_tree import read
-
 from disentone.report import Figure, write_tables_report
+from page_tree import read
 
 PNG = b"\x89PNG\r\n\x1a\n"
 

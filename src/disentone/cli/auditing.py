@@ -1,4 +1,4 @@
-"""Verbs that judge: audit and compare."""
+"""Verbs for audits: audit and compare."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def audit(
     ] = None,
     facets: Annotated[str | None, typer.Option(help="Columns: timbre=0:64,pitch=64:128.")] = None,
     own: Annotated[
-        list[str] | None, typer.Option(help="What a facet is meant to hold: timbre=instrument.")
+        list[str] | None, typer.Option(help="What a facet is meant to encode: timbre=instrument.")
     ] = None,
     kind: Annotated[
         list[str] | None, typer.Option(help="Kind of a factor, not guessed: note=ordinal.")
@@ -55,7 +55,7 @@ def audit(
         int | None, typer.Option(min=1, help="Probes of each facet and factor.")
     ] = None,
     subsample: Annotated[
-        int | None, typer.Option(help="Audit so many items; intervals widen as they must.")
+        int | None, typer.Option(help="Audit so many items; intervals are then wider.")
     ] = None,
     data: Annotated[
         Path | None, typer.Option(help="Of a run: other audio; its own by default.")
@@ -67,9 +67,9 @@ def audit(
     seed: Seed = None,
     quiet: Quiet = False,
 ) -> None:
-    """Audit a trained model, or anyone's embeddings: what each facet tells, and what it leaks.
+    """Audit a trained model, or anyone's embeddings: what each facet predicts, and what it leaks.
 
-    Of a run, on its own data or on audio that it has never heard. Of embeddings, arrays or
+    Of a run, on its own data or on new audio. Of embeddings, arrays or
     tables, by the factors of a table; what is fitted is measured on held-out items.
     """
     given = {
@@ -93,21 +93,25 @@ def audit(
         "out": out,
     }
     both = {name: value for name, value in both.items() if value is not None}
-    said = {name: value for name, value in given.items() if value}
+    of_arrays = {name: value for name, value in given.items() if value}
     with Screen(quiet=quiet) as screen:
-        report = _audit(what, data, said, both, screen)
+        report = _audit(what, data, of_arrays, both, screen)
     typer.echo(report)
 
 
 def _audit(
-    what: Path, data: Path | None, said: dict[str, Any], both: dict[str, Any], screen: Screen
+    what: Path,
+    data: Path | None,
+    of_arrays: dict[str, Any],
+    both: dict[str, Any],
+    screen: Screen,
 ) -> Path:
     from disentone.errors import DataError
 
     if what.is_dir() or (not what.suffix and not what.exists()):
-        if said:
+        if of_arrays:
             raise DataError(
-                f"{', '.join(sorted(said))}: these are for embeddings, but '{what}' is a run."
+                f"{', '.join(sorted(of_arrays))}: these are for embeddings, but '{what}' is a run."
             )
         from disentone.embeddings.model_files import check_model
         from disentone.recipes.naming import open_data
@@ -124,7 +128,7 @@ def _audit(
 
     if data is not None:
         raise DataError(f"--data is for a run, but '{what}' are embeddings.")
-    return audit_arrays(what, watcher=screen, **said, **both)
+    return audit_arrays(what, watcher=screen, **of_arrays, **both)
 
 
 def _pairs(given: list[str] | None, option: str, example: str) -> dict[str, str]:

@@ -25,7 +25,7 @@ from disentone.cli.screen import (
 
 
 class OnError(StrEnum):
-    """What a file that cannot be used does."""
+    """What is done with a file that cannot be used."""
 
     skip = "skip"
     stop = "stop"
@@ -35,10 +35,10 @@ class OnError(StrEnum):
 def inspect(
     data: Annotated[Path, typer.Argument(help="Folder or table of audio.")],
     pattern: Annotated[
-        str | None, typer.Option(help="What file names tell: '{instrument}_{pitch}.wav'.")
+        str | None, typer.Option(help="Factors in file names: '{instrument}_{pitch}.wav'.")
     ] = None,
     dataset: Annotated[
-        str | None, typer.Option(help="A known dataset in the folder: esc50, nsynth ...")
+        str | None, typer.Option(help="A named dataset in the folder: esc50, nsynth ...")
     ] = None,
     split: Annotated[
         str | None, typer.Option(help="random, stratified:FACTOR, or a factor to split by.")
@@ -58,7 +58,7 @@ def inspect(
     seed: Seed = None,
     quiet: Quiet = False,
 ) -> None:
-    """Say what is in a collection: clips, factors, faults, and which relations are possible."""
+    """Describe a collection: clips, factors, faults, and which relations are possible."""
     from pydantic import ValidationError
 
     from disentone.datasets import inspection
@@ -116,7 +116,7 @@ def embed(
     jobs: Jobs = None,
     short: Short = ShortClip.pad,
     on_error: Annotated[
-        OnError, typer.Option(help="What a file that cannot be used does.")
+        OnError, typer.Option(help="What is done with a file that cannot be used.")
     ] = OnError.skip,
     resume: Annotated[bool, typer.Option(help="Go on with what was stopped.")] = False,
     device: Device = "cpu",
@@ -165,7 +165,7 @@ def embed(
 def info(
     run: Annotated[Path, typer.Argument(help="Run folder, or any folder with a model.")],
 ) -> None:
-    """Say what a model is: facets, front-end, parameters, and what its audit found."""
+    """Describe a model: facets, front-end, parameters, and the verdict of its audit."""
     from disentone.audit import Card
     from disentone.embeddings.model_files import describe
 

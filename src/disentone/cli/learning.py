@@ -67,7 +67,7 @@ def train(
     A --facet is NAME:SIZE and what makes clips agree in it: same=FACTOR (or same=recording, for
     parts of one file), differ=FACTOR, within=TOLERANCE, rule=tempo (within 5 bpm at any octave) or
     rule=key (the same or the parallel key), augment=pitch_shift(-4,4)+gain. A facet without any of
-    these is private: it keeps what the others do not tell.
+    these is private: it keeps what the others do not encode.
     Under torchrun the same command trains in several processes.
     """
     from disentone.recipes import load_recipe
@@ -99,7 +99,7 @@ def reproduce(
     ] = None,
     quick: Annotated[
         bool,
-        typer.Option("--quick", help="Few clips and epochs, plain reports: how, not how well."),
+        typer.Option("--quick", help="Few clips and epochs, plain reports: to see that it runs."),
     ] = False,
     seeds: Annotated[int, typer.Option(min=1, help="Runs of each recipe in the table.")] = 1,
     jobs: Annotated[int, typer.Option(min=1, help="Cells that are run at once.")] = 1,

@@ -48,7 +48,7 @@ EVERY = 5  # seconds from a line of a log to the next
 
 
 class ShortClip(StrEnum):
-    """What is done with a clip that is shorter than the model hears at once."""
+    """What is done with a clip that is shorter than the model's window."""
 
     pad = "pad"
     skip = "skip"
@@ -114,7 +114,7 @@ class Screen(Watcher):
         return lambda done, total: self.bar.update(task, completed=done, total=total)
 
     def _lines(self, name: str) -> Callable[[int, int], None]:
-        """Say that a stage begins and, every few seconds, how far it is."""
+        """Log that a stage begins and, every few seconds, its progress."""
         begun = last = time.monotonic()
         self.note(name)
 
@@ -150,10 +150,7 @@ def _duration(seconds: float) -> str:
 
 
 def again(verb: str, *words: object, **options: object) -> list[str]:
-    """Give the command that does the same once more, without options that say nothing.
-
-    Those are None, False, and what is done if nothing is said.
-    """
+    """Give the command that does the same once more, without options at their defaults."""
     command = ["disentone", verb, *map(str, words)]
     for name, value in options.items():
         if (name, value) in (("device", "cpu"), ("short", "pad")):

@@ -114,7 +114,7 @@ def search(
     device: Device = "cpu",
     quiet: Quiet = False,
 ) -> None:
-    """Find what sounds alike in the facets that matter: an audio file, a part of one, or an item.
+    """Find similar sounds, by weighted facets: to an audio file, a part of one, or an item.
 
     Of several examples, the weights are those of the facets that they share; they are shown, to be
     changed with --weights. A negative weight means "unlike this".
@@ -129,7 +129,7 @@ def search(
     mixed = {} if mix is None else parse_pairs(mix, "--mix", "timbre=a.wav,pitch=b.wav")
     weighted = None if weights is None else parse_weights(weights, opened.facets)
     examples = AudioQueries(opened, model, device=device)
-    # All that can be mistyped is looked at before a model is loaded.
+    # All that can be mistyped is checked before a model is loaded.
     for facet in mixed:
         opened.facets.slice(facet)
     if where is not None:
@@ -155,8 +155,8 @@ def search(
     if not quiet:
         used = ",".join(f"{name}={weight:.3g}" for name, weight in found.weights.items())
         several = weights is None and len(wanted) + len(like or ()) > 1
-        told = f"--weights {used}" + " (what the examples share)" * several
-        console.print(told, style="dim", highlight=False, markup=False, soft_wrap=True)
+        summary = f"--weights {used}" + " (what the examples share)" * several
+        console.print(summary, style="dim", highlight=False, markup=False, soft_wrap=True)
 
 
 def _show(index: Index, found: Results, *, quiet: bool) -> None:
@@ -180,12 +180,12 @@ def _show(index: Index, found: Results, *, quiet: bool) -> None:
     table.add_column(" · ".join(factors), style="dim", overflow="fold")
     for rank, hit in enumerate(found, 1):
         shares = [f"{share:+.2f}" for share in hit.facets.values()]
-        known = " · ".join(_told(hit.factors[name]) for name in factors)
+        known = " · ".join(_shown(hit.factors[name]) for name in factors)
         table.add_row(str(rank), Text(hit.id), f"{hit.score:.3f}", *shares, Text(known))
     Console(width=None if sys.stdout.isatty() else 200).print(table)
     if not len(found):
         typer.echo("Nothing passes the filter.")
 
 
-def _told(value: str | float | None) -> str:
+def _shown(value: str | float | None) -> str:
     return "-" if value is None else value if isinstance(value, str) else f"{value:g}"

@@ -35,7 +35,7 @@ def serve(
 ) -> None:
     """Search an index on a web page: listen, compare, weigh facets, look at maps.
 
-    The page and its API answer on this machine only, unless --host says otherwise; then every
+    The page and its API answer on this machine only, unless --host is given; then every
     request needs the token, which is made up and printed where none is given.
     """
     from disentone.search.store import check_there
@@ -56,9 +56,11 @@ def serve(
 
     def ready(address: str, served: Served) -> None:
         if not quiet:
-            heard = "" if served.model else "; no model, so sounds cannot be uploaded"
+            note = "" if served.model else "; no model, so sounds cannot be uploaded"
             console.print(
-                f"{len(served.index):,} sounds{heard}. Ctrl-C stops.", style="dim", highlight=False
+                f"{len(served.index):,} sounds{note}. Ctrl-C stops.",
+                style="dim",
+                highlight=False,
             )
         typer.echo(address)
         if browser:

@@ -1,4 +1,4 @@
-"""The verb that judges embeddings on triplets."""
+"""The verb that scores embeddings on triplets."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def triplets(
         Path | None, typer.Option(help="Folder or table of the clips; a run's own by default.")
     ] = None,
     dataset: Annotated[
-        str | None, typer.Option(help="A known dataset in --data: dim-sim, msd-lastfm ...")
+        str | None, typer.Option(help="A named dataset in --data: dim-sim, msd-lastfm ...")
     ] = None,
     facets: Annotated[
         str | None, typer.Option(help="Columns of embeddings: tempo=0:64,key=64:128.")
     ] = None,
     agreement: Annotated[
-        float, typer.Option(min=0, max=1, help="Of Dim-sim: the share of votes that is asked for.")
+        float, typer.Option(min=0, max=1, help="Of Dim-sim: least share of votes for the positive.")
     ] = 0.9,
     baselines: Annotated[
         bool, typer.Option("--baselines", help="Untrained network and log-mel statistics as well.")
@@ -46,11 +46,10 @@ def triplets(
     seed: Seed = None,
     quiet: Quiet = False,
 ) -> None:
-    """Score embeddings on triplets: whether they tell which of two clips is nearer to a third.
+    """Score embeddings on triplets: whether they place the positive nearer than the negative.
 
     All facets, every subset of them, and each facet on the triplets of each dimension; where
-    clips are known, also what is found by each facet. Systems stand beside each other in one
-    report.
+    factors are known, also retrieval by each facet. All systems are in one report.
     """
     from disentone.runs.judging import judge_files
 

@@ -1,1 +1,1 @@
-"""Where clip tables come from: folders, tables, known datasets, and sounds made from a seed."""
+"""Where clip tables come from: folders, tables, named datasets, and sounds made from a seed."""

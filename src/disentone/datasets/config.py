@@ -28,7 +28,7 @@ class CollectionConfig(BaseModel):
         description="further factors, such as pitch_class: pitch % 12, or tempo: estimate",
     )
     dataset: str | None = Field(
-        default=None, description="one of the known datasets in `path`: esc50, nsynth ..."
+        default=None, description="a named dataset in `path`: esc50, nsynth ..."
     )
     split: str = Field(
         default="given",

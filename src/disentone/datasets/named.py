@@ -37,7 +37,7 @@ _DEFAULTS = CollectionConfig()
 
 
 def load_dataset(name: str, folder: str | Path, config: CollectionConfig = _DEFAULTS) -> Collection:
-    """Load a known dataset from where it was unpacked.
+    """Load a named dataset from where it was unpacked.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Collections of any kind: a known dataset, a table, or a folder."""
+"""Collections of any kind: a named dataset, a table, or a folder."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["open_collection"]
 
 
 def open_collection(config: CollectionConfig) -> Collection:
-    """Open a known dataset, a table, a folder with a ``clips.csv``, or a folder of audio files.
+    """Open a named dataset, a table, a folder with a ``clips.csv``, or a folder of audio files.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What a recipe says of a network: encoder, decoder, and how views are fused.
+"""The network of a recipe: encoder, decoder, and how views are fused.
 
 The networks themselves stand in the other files: these import torch, and a recipe is read and
 checked without it.
@@ -98,7 +98,7 @@ class InceptionConfig(BaseModel):
     rotations: int = Field(
         default=0,
         ge=0,
-        description="filters over pitch classes that answer alike in every key, which the dense "
+        description="filters over pitch classes with one response in every key, which the dense "
         "layer also sees; not in the paper",
     )
     layer_norm: bool = Field(default=True, description="layer normalisation of the embedding")
@@ -165,8 +165,8 @@ class ModelConfig(BaseModel):
 
     unit_length: bool = Field(
         default=False,
-        description="every facet of a code has length 1: cosine and Euclidean distance order clips "
-        "alike, and no facet outweighs another",
+        description="every facet of a code has length 1: cosine and Euclidean distance give "
+        "the same order, and no facet outweighs another",
     )
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""How much work a network is."""
+"""The multiply-adds of a network."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 __all__ = ["Dropout"]
 
 LEVELS = 1 << 16
-"""Probabilities that can be told apart: a decision takes 16 random bits."""
+"""Distinct probabilities: a decision takes 16 random bits."""
 
 PER_DRAW = 4
 """Decisions that one random integer of 64 bits is enough for."""
@@ -41,5 +41,5 @@ class Dropout(nn.Module):
         return x * kept.mul_(LEVELS / (LEVELS - self.dropped))
 
     def extra_repr(self) -> str:
-        """Say the probability where the network is printed."""
+        """Show the probability where the network is printed."""
         return f"probability={self.dropped / LEVELS:g}"

@@ -89,7 +89,7 @@ def frame_layers(
 
 
 class PatchEncoder(nn.Module):
-    """Encode patches of the spectrogram alike and average them over time."""
+    """Encode all patches of the spectrogram by one network and average them over time."""
 
     def __init__(self, config: PatchEncoderConfig, *, features: int, out: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Fusing what several views say about a facet into one posterior, or one code."""
+"""Fusing the posteriors or codes of several views in a facet into one."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ CHROMA = "cens"
 """The input whose bins are pitch classes: a transposition rotates them."""
 
 GAIN = 4
-"""Of the answers of filters over pitch classes, which are few beside the numbers of the maps."""
+"""Of the responses of filters over pitch classes, which are few beside the numbers of the maps."""
 
 MULTIPLE = 4
 """All numbers of channels are multiples of this."""
@@ -129,10 +129,11 @@ class Branch(nn.Module):
 
 
 class Rotations(nn.Module):
-    """Filters over the pitch classes of a clip, whose answer does not change by transposition.
+    """Filters over the pitch classes of a clip, whose response does not change by transposition.
 
-    Each filter is laid over the twelve rotations of the clip's mean chroma, and its largest answer
-    is kept: what is the same in all keys, such as the mode, is learnt from all of them at once.
+    Each filter is correlated with the twelve rotations of the clip's mean chroma, and its largest
+    response is kept: what is the same in all keys, such as the mode, is learnt from all of them at
+    once.
     """
 
     def __init__(self, filters: int) -> None:

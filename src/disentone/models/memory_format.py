@@ -1,4 +1,4 @@
-"""How pictures lie in memory."""
+"""The memory format of convolutions."""
 
 from __future__ import annotations
 

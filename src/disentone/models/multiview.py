@@ -31,7 +31,7 @@ LOG_VARIANCE = 12.0
 
 @dataclass(frozen=True)
 class Outputs:
-    """Everything that objectives look at; ``B`` clips, ``V`` views each, ``D`` dimensions.
+    """All inputs of objectives; ``B`` clips, ``V`` views each, ``D`` dimensions.
 
     ``mean`` and ``log_variance`` are the posteriors of each view alone, before rounding;
     ``posterior_mean``, ``posterior_log_variance`` and ``z`` belong to the views fused. Where the
@@ -58,7 +58,7 @@ class Outputs:
 
 
 class MultiView(nn.Module):
-    """Encode views alike, fuse the facets in which they agree, decode every view.
+    """Encode every view, fuse the facets in which they agree, decode every view.
 
     Parameters
     ----------
@@ -155,7 +155,7 @@ class MultiView(nn.Module):
         """Log-variance of the mean of independent frames, from theirs."""
         if not self.framewise:
             return values
-        if not self.config.gaussian:  # all alike: see experts
+        if not self.config.gaussian:  # all equal: see experts
             return values[..., 0, :] - math.log(values.shape[-2])
         return torch.logsumexp(values, -2) - 2 * math.log(values.shape[-2])
 
@@ -192,7 +192,7 @@ class MultiView(nn.Module):
             If the model has no decoder.
         """
         if self.decoder is None:
-            raise RecipeError("This model has no decoder (its recipe says 'decoder: null').")
+            raise RecipeError("This model has no decoder (its recipe has 'decoder: null').")
         last = -3 if self.framewise else -2
         return self.decoder(code.flatten(0, last)).float().unflatten(0, code.shape[: last + 1])
 
@@ -250,7 +250,7 @@ class MultiView(nn.Module):
             else:
                 fused = tuple(x[:, views, ..., part].mean(1) for x in alone)
             mean[:, views, ..., part] = fused[0].unsqueeze(1)
-            if self.config.gaussian:  # else all log-variances are alike
+            if self.config.gaussian:  # else all log-variances are equal
                 log_variance[:, views, ..., part] = fused[1].unsqueeze(1)
         return mean, log_variance
 

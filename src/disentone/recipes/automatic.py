@@ -20,7 +20,7 @@ from disentone.errors import AudioError, RecipeError
 __all__ = ["fill_automatic"]
 
 AUTO = "auto"
-STEPS = 1200  # of training, in which a few hundred clips are learnt without being learnt by heart
+STEPS = 1200  # of training, in which a few hundred clips are learnt without overfitting
 EPOCHS = (4, 200)
 RATES = (8000, 22050)  # Hz
 SECONDS = 1.5  # of a window, about, where the collection is not cut in segments
@@ -36,7 +36,7 @@ def fill_automatic(
 ) -> dict[str, Any]:
     """Replace every ``auto`` in a recipe's values by what suits its collection.
 
-    But for ``training.precision``, which is for the machine to say when a run starts.
+    But for ``training.precision``, which depends on the machine that a run starts on.
 
     Epochs are such that there are some 1200 steps, at least 4 and at most 200; the sample rate is
     the one that most files have, at most 22,050 Hz; a window is as long as the segments, or else
@@ -78,7 +78,7 @@ def fill_automatic(
     try:
         config = CollectionConfig.model_validate(values["data"])
     except (ValidationError, KeyError):
-        return values  # checking the whole recipe will say what is wrong
+        return values  # checking the whole recipe will find what is wrong
     table = open_collection(config).table
     reasons = []
     for section, key in wanted:
@@ -142,7 +142,7 @@ def _windows(count: int) -> str:
 
 
 def _infos(table: ClipTable) -> list[audio.AudioInfo]:
-    """What the headers of some files say, evenly spaced over the table; broken ones left out."""
+    """The headers of some files, evenly spaced over the table; broken ones are left out."""
     if not isinstance(table.sounds, FileSounds):
         return []
     paths = list(dict.fromkeys(map(str, table.sounds.paths)))

@@ -119,7 +119,7 @@ def _item(place: list[Any], key: str, setting: str) -> int:
 
 
 def _explain(error: ValidationError, values: Mapping[str, Any]) -> str:
-    """Say the first mistake in one sentence, with the nearest known key for an unknown one."""
+    """Explain the first mistake in one sentence, with the nearest known key for an unknown one."""
     first = error.errors()[0]
     where = ".".join(_written(first["loc"], values))
     if first["type"] == "extra_forbidden":
@@ -149,7 +149,7 @@ def _written(location: tuple[Any, ...], values: Any) -> list[str]:
 
 
 def _known_keys(location: tuple[Any, ...]) -> list[str]:
-    """Keys that the schema knows anywhere: good enough to suggest one."""
+    """Keys anywhere in the schema: good enough to suggest one."""
     keys: set[str] = set()
 
     def walk(node: Any) -> None:

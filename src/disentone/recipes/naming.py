@@ -27,7 +27,7 @@ def open_data(recipe: Recipe) -> ClipTable:
 def check_factors(recipe: Recipe) -> None:
     """Refuse a recipe that names factors which its data does not have.
 
-    It reads no sound and takes no torch, so that what is mistyped is said at once.
+    It reads no sound and takes no torch, so that what is mistyped is refused at once.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The text of recipes: which come with disentone, and what a file says, unchecked."""
+"""The text of recipes: those that come with disentone, and files, unchecked."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def recipe_names() -> list[str]:
 
 
 def about_recipe(name: str) -> str:
-    """Say in one line what a packaged recipe is for."""
+    """Describe in one line what a packaged recipe is for."""
     return str(read_recipe(name).get("about", ""))
 
 
@@ -51,7 +51,7 @@ def read_recipe(name: str | Path) -> dict[str, Any]:
 
 
 def parse_yaml(text: str, name: str) -> Any:
-    """Parse YAML; what is wrong with it is said in one sentence."""
+    """Parse YAML; what is wrong with it is explained in one sentence."""
     try:
         return yaml.safe_load(text)
     except yaml.YAMLError as error:

@@ -1,4 +1,4 @@
-"""What a recipe may say."""
+"""The schema of recipes."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class AuditConfig(BaseModel):
         "sensor, whose values splits do not share",
     )
     stratify: tuple[str, ...] = Field(
-        default=(), description="factors with alike shares in the two parts of 'within'"
+        default=(), description="factors with equal shares in the two parts of 'within'"
     )
     test_share: float = Field(
         default=0.375, gt=0, lt=1, description="share of the clips of 'within' to score probes on"
@@ -116,7 +116,7 @@ class AuditConfig(BaseModel):
         return self
 
 
-class GivenTriplets(BaseModel):
+class TripletFile(BaseModel):
     """Batches of triplets from a table."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -142,7 +142,7 @@ class Recipe(BaseModel):
     draws: int = Field(
         default=1, ge=1, description="how often each clip is given views in an epoch"
     )
-    sampling: Literal["partners", "balanced"] | GivenTriplets = Field(
+    sampling: Literal["partners", "balanced"] | TripletFile = Field(
         default="partners",
         description="partners: every clip with others that agree with it in each facet; balanced: "
         "clips alone, so that a batch has pairs for every facet; or {triplets: FILE}, for the "
@@ -176,7 +176,7 @@ class Recipe(BaseModel):
     def _batches_fit(self) -> Recipe:
         """Whether the objective can be computed from what is sampled."""
         relations = self.relations()
-        given = isinstance(self.sampling, GivenTriplets)
+        given = isinstance(self.sampling, TripletFile)
         if given != any(isinstance(term, Given) for term in self.objective):
             raise ValueError("'sampling: {triplets: FILE}' and a term 'given' go together")
         if self.sampling == "partners":
@@ -223,7 +223,7 @@ class Recipe(BaseModel):
         return self
 
     def __repr__(self) -> str:
-        """Say what is learnt from what; ``dump_recipe`` gives all of it."""
+        """Show what is learnt from what; ``dump_recipe`` gives all of it."""
         learnt, made = self.layout().describe(), f"{self.data.kind}, {self.frontend.kind}"
         return f"Recipe('{self.name}', facets: {learnt}, {made}, {self.training.epochs} epochs)"
 
@@ -251,9 +251,9 @@ class Recipe(BaseModel):
 def default_objective(facets: Mapping[str, FacetConfig]) -> tuple[AnyTerm, ...]:
     """Give the terms that work for any number of facets, as measured in docs/facets.md.
 
-    Private facets pay in full for what they hold, so that they keep only what no other facet can
-    tell; related ones pay little, and are made to agree over their views: less so where these are
-    segments of a recording, as a recording changes in time.
+    Private facets pay in full for what they encode, so that they keep only what no other facet
+    encodes; related ones pay little, and are made to agree over their views: less so where these
+    are segments of a recording, as a recording changes in time.
     """
     private = tuple(name for name, facet in facets.items() if not facet.same)
     related = tuple(name for name, facet in facets.items() if facet.same)
@@ -264,7 +264,7 @@ def default_objective(facets: Mapping[str, FacetConfig]) -> tuple[AnyTerm, ...]:
         terms.append(Divergence(facets=related, weight=0.1))
     for name in related:
         of_recording = facets[name].relation.sames == (RECORDING,)
-        # No more exact than this variance: closer agreement fits small collections by heart.
+        # No more exact than this variance: closer agreement overfits small collections.
         weight, epsilon = (3.0, 0.3) if of_recording else (10.0, 0.05)
         terms.append(Agreement(facet=name, weight=weight, epsilon=epsilon))
     return tuple(terms)

@@ -33,13 +33,13 @@ def upgrade(values: Mapping[str, Any], *, name: str) -> dict[str, Any]:
     Raises
     ------
     RecipeError
-        If old keys say of a facet what its own keys contradict.
+        If old keys contradict a facet's own keys.
     """
     values = dict(values)
     changed = _rename(values, "training", _TRAINING)
-    _leave_out_nothing(values)
-    changed += _say_agreement_in_facets(values)
-    changed += _say_sampling(values)
+    _drop_null_owns(values)
+    changed += _move_relations_to_facets(values)
+    changed += _merge_sampling(values)
     if changed:
         _log.warning("Recipe '%s' is of an older version; read as: %s.", name, ", ".join(changed))
     return values
@@ -60,8 +60,8 @@ def _rename(values: dict[str, Any], section: str, names: Mapping[str, str]) -> l
     return [f"{section}.{old} → {new}" for old, new in found.items()]
 
 
-def _leave_out_nothing(values: dict[str, Any]) -> None:
-    """Leave out 'owns: null', which once said that a facet owns what its relation is of."""
+def _drop_null_owns(values: dict[str, Any]) -> None:
+    """Leave out 'owns: null', which once meant that a facet owns what its relation is of."""
     facets = values.get("facets")
     if isinstance(facets, Mapping):
         values["facets"] = {
@@ -72,8 +72,8 @@ def _leave_out_nothing(values: dict[str, Any]) -> None:
         }
 
 
-def _say_agreement_in_facets(values: dict[str, Any]) -> list[str]:
-    """Move what the term 'triplet' once said of every facet into the facet."""
+def _move_relations_to_facets(values: dict[str, Any]) -> list[str]:
+    """Move the relations that the term 'triplet' once had for every facet into the facets."""
     terms, facets = values.get("objective"), values.get("facets")
     if not isinstance(terms, list | tuple) or not isinstance(facets, Mapping):
         return []
@@ -86,10 +86,10 @@ def _say_agreement_in_facets(values: dict[str, Any]) -> list[str]:
     for term in terms:
         if _is_old(term):
             term = dict(term)
-            for facet, said in term.pop("dimensions").items():
+            for facet, old in term.pop("dimensions").items():
                 ordered.append(facet)
                 if facet in facets:
-                    _tell_facet(facet, facets[facet], said)
+                    _set_relation(facet, facets[facet], old)
         upgraded.append(term)
     related = [name for name, facet in facets.items() if facet.get("same") or facet.get("augment")]
     for term in upgraded:
@@ -107,10 +107,10 @@ def _is_old(term: Any) -> bool:
     return isinstance(term.get("dimensions"), Mapping)
 
 
-def _tell_facet(name: str, facet: dict[str, Any], said: Any) -> None:
-    """Say in a facet what makes clips agree, as one of the old dimensions said it."""
-    said = {"factor": said} if isinstance(said, str) else dict(said or {})
-    factor, unlike = said.get("factor"), said.get("unlike")
+def _set_relation(name: str, facet: dict[str, Any], old: Any) -> None:
+    """Set what makes clips agree in a facet, as one of the old dimensions had it."""
+    old = {"factor": old} if isinstance(old, str) else dict(old or {})
+    factor, unlike = old.get("factor"), old.get("unlike")
     if factor is None:  # views of a clip, which the facet's own 'same' or 'augment' makes
         facet |= {"unlike": unlike} if unlike else {}
         return
@@ -121,11 +121,11 @@ def _tell_facet(name: str, facet: dict[str, Any], said: Any) -> None:
         )
     facet["same"] = factor
     for key, default in (("rule", "same"), ("within", None), ("also", "parallel")):
-        if said.get(key, default) != default:
-            facet[key] = said[key]
+        if old.get(key, default) != default:
+            facet[key] = old[key]
 
 
-def _say_sampling(values: dict[str, Any]) -> list[str]:
+def _merge_sampling(values: dict[str, Any]) -> list[str]:
     """Put 'balanced' and 'triplets' into one key."""
     old = [key for key in ("balanced", "triplets") if key in values]
     if not old:

@@ -21,7 +21,7 @@ from disentone.embeddings.watcher import Watcher
 from disentone.errors import DataError
 from disentone.objectives import Given, Objective, Triplet
 from disentone.recipes import Recipe
-from disentone.recipes.schema import GivenTriplets
+from disentone.recipes.schema import TripletFile
 from disentone.runs.preparation import Data, step_of
 from disentone.runs.split import Split
 
@@ -55,7 +55,7 @@ def make_split(
     rows = data.views.where(name)
     views = data.views.take(rows)
     sampler: Sampler
-    if isinstance(recipe.sampling, GivenTriplets):
+    if isinstance(recipe.sampling, TripletFile):
         sampler = _given(recipe, recipe.sampling.triplets, data, name, objective, watcher)
     elif recipe.sampling == "balanced":
         sampler = BalancedSampler(views, recipe.relations(), seed=recipe.seed, draws=recipe.draws)
