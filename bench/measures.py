@@ -21,7 +21,7 @@ from sklearn.metrics import mutual_info_score
 
 from disentone.audit import audit, mutual_information, quantile_codes
 from disentone.audit.families import measured
-from disentone.audit.measuring import studies
+from disentone.audit.measuring import family_inputs
 from disentone.audit.plan import Clips, blocks_of, make_plan
 from disentone.audit.registry import MEASURES
 from disentone.clips import random_split
@@ -128,11 +128,11 @@ def families(codes, factors, split):
         clips=Clips(split, whole=True), owns={}, classes={}, seeds=range(1), limit=None,
     )  # fmt: skip
     beside = {"again": codes[:, ::-1]}
-    asked, _ = studies(plan, names=frozenset(MEASURES), variants=(), beside=beside, seed=0)
-    for family, study in asked:
+    asked, _ = family_inputs(plan, names=frozenset(MEASURES), variants=(), beside=beside, seed=0)
+    for family, inputs in asked:
         began = time.perf_counter()
-        found = measured(family, study)
-        names = found if isinstance(found, str) else ", ".join(one.name for one in study.measures)
+        found = measured(family, inputs)
+        names = found if isinstance(found, str) else ", ".join(one.name for one in inputs.measures)
         print(f"{family:14s} {time.perf_counter() - began:7.1f} s  {names}", flush=True)
 
 

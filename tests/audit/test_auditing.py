@@ -19,7 +19,7 @@ OWNS = {"pitch": ["note"], "timbre": ["shape"]}
 
 
 def made_up(count=800, seed=0):
-    """Build an embedding that is no model's: pitch also tells the shape, a little."""
+    """Build an embedding that is no model's: pitch also encodes the shape, a little."""
     rng = np.random.default_rng(seed)
     shape, note = rng.integers(0, 3, count), rng.integers(60, 66, count)
     pitch = np.c_[note + 0.2 * rng.normal(size=count), (shape == 1) + 0.4 * rng.normal(size=count)]
@@ -113,16 +113,16 @@ def test_the_same_numbers_from_two_processes(monkeypatch):
 
 
 def test_one_job_starts_no_process_and_two_start_calm_ones():
-    def told(function, *words, processes):
+    def result_of(function, *words, processes):
         steps = []
         calls = [(function, *words)] * 3
         found = list(_apart(calls, processes, lambda *step: steps.append(step)))
         assert steps == [(1, 3), (2, 3), (3, 3)]
         return set(found)
 
-    assert told(os.getpid, processes=1) == {os.getpid()}
-    assert os.getpid() not in told(os.getpid, processes=2)
-    assert told(os.getenv, "OMP_NUM_THREADS", processes=2) == {"1"}
+    assert result_of(os.getpid, processes=1) == {os.getpid()}
+    assert os.getpid() not in result_of(os.getpid, processes=2)
+    assert result_of(os.getenv, "OMP_NUM_THREADS", processes=2) == {"1"}
     assert list(_apart([], 2, print)) == []
 
 
@@ -195,10 +195,10 @@ def test_several_labels_and_a_limit_of_training_clips():
     rng = np.random.default_rng(2)
     labels = (rng.random((500, 3)) < [0.6, 0.3, 0.3]).astype(float)
     labels[::50] = np.nan
-    told = 5 * np.nan_to_num(labels) + rng.normal(size=(500, 3))
+    encoded = 5 * np.nan_to_num(labels) + rng.normal(size=(500, 3))
     factor = Factor("tags", "multilabel", labels, ("a", "b", "c"))
     found = quick(
-        np.c_[told, rng.normal(size=(500, 2))],
+        np.c_[encoded, rng.normal(size=(500, 2))],
         {"tags": factor},
         random_split(500, seed=0, valid=0.0, test=0.4),
         facets=Facets({"tags": 3, "noise": 2}),
@@ -252,7 +252,7 @@ def test_information_of_a_facet_is_a_lower_bound():
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"facets": Facets({"x": 5})}, "6 columns"),
         ({"facets": Facets({"all": 6})}, "No facet may be called 'all'"),
@@ -272,10 +272,10 @@ def test_information_of_a_facet_is_a_lower_bound():
         ({"embedding": np.zeros(90)}, "clips x dims"),
     ],
 )
-def test_what_does_not_fit_is_said(change, said):
+def test_what_does_not_fit_is_refused(change, message):
     embedding, factors, split = made_up(90)
     given = {"embedding": embedding, "factors": factors, "split": split, "owns": {}} | change
-    with pytest.raises(DataError, match=said):
+    with pytest.raises(DataError, match=message):
         quick(**given)
 
 

@@ -21,7 +21,7 @@ def record(measure, facet, factor, metric, value, **more):
 
 
 def card(scores, *, mig=0.5, clips=CLIPS, groups=None):
-    """A card of one factor, told by two facets as the scores say."""
+    """A card of one factor, predicted by two facets as the scores say."""
     found = {("a", "note", "accuracy"): scores, ("b", "note", "accuracy"): scores * 0}
     groups = np.arange(len(clips)) if groups is None else groups
     records = (
@@ -48,17 +48,17 @@ def found(one, two):
 
 def test_scores_are_paired_and_measures_are_not():
     one, two = scores(0.6), scores(0.8, 1)
-    told = found({"scores": one}, {"scores": two, "mig": 0.6})
+    compared = found({"scores": one}, {"scores": two, "mig": 0.6})
     for name in ("probe", "leak", "dsc_delta"):
-        assert told[name, "a", ""]["kind"] == "paired"
-        assert told[name, "a", ""]["difference"] == pytest.approx((two - one).mean())
-        assert told[name, "a", ""]["n"] == 200
-    mig = told["mig", "all", ""]
+        assert compared[name, "a", ""]["kind"] == "paired"
+        assert compared[name, "a", ""]["difference"] == pytest.approx((two - one).mean())
+        assert compared[name, "a", ""]["n"] == 200
+    mig = compared["mig", "all", ""]
     assert (mig["kind"], mig["n"]) == ("independent", None)
     assert mig["difference"] == pytest.approx(0.1)
     assert mig["low"] == pytest.approx(0.1 - np.hypot(0.04, 0.03))
-    assert told["mig", "all", "syntone"]["difference"] == 0
-    assert not any(facet == "a[0]" for _, facet, _ in told)
+    assert compared["mig", "all", "syntone"]["difference"] == 0
+    assert not any(facet == "a[0]" for _, facet, _ in compared)
 
 
 def test_the_paired_interval_and_p_are_those_of_a_t_test():
@@ -92,8 +92,8 @@ def test_the_same_card_twice_does_not_differ():
 def test_shared_items_alone_are_paired_in_whatever_order():
     one, two = scores(0.6), scores(0.8, 1)
     order = np.random.default_rng(3).permutation(200)[:120]
-    told = found({"scores": one}, {"scores": two[order], "clips": CLIPS[order]})
-    probe = told["probe", "a", ""]
+    compared = found({"scores": one}, {"scores": two[order], "clips": CLIPS[order]})
+    probe = compared["probe", "a", ""]
     assert probe["n"] == 120
     assert probe["difference"] == pytest.approx((two - one)[order].mean())
 
@@ -110,8 +110,8 @@ def test_without_outcomes_or_shared_items_differences_are_independent():
 def test_leaks_above_another_chance_are_not_paired():
     one, two = card(scores(0.6)), card(scores(0.8, 1))
     moved = tuple(r | {"chance": 0.5} if r["measure"] == "probe" else r for r in two.records)
-    told = {r["measure"]: r["kind"] for r in compare(one, dataclasses.replace(two, records=moved))}
-    assert (told["probe"], told["leak"]) == ("paired", "independent")
+    kinds = {r["measure"]: r["kind"] for r in compare(one, dataclasses.replace(two, records=moved))}
+    assert (kinds["probe"], kinds["leak"]) == ("paired", "independent")
 
 
 def test_cards_without_a_common_number_are_refused():
@@ -123,5 +123,5 @@ def test_cards_without_a_common_number_are_refused():
 def test_numbers_that_are_missing_stay_missing():
     one, two = card(scores(0.5)), card(scores(0.5))
     gone = tuple(r | {"value": None, "low": None, "high": None} for r in two.records)
-    told = compare(one, dataclasses.replace(two, records=gone, outcomes=None))
-    assert {r["difference"] for r in told} == {None}
+    differences = compare(one, dataclasses.replace(two, records=gone, outcomes=None))
+    assert {r["difference"] for r in differences} == {None}

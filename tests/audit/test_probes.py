@@ -7,13 +7,13 @@ from disentone.audit.probes import Question, fit_probes, together
 from disentone.errors import DataError
 
 
-def told(probe, embedding):
+def classes_of(probe, embedding):
     return probe.classes[probe.probabilities(embedding).argmax(axis=1)]
 
 
 def accuracy(embedding, labels, *, train, seed=0):
     probe = fit_probe(embedding=embedding[:train], labels=labels[:train], seed=seed)
-    return (told(probe, embedding[train:]) == labels[train:]).mean()
+    return (classes_of(probe, embedding[train:]) == labels[train:]).mean()
 
 
 def test_separable_classes_are_told():
@@ -90,14 +90,14 @@ def test_constant_dimensions_are_harmless():
     embedding = np.c_[np.full(300, 0.1), live, np.full(300, -7e5)].astype(np.float32)
     probe = fit_probe(embedding=embedding[:200], labels=labels[:200])
     moved = embedding[200:] + np.float32([100, 0, 100])  # what was dead in training stays unread
-    np.testing.assert_array_equal(told(probe, moved), told(probe, embedding[200:]))
-    assert (told(probe, moved) == labels[200:]).mean() > 0.9
+    np.testing.assert_array_equal(classes_of(probe, moved), classes_of(probe, embedding[200:]))
+    assert (classes_of(probe, moved) == labels[200:]).mean() > 0.9
 
 
 def test_nothing_but_constants_tells_the_majority():
     labels = np.repeat([0, 1], [20, 60])
     probe = fit_probe(embedding=np.ones((80, 3)), labels=labels)
-    assert (told(probe, np.zeros((5, 3))) == 1).all()
+    assert (classes_of(probe, np.zeros((5, 3))) == 1).all()
 
 
 @pytest.mark.parametrize("count", [2, 3, 7])
@@ -115,7 +115,7 @@ def test_codes_with_gaps_and_a_class_of_one_clip():
     embedding = labels[:, None] + 0.1 * rng.normal(size=(201, 2))
     probe = fit_probe(embedding=embedding, labels=labels)
     np.testing.assert_array_equal(probe.classes, [2, 5, 9])
-    np.testing.assert_array_equal(told(probe, np.array([[2.0, 2.0], [5.0, 5.0]])), [2, 5])
+    np.testing.assert_array_equal(classes_of(probe, np.array([[2.0, 2.0], [5.0, 5.0]])), [2, 5])
 
 
 def test_several_labels_at_once():

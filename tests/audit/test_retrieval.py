@@ -77,7 +77,7 @@ def test_scores_equal_scikit_learns_query_by_query(clips):
 
 
 def test_a_dead_facet_scores_as_chance_whatever_the_order_of_the_table():
-    """Sorted labels and equal distances: the order of the table must not tell."""
+    """Sorted labels and equal distances: the order of the table must not matter."""
     labels = Factor.categorical("genre", np.repeat(["a", "b", "c"], 60))
     records = retrieval_scores(
         embedding=np.zeros((180, 5)), facets=FACETS, factors={"genre": labels}

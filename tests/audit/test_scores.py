@@ -21,23 +21,23 @@ def simplex(rng, *shape):
 def test_accuracy_and_nats_agree_with_scikit_learn():
     rng = np.random.default_rng(0)
     labels, train = rng.integers(0, 3, 200), rng.choice(3, 300, p=[0.2, 0.5, 0.3])
-    told = [simplex(rng, 200, 3), simplex(rng, 200, 3)]
+    probabilities = [simplex(rng, 200, 3), simplex(rng, 200, 3)]
     accuracy, nats = class_scores(
-        probabilities=told, classes=[np.arange(3)] * 2, labels=labels, train=train
+        probabilities=probabilities, classes=[np.arange(3)] * 2, labels=labels, train=train
     )
-    expected = np.mean([accuracy_score(labels, p.argmax(axis=1)) for p in told])
+    expected = np.mean([accuracy_score(labels, p.argmax(axis=1)) for p in probabilities])
     assert accuracy.estimate().value == pytest.approx(expected)
     assert accuracy.estimate().chance == pytest.approx((labels == 1).mean())
     assert accuracy.leak().value == pytest.approx(expected - (labels == 1).mean())
-    bound = entropy(labels) - np.mean([log_loss(labels, p) for p in told])
+    bound = entropy(labels) - np.mean([log_loss(labels, p) for p in probabilities])
     assert nats.estimate().value == pytest.approx(bound)
     assert (nats.estimate().chance, nats.estimate().n) == (0, 200)
 
 
 def test_a_class_that_training_did_not_have_is_wrong_and_leaves_the_information_alone():
-    told = [np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]])]
+    probabilities = [np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]])]
     accuracy, nats = class_scores(
-        probabilities=told,
+        probabilities=probabilities,
         classes=[np.array([0, 2])],
         labels=np.array([0, 2, 1]),
         train=np.array([0, 0, 2]),
@@ -60,9 +60,9 @@ def test_no_clip_of_a_known_class_gives_no_information():
 
 def test_within_counts_what_is_at_most_the_tolerance_away():
     centres = np.array([60.0, 62, 64, 70])
-    told = [np.eye(4)[[0, 1, 2, 3]], np.eye(4)[[0, 0, 0, 0]]]
+    probabilities = [np.eye(4)[[0, 1, 2, 3]], np.eye(4)[[0, 0, 0, 0]]]
     scores = within_scores(
-        probabilities=told,
+        probabilities=probabilities,
         classes=[np.arange(4)] * 2,
         centres=centres,
         values=np.array([61.0, 63.1, 64, 60]),
@@ -77,10 +77,10 @@ def test_jaccard_agrees_with_scikit_learn_and_two_empty_sets_agree():
     rng = np.random.default_rng(1)
     labels = rng.integers(0, 2, (100, 4))
     labels[0] = 0
-    told = rng.random((100, 4))
-    told[0] = 0.1
-    jaccard = label_scores(probabilities=[told], labels=labels, train=labels)[0]
-    expected = jaccard_score(labels, told >= 0.5, average="samples", zero_division=1.0)
+    probabilities = rng.random((100, 4))
+    probabilities[0] = 0.1
+    jaccard = label_scores(probabilities=[probabilities], labels=labels, train=labels)[0]
+    expected = jaccard_score(labels, probabilities >= 0.5, average="samples", zero_division=1.0)
     assert jaccard.estimate().value == pytest.approx(expected)
 
 
@@ -107,9 +107,9 @@ def test_mean_average_precision_of_known_rankings():
 def test_mean_average_precision_agrees_with_scikit_learn(decimals):
     rng = np.random.default_rng(3)
     labels = (rng.random((150, 5)) < [0.02, 0.2, 0.5, 0.9, 0]).astype(int)
-    told = [np.round(rng.random((150, 5)) + 0.3 * labels, decimals) for _ in range(2)]
-    found = mean_average_precision(probabilities=told, labels=labels)
-    expected = [average_precision_score(labels[:, :4], p[:, :4], average="macro") for p in told]
+    given = [np.round(rng.random((150, 5)) + 0.3 * labels, decimals) for _ in range(2)]
+    found = mean_average_precision(probabilities=given, labels=labels)
+    expected = [average_precision_score(labels[:, :4], p[:, :4], average="macro") for p in given]
     assert found.value == pytest.approx(np.mean(expected))
     assert found.chance == pytest.approx(labels[:, :4].mean())
     assert found.low < found.value < found.high
@@ -117,10 +117,10 @@ def test_mean_average_precision_agrees_with_scikit_learn(decimals):
 
 def test_weighted_average_precision_agrees_with_scikit_learn():
     rng = np.random.default_rng(4)
-    label, told = rng.integers(0, 2, 60), np.round(rng.random(60), 1)
+    label, probabilities = rng.integers(0, 2, 60), np.round(rng.random(60), 1)
     weights = rng.multinomial(60, np.full(60, 1 / 60), 20)
-    expected = [average_precision_score(label, told, sample_weight=row) for row in weights]
-    np.testing.assert_allclose(weighted_average_precision(told, label, weights), expected)
+    expected = [average_precision_score(label, probabilities, sample_weight=row) for row in weights]
+    np.testing.assert_allclose(weighted_average_precision(probabilities, label, weights), expected)
 
 
 def test_the_interval_of_mean_average_precision_covers_the_truth():
@@ -131,12 +131,12 @@ def test_the_interval_of_mean_average_precision_covers_the_truth():
         labels = (rng.random((count, 3)) < [0.1, 0.3, 0.6]).astype(int)
         return labels, labels + rng.normal(size=(count, 3))
 
-    labels, told = draw(200_000)
-    truth = average_precision_score(labels, told, average="macro")
+    labels, probabilities = draw(200_000)
+    truth = average_precision_score(labels, probabilities, average="macro")
     hits = 0
     for _ in range(100):
-        labels, told = draw(200)
-        found = mean_average_precision(probabilities=[told], labels=labels)
+        labels, probabilities = draw(200)
+        found = mean_average_precision(probabilities=[probabilities], labels=labels)
         hits += found.low <= truth <= found.high
     assert 88 <= hits <= 100
 

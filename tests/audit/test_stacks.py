@@ -89,9 +89,9 @@ def test_padding_changes_nothing(several):
         stack = Stack(networks(size=exact, padded=padded), several=several, prior=1.0)
         for _ in range(5):
             stack.step(inputs, targets, rate=0.01)
-        told = stack.probabilities(inputs)
-        assert (told[..., 8:] == 0).all()
-        found.append((told[..., :8], stack.losses(inputs, targets)))
+        probabilities = stack.probabilities(inputs)
+        assert (probabilities[..., 8:] == 0).all()
+        found.append((probabilities[..., :8], stack.losses(inputs, targets)))
         assert (stack.weights[0][:, 8:] == 0).all()
         assert all(not one.isnan().any() for one in stack.weights)
     torch.testing.assert_close(found[0], found[1], rtol=1e-4, atol=1e-6)

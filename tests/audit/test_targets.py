@@ -50,7 +50,7 @@ def test_one_label_is_a_factor_of_two_classes():
 
 
 @pytest.mark.parametrize(
-    ("factor", "classes", "said"),
+    ("factor", "classes", "message"),
     [
         (Factor.categorical("timbre", ["a", "b"]), 3, "cannot be cut"),
         (Factor.continuous("level", [1, 2]), 1, "two or more"),
@@ -58,6 +58,6 @@ def test_one_label_is_a_factor_of_two_classes():
         (Factor.continuous("level", [1, np.inf]), None, "infinite"),
     ],
 )
-def test_what_cannot_be_a_target_is_refused(factor, classes, said):
-    with pytest.raises(DataError, match=said):
+def test_what_cannot_be_a_target_is_refused(factor, classes, message):
+    with pytest.raises(DataError, match=message):
         make_target(factor, train=np.array([True, False]), classes=classes)

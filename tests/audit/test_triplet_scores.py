@@ -33,10 +33,10 @@ def test_every_subset_equals_a_loop_over_triplets(rng):
     records = triplet_scores(embedding=embedding, facets=FACETS, **rows)
     subsets = list(chain.from_iterable(combinations(FACETS, size) for size in (1, 2, 3)))
     assert len(records) == len(subsets) == 7
-    told = {record["facet"]: record["value"] for record in records}
+    values = {record["facet"]: record["value"] for record in records}
     for names in subsets:
         name = "all" if len(names) == 3 else "+".join(names)
-        assert told[name] == naive(embedding, rows, names).mean()
+        assert values[name] == naive(embedding, rows, names).mean()
 
 
 def test_dimensions_are_scored_on_their_own_triplets(rng):
@@ -89,9 +89,9 @@ def test_what_is_planted_is_found(rng):
     records = triplet_scores(
         embedding=embedding, facets=FACETS, anchors=a, positives=p, negatives=n
     )
-    told = {record["facet"]: record for record in records}
-    assert told["tempo"]["value"] > 0.99
-    assert told["key"]["low"] < 0.5 < told["key"]["high"]
+    by_facet = {record["facet"]: record for record in records}
+    assert by_facet["tempo"]["value"] > 0.99
+    assert by_facet["key"]["low"] < 0.5 < by_facet["key"]["high"]
 
 
 def test_blocks_change_nothing(rng, monkeypatch):

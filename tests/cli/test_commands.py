@@ -32,9 +32,9 @@ def test_help_lists_every_command():
 def test_help_of_a_command_shows_an_example_that_works(name):
     done = call(name, "--help")
     assert done.code == 0
-    printed = " ".join(done.out.split())
+    said = " ".join(done.out.split())
     for example in COMMANDS[name].epilog.removeprefix("Example: ").split(" · "):
-        assert example in printed
+        assert example in said
         program, command, *words = shlex.split(example)
         assert (program, command) == ("disentone", name)
         COMMANDS[name].make_context(name, words)  # refuses options that do not exist

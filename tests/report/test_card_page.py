@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
+from made_up_run import example
+from page_tree import read
 
 from disentone.report import measures as measures_section
 from disentone.report.comparison import differences_text, write_comparison
 from disentone.report.page import CARD, write_report
-from made_up_run import example
-from page_tree import read
 
 
 def number(measure, facet, factor, value, **more):

@@ -10,13 +10,13 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import soundfile
+from made_up_run import FACETS, OURS, PAPER, RATE, card, embedding, example, sounds
+from page_tree import read
 
 from disentone.facets import Facets
 from disentone.factors import Factor
 from disentone.report import ReportInputs, Sound, write_report
 from disentone.report.svg import heat_png, log_ticks, number, ticks
-from made_up_run import FACETS, OURS, PAPER, RATE, card, embedding, example, sounds
-from page_tree import read
 
 HOSTILE = """<script>alert("x")</script>' & </style> {{ 7 * 7 }}"""
 

@@ -1,4 +1,4 @@
-"""The audit: what each facet of an embedding tells about each factor, on plain arrays."""
+"""The audit: how well each facet of an embedding predicts each factor, on plain arrays."""
 
 from disentone.audit.auditing import audit
 from disentone.audit.binning import equal_width_codes, equal_width_edges, quantile_codes

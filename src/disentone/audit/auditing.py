@@ -1,4 +1,4 @@
-"""The audit of an embedding: which facet tells which factor, and which should not."""
+"""The audit of an embedding: which facet predicts which factor, and which should not."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ import numpy as np
 
 from disentone.audit.binning import quantile_codes
 from disentone.audit.card import ALL, Card
-from disentone.audit.facet_information import Told, block_records, told
+from disentone.audit.facet_information import FacetInformation, block_records, facet_information
 from disentone.audit.families import measured
 from disentone.audit.information import Information, dimension_information, entropy
-from disentone.audit.measuring import studies, study_records
+from disentone.audit.measuring import family_inputs, family_records
 from disentone.audit.outcomes import Outcomes
 from disentone.audit.plan import Clips, Plan, blocks_of, make_plan
 from disentone.audit.probes import Question, fit_probes, one_thread, together
 from disentone.audit.records import (
-    Outputs,
+    Predictions,
     Record,
     dimension_records,
     directional_records,
@@ -37,7 +37,7 @@ __all__ = ["audit"]
 
 Show = Callable[[int, int], None]
 
-HEARD = 200  # permutations of the test of a facet and a factor
+FACET_PERMUTATIONS = 200  # permutations of the test of a facet and a factor
 WORTH = 2**22  # numbers x factors x families: with fewer, to start processes takes longer than work
 
 
@@ -71,9 +71,9 @@ def audit(
     validation split, and clips whose factor is unknown, are left out. The card's measures are
 
     - ``probe``: ``accuracy`` of a two-layer probe (``jaccard`` and ``map`` for several labels), and
-      ``within``, the share told within the factor's tolerance, where it has one. A continuous
-      factor is told as the middle of a class, so its classes should not be wider than twice the
-      tolerance. Chance is the best constant answer of the training clips.
+      ``within``, the share predicted within the factor's tolerance, where it has one. A continuous
+      factor is predicted as the middle of a class, so its classes should not be wider than twice
+      the tolerance. Chance is the best constant answer of the training clips.
     - ``leak``: accuracy (Jaccard) above that chance, where the facet does not own the factor.
     - ``dsc_delta``: score of the facet that owns the factor less that of the ``other`` facet, or
       of the best of several others (see :func:`~disentone.audit.directional.dsc_delta`).
@@ -97,7 +97,8 @@ def audit(
     split : ndarray of str, shape (clips,)
         ``"train"``, ``"valid"`` or ``"test"``.
     owns : mapping of str to sequence of str, optional
-        The factors that each facet is meant to hold. A facet that is not named is not judged.
+        The factors that each facet is meant to encode. Leaks of a facet that is not named are not
+        judged.
     baselines : mapping of str to ndarray, shape (clips, dims), optional
         Other embeddings of the same clips, probed in the same way to compare with.
     classes : mapping of str to int, optional
@@ -114,7 +115,7 @@ def audit(
         Names of measures, ``"default"``, ``"all"`` or ``"none"``: see
         :data:`~disentone.audit.registry.MEASURES`.
     variants : sequence of str
-        Published variants to be told beside the measures, such as ``"syntone"``, or ``"all"``.
+        Published variants to compute beside the measures, such as ``"syntone"``, or ``"all"``.
     groups : ndarray, shape (clips,), optional
         The recording that each clip was cut from.
     whole : bool
@@ -159,7 +160,9 @@ def audit(
         seeds=range(seed, seed + seeds),
         limit=train_limit,
     )
-    asked, notes = studies(plan, names=names, variants=published, beside=beside or {}, seed=seed)
+    asked, notes = family_inputs(
+        plan, names=names, variants=published, beside=beside or {}, seed=seed
+    )
     import torch  # what is mistyped was refused before
 
     begin = stage or (lambda name: lambda done, total: None)
@@ -174,7 +177,7 @@ def audit(
         each = [(_information, bare, name, bins, permutations, seed) for name in plan.targets]
         dimensions = list(_apart(each, processes, begin("Auditing: dimensions")))
     records: list[Record] = []
-    heard: dict[tuple[str, str], Told] = {}
+    nats: dict[tuple[str, str], FacetInformation] = {}
     scores: dict[tuple[str, str], list[Scores]] = {}
     for pair in plan.pairs():
         train, test = plan.rows(pair[1])
@@ -182,18 +185,22 @@ def audit(
         scores[pair] = probe_scores(
             outputs[pair], target=target, train=train, test=test, groups=mine
         )
-        heard[pair] = told(
-            outputs[pair], labels=target.codes[test], groups=mine, permutations=HEARD, seed=seed
+        nats[pair] = facet_information(
+            outputs[pair],
+            labels=target.codes[test],
+            groups=mine,
+            permutations=FACET_PERMUTATIONS,
+            seed=seed,
         )
-        records += probe_records(plan, *pair, outputs[pair], scores[pair], heard[pair].about())
+        records += probe_records(plan, *pair, outputs[pair], scores[pair], nats[pair].about())
     main = {pair: several[0] for pair, several in scores.items()}
     records += directional_records(main, facets=facets, owns=plan.owns)
-    records += block_records(heard, plan=plan, names=names, seed=seed)
-    for (_, study), one in zip(asked, found):
+    records += block_records(nats, plan=plan, names=names, seed=seed)
+    for (_, inputs), one in zip(asked, found):
         if isinstance(one, str):
             notes.append(f"Not measured, {one}")
         else:
-            records += study_records(one, plan=plan, study=study)
+            records += family_records(one, plan=plan, inputs=inputs)
     for name, one in zip(plan.targets, dimensions):
         records += dimension_records(one, facets=facets, factor=name, bins=bins, split=plan.split)
     described = {
@@ -234,8 +241,8 @@ def _in_threads(
             yield result
 
 
-def _outputs(plan: Plan, jobs: int, show: Show) -> dict[tuple[str, str], Outputs]:
-    """What the probes of every block and factor answer for the test clips, seed by seed."""
+def _outputs(plan: Plan, jobs: int, show: Show) -> dict[tuple[str, str], Predictions]:
+    """Predictions of the probes of every block and factor for the test clips, seed by seed."""
     questions, pairs = [], []
     known = {name: np.flatnonzero(plan.rows(name)[0]) for name in plan.targets}
     for block, factor in plan.pairs():
@@ -246,17 +253,19 @@ def _outputs(plan: Plan, jobs: int, show: Show) -> dict[tuple[str, str], Outputs
             pairs.append((block, factor))
     stacks = together(questions)
     tests = [np.flatnonzero(plan.rows(factor)[1]) for _, factor in pairs]
-    calls = [(_answers, [questions[i] for i in some], [tests[i] for i in some]) for some in stacks]
-    told = _in_threads(calls, jobs, show, [len(some) for some in stacks])
-    answers = dict(zip((i for some in stacks for i in some), (a for part in told for a in part)))
-    found: dict[tuple[str, str], Outputs] = {}
+    calls = [
+        (_predictions, [questions[i] for i in some], [tests[i] for i in some]) for some in stacks
+    ]
+    parts = _in_threads(calls, jobs, show, [len(some) for some in stacks])
+    answers = dict(zip((i for some in stacks for i in some), (a for part in parts for a in part)))
+    found: dict[tuple[str, str], Predictions] = {}
     for place, pair in enumerate(pairs):
         found.setdefault(pair, []).append(answers[place])
     return found
 
 
-def _answers(questions: Sequence[Question], tests: Sequence[np.ndarray]) -> Outputs:
-    """Fit probes in one stack, and let each answer for its test clips."""
+def _predictions(questions: Sequence[Question], tests: Sequence[np.ndarray]) -> Predictions:
+    """Fit probes in one stack, and give the predictions of each for its test clips."""
     return [
         (probe.probabilities(one.embedding[test]), probe.classes)
         for probe, one, test in zip(fit_probes(questions), questions, tests)
@@ -265,7 +274,7 @@ def _answers(questions: Sequence[Question], tests: Sequence[np.ndarray]) -> Outp
 
 def _information(plan: Plan, factor: str, bins: int, permutations: int, seed: int) -> Information:
     target = plan.targets[factor]
-    rows = plan.told & target.known
+    rows = plan.measured & target.known
     return dimension_information(
         codes=quantile_codes(plan.blocks[ALL][rows], bins=bins),
         labels=target.codes[rows],

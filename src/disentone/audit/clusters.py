@@ -21,7 +21,7 @@ def clustered_interval(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Give the 95 % bootstrap interval of column means, drawing whole clusters anew.
 
-    Items of a cluster are not independent: a bootstrap over items would be too sure. Beside items
+    Items of a cluster are not independent: a bootstrap over items would be too narrow. Beside items
     that are right or wrong two of each are imagined, each a cluster of its own (A. Agresti,
     B. A. Coull, "Approximate is better than 'exact'", 1998), so that 20 right answers of 20 are
     not taken for certainty.

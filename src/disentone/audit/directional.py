@@ -1,4 +1,4 @@
-"""Directional subspace difference: how much better the intended facet tells a factor.
+"""Directional subspace difference: how much better the intended facet predicts a factor.
 
 References
 ----------
@@ -19,7 +19,7 @@ __all__ = ["dsc_delta", "rivals"]
 
 
 def dsc_delta(*, own: np.ndarray, other: np.ndarray, groups: np.ndarray | None = None) -> Estimate:
-    """Difference of two facets' scores for a factor that the first of them should tell.
+    """Difference of two facets' scores for a factor that the first of them should predict.
 
     With clf(z) the score of a classifier on facet z (accuracy, or Jaccard index for several
     labels), the paper gives one number for each direction:
@@ -27,10 +27,11 @@ def dsc_delta(*, own: np.ndarray, other: np.ndarray, groups: np.ndarray | None =
         DSC delta private = clf(z_private) source - clf(z_shared) source    (Eq. 6)
         DSC delta shared  = clf(z_shared) sensor - clf(z_private) sensor    (Eq. 7)
 
-    so that ``own`` is always the facet that should tell the factor. Values are in [-1, 1]: 0 where
-    both facets tell it equally well, negative where the wrong one tells it better. Perfect
-    separation scores 1 - chance, as the other facet can still guess; 1 needs a factor that cannot
-    be guessed. It says nothing of how well the factor is told at all: two useless facets score 0.
+    so that ``own`` is always the facet that should predict the factor. Values are in [-1, 1]: 0
+    where both facets predict it equally well, negative where the wrong one predicts it better.
+    Perfect separation scores 1 - chance, as the other facet can still guess; 1 needs a factor that
+    cannot be guessed. It does not measure how well the factor is predicted at all: two useless
+    facets score 0.
 
     Parameters
     ----------
@@ -52,7 +53,7 @@ def dsc_delta(*, own: np.ndarray, other: np.ndarray, groups: np.ndarray | None =
     """
     own, other = np.asarray(own, dtype=float), np.asarray(other, dtype=float)
     if own.ndim != 2 or own.shape != other.shape:
-        raise DataError(f"Scores must be (seeds, clips), alike: not {own.shape} and {other.shape}.")
+        raise DataError(f"Scores must be (seeds, clips), both: not {own.shape} and {other.shape}.")
     for scores in (own, other):
         if not ((scores >= 0) & (scores <= 1)).all():
             raise DataError("Scores must be in [0, 1]: use accuracy or the Jaccard index.")
@@ -65,17 +66,17 @@ def rivals(
     facets: Sequence[str],
     owns: Mapping[str, Sequence[str]],
 ) -> Iterator[tuple[str, str, str]]:
-    """Yield (facet, factor, other) for every factor that a facet should tell and another may not.
+    """Yield (facet, factor, other) for every factor that one facet should predict alone.
 
-    Of two facets, the other one is the paper's. Of more, it is the one that tells the factor best
-    among those that do not own it, so that the difference is the least of all.
+    Of two facets, the other one is the paper's. Of more, it is the one that predicts the factor
+    best among those that do not own it, so that the difference is the least of all.
 
     Parameters
     ----------
     scores : mapping of (facet, factor) to ndarray, shape (seeds, clips)
     facets : sequence of str
     owns : mapping of str to sequence of str
-        Factors that each facet should tell.
+        Factors that each facet should predict.
     """
     for facet in facets:
         for factor in owns.get(facet, ()):

@@ -14,11 +14,11 @@ from disentone.audit.measures import BlockInformation, Measured, block_dci, bloc
 from disentone.audit.measures.between_facets import MEASURES
 from disentone.audit.permuting import permuted
 from disentone.audit.plan import Plan
-from disentone.audit.records import Outputs, Record, record_of
+from disentone.audit.records import Predictions, Record, record_of
 from disentone.audit.redrawing import redrawn
 from disentone.audit.scores import Estimate
 
-__all__ = ["BLOCKS", "Told", "block_records", "told"]
+__all__ = ["BLOCKS", "FacetInformation", "block_records", "facet_information"]
 
 BLOCKS = {one.name: one for one in MEASURES}
 REPLICATES = 200
@@ -26,8 +26,8 @@ INTERVAL = "bootstrap of held-out clips"
 
 
 @dataclass(frozen=True)
-class Told:
-    """What a facet's probes tell of a factor, and what they would tell by chance.
+class FacetInformation:
+    """Information of a facet's probes about a factor, and what chance would give.
 
     Parameters
     ----------
@@ -49,26 +49,26 @@ class Told:
         return {"p": self.p, "null": float(np.quantile(self.null, 0.95))}
 
 
-def told(
-    outputs: Outputs,
+def facet_information(
+    outputs: Predictions,
     *,
     labels: np.ndarray,
     groups: np.ndarray | None,
     permutations: int,
     seed: int,
-) -> Told:
-    """Compare probes' answers with the factor, and with the factor permuted over test clips.
+) -> FacetInformation:
+    """Compare probes' predictions with the factor, and with the factor permuted over test clips.
 
     The probes stay as they are, so that the test is exact whatever they are (see
     :func:`~disentone.audit.measures.facet_permutation_test`). Where every recording has one value,
-    recordings are permuted, each with the mean of its clips' answers.
+    recordings are permuted, each with the mean of its clips' predictions.
 
     Parameters
     ----------
     outputs : list of (probabilities (clips, outputs), classes (outputs,))
         Of each seed.
     labels : ndarray of int, shape (clips,) or (clips, labels)
-        Of the test clips that know the factor.
+        Of the test clips whose factor is known.
     groups : ndarray of int or None, shape (clips,)
         Their recordings.
     permutations, seed : int
@@ -76,7 +76,7 @@ def told(
     weights, true, kept = _likelihoods(outputs, labels)
     nats = np.full(len(labels), np.nan)
     if not kept.any():
-        return Told(nats, np.full(permutations, np.nan), 1.0)
+        return FacetInformation(nats, np.full(permutations, np.nan), 1.0)
     weights, true = weights[kept], true[kept]
     prior = entropy(labels[kept])
     share = true.mean(axis=0)
@@ -88,17 +88,21 @@ def told(
     if groups is not None:
         weights, true = _by_recording(weights, true, groups[kept])
     _, null, p = permuted(weights, true, permutations=permutations, seed=seed)
-    return Told(nats, null + prior, p)
+    return FacetInformation(nats, null + prior, p)
 
 
 def block_records(
-    found: Mapping[tuple[str, str], Told], *, plan: Plan, names: frozenset[str], seed: int
+    found: Mapping[tuple[str, str], FacetInformation],
+    *,
+    plan: Plan,
+    names: frozenset[str],
+    seed: int,
 ) -> Iterator[Record]:
     """Yield gap, disentanglement and completeness of facets, and their parts.
 
     Parameters
     ----------
-    found : mapping of (facet, factor) to Told
+    found : mapping of (facet, factor) to FacetInformation
         Facets alone.
     plan : Plan
     names : frozenset of str
@@ -127,7 +131,9 @@ def block_records(
             yield from _records(name, value, draws, chance, plan)
 
 
-def _likelihoods(outputs: Outputs, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _likelihoods(
+    outputs: Predictions, labels: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Log-probabilities (clips, classes), what is true as 0 and 1, and clips that count.
 
     Of labels the first are differences of log-odds, so that the sum of their products with what
@@ -157,7 +163,7 @@ def _by_recording(
     return sums / np.bincount(unit)[:, None], true[first]
 
 
-def _aligned(found: Mapping[tuple[str, str], Told], plan: Plan) -> np.ndarray:
+def _aligned(found: Mapping[tuple[str, str], FacetInformation], plan: Plan) -> np.ndarray:
     """Information of every facet, factor and test clip; NaN where unknown."""
     nats = np.full((len(plan.facets), len(plan.targets), int(plan.test.sum())), np.nan)
     for i, facet in enumerate(plan.facets):
@@ -175,7 +181,7 @@ def _means(nats: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 def _information(
-    found: Mapping[tuple[str, str], Told], plan: Plan, value: np.ndarray
+    found: Mapping[tuple[str, str], FacetInformation], plan: Plan, value: np.ndarray
 ) -> BlockInformation:
     entropies = [entropy(target.codes[plan.rows(name)[1]]) for name, target in plan.targets.items()]
     p = np.array([[found[facet, factor].p for factor in plan.targets] for facet in plan.facets])

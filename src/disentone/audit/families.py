@@ -1,6 +1,6 @@
 """How measures are measured with interval and chance, family by family.
 
-A family is a function from a study to numbers, so that measures share what they have in common.
+A family is a function from its inputs to numbers, so that measures share what they have in common.
 A measure without a family is measured by itself, as :func:`_each` does.
 """
 
@@ -20,7 +20,7 @@ from disentone.audit.scores import Estimate
 from disentone.errors import DataError
 from disentone.factors import Factor
 
-__all__ = ["FAMILIES", "Found", "Study", "family_of", "measured"]
+__all__ = ["FAMILIES", "FamilyEstimates", "FamilyInputs", "family_of", "measured"]
 
 REPLICATES = 100  # of a bootstrap of what was fitted once
 SAMPLES = 40  # parts of the clips on which everything is measured again
@@ -36,12 +36,13 @@ HELD_OUT = "bootstrap of held-out clips"
 BATCHES = "bootstrap of held-out batches of pairs"
 
 Key = tuple[str, str]  # measure, part; the part "" is the measure itself
-Found = tuple[Mapping[Key, Estimate], Mapping[str, Mapping[str, Any]]]  # and how, by measure
+How = Mapping[str, Mapping[str, Any]]  # the settings of each measure
+FamilyEstimates = tuple[Mapping[Key, Estimate], How]
 
 
 @dataclass(frozen=True)
-class Study:
-    """What a family measures.
+class FamilyInputs:
+    """What a family of measures is computed from.
 
     Parameters
     ----------
@@ -49,7 +50,7 @@ class Study:
     factors : mapping of str to Factor
     test : ndarray of bool, shape (clips,)
         Clips held out from what is fitted.
-    told : ndarray of bool, shape (clips,)
+    measured : ndarray of bool, shape (clips,)
         Clips to measure on where nothing is fitted.
     groups : ndarray or None, shape (clips,)
         The recording of every clip.
@@ -65,7 +66,7 @@ class Study:
     codes: np.ndarray
     factors: Mapping[str, Factor]
     test: np.ndarray
-    told: np.ndarray
+    measured: np.ndarray
     groups: np.ndarray | None
     measures: tuple[Measure, ...]
     variants: Mapping[str, str]
@@ -76,18 +77,18 @@ class Study:
         """Arguments that choose the variant of a measure."""
         return {"variant": self.variants[name]} if name in self.variants else {}
 
-    def choosing(self, measures: tuple[Measure, ...], variants: Mapping[str, str]) -> Study:
+    def choosing(self, measures: tuple[Measure, ...], variants: Mapping[str, str]) -> FamilyInputs:
         """The same for other measures, or variants of them."""
         return replace(self, measures=measures, variants=variants)
 
-    def of(self, rows: np.ndarray) -> Study:
+    def of(self, rows: np.ndarray) -> FamilyInputs:
         """The same of some clips."""
         return replace(
             self,
             codes=self.codes[rows],
             factors=taken(self.factors, rows),
             test=self.test[rows],
-            told=self.told[rows],
+            measured=self.measured[rows],
             groups=None if self.groups is None else self.groups[rows],
             beside={name: codes[rows] for name, codes in self.beside.items()},
         )
@@ -98,57 +99,57 @@ def family_of(measure: Measure) -> str:
     return measure.family or f"measure {measure.name}"
 
 
-def measured(family: str, study: Study) -> Found | str:
-    """Measure a family; where that cannot be done, say why in a sentence."""
+def measured(family: str, inputs: FamilyInputs) -> FamilyEstimates | str:
+    """Measure a family; where that cannot be done, give the reason in a sentence."""
     try:
-        return FAMILIES.get(family, _each)(_suited(study))
+        return FAMILIES.get(family, _each)(_suited(inputs))
     except DataError as error:
         return f"{family}: {error}"
 
 
-def _suited(study: Study) -> Study:
+def _suited(inputs: FamilyInputs) -> FamilyInputs:
     """The same with the factors that the measures need, and without measures that have too few."""
-    factors = study.factors
-    if any(one.factors == "numeric" for one in study.measures):
+    factors = inputs.factors
+    if any(one.factors == "numeric" for one in inputs.measures):
         factors = {n: one for n, one in factors.items() if one.kind in ("ordinal", "continuous")}
         if not factors:
             raise DataError("there is no ordinal or continuous factor.")
-    several = len(columns(factors, clips=len(study.codes))) > 1
-    measures = tuple(one for one in study.measures if several or one.factors != "several")
+    several = len(columns(factors, clips=len(inputs.codes))) > 1
+    measures = tuple(one for one in inputs.measures if several or one.factors != "several")
     if not measures:
-        labels = ", ".join(one.label for one in study.measures)
+        labels = ", ".join(one.label for one in inputs.measures)
         raise DataError(f"there is but one factor, and at least two are needed for {labels}.")
-    return replace(study, factors=factors, measures=measures)
+    return replace(inputs, factors=factors, measures=measures)
 
 
-def _each(study: Study) -> Found:
+def _each(inputs: FamilyInputs) -> FamilyEstimates:
     """Every measure by itself, as its function gives it."""
 
     def each(**given: Any) -> dict[str, Measured]:
         return {
-            one.name: one.function(**given, **study.options(one.name)) for one in study.measures
+            one.name: one.function(**given, **inputs.options(one.name)) for one in inputs.measures
         }
 
-    return _halved(each, study, fitted=any(one.fitted for one in study.measures))
+    return _halved(each, inputs, fitted=any(one.fitted for one in inputs.measures))
 
 
-def _gaps(study: Study) -> Found:
+def _gaps(inputs: FamilyInputs) -> FamilyEstimates:
     """Everything that reads the matrix of information, which is made once for all."""
     nulls: list[m.InformationMatrix] = []
-    of_dimensions = any(one.parts == "dimensions" for one in study.measures)
+    of_dimensions = any(one.parts == "dimensions" for one in inputs.measures)
 
     def each(*, codes: np.ndarray, factors: m.Factors) -> dict[str, Measured]:
         matrix = None
-        if any(not study.options(one.name) for one in study.measures):
+        if any(not inputs.options(one.name) for one in inputs.measures):
             matrix = _matrix(codes, factors, nulls, needed=of_dimensions)  # counts active ones
         return {
             one.name: one.function(
-                codes=codes, factors=factors, matrix=matrix, **study.options(one.name)
+                codes=codes, factors=factors, matrix=matrix, **inputs.options(one.name)
             )
-            for one in study.measures
+            for one in inputs.measures
         }
 
-    return _halved(each, study)
+    return _halved(each, inputs)
 
 
 def _matrix(
@@ -161,27 +162,28 @@ def _matrix(
     found = m.information_matrix(codes=codes, factors=factors, permutations=0)
     if not needed:
         return found
-    alike = [
+    same_size = [
         one for one in nulls if one.names == found.names and abs(one.n - found.n) < 0.05 * one.n
     ]
-    if alike:
-        return replace(found, null=alike[0].null, spread=alike[0].spread)
+    if same_size:
+        return replace(found, null=same_size[0].null, spread=same_size[0].spread)
     found = m.information_matrix(codes=codes, factors=factors, permutations=NULLS)
     nulls.append(found)
     return found
 
 
-def _dependence(study: Study) -> Found:
+def _dependence(inputs: FamilyInputs) -> FamilyEstimates:
     """Chance is of dimensions that are permuted apart, so that nothing is shared but by chance."""
 
     def each(*, codes: np.ndarray, factors: m.Factors) -> dict[str, Measured]:
         del factors
         return {
-            one.name: one.function(codes=codes, **study.options(one.name)) for one in study.measures
+            one.name: one.function(codes=codes, **inputs.options(one.name))
+            for one in inputs.measures
         }
 
-    found, how = _halved(each, study)
-    rng, codes = np.random.default_rng(study.seed), study.codes[study.told]
+    found, how = _halved(each, inputs)
+    rng, codes = np.random.default_rng(inputs.seed), inputs.codes[inputs.measured]
     apart = [each(codes=rng.permuted(codes, axis=0), factors={}) for _ in range(PERMUTATIONS)]
     return {
         (name, part): replace(one, chance=_mean_of(apart, name, part))
@@ -194,7 +196,7 @@ def _mean_of(found: list[dict[str, Measured]], name: str, part: str) -> float:
     return float(np.mean([one[name].each[part] if part else one[name].value for one in found]))
 
 
-def _attributes(study: Study) -> Found:
+def _attributes(inputs: FamilyInputs) -> FamilyEstimates:
     """Along the dimension that predicts each numeric factor best, in recorded clips."""
 
     def each(*, codes: np.ndarray, factors: m.Factors) -> dict[str, Measured]:
@@ -205,60 +207,60 @@ def _attributes(study: Study) -> Found:
             for name, dim in zip(matrix.names, best)
         ]
         found = {}
-        for measure in study.measures:
+        for measure in inputs.measures:
             one = measure.function(traversals=np.concatenate(curves))
             parts = dict(zip(matrix.names, one.each.values()))
             found[measure.name] = replace(one, each=parts, n=len(codes))
         return found
 
-    return _halved(each, study)
+    return _halved(each, inputs)
 
 
-def _dci(study: Study) -> Found:
+def _dci(inputs: FamilyInputs) -> FamilyEstimates:
     """Held-out clips are drawn anew; chance is of codes that are permuted over clips."""
-    options = study.options("dci_disentanglement")
-    given: dict[str, Any] = {"factors": study.factors, "test": study.test, "seed": study.seed}
+    options = inputs.options("dci_disentanglement")
+    given: dict[str, Any] = {"factors": inputs.factors, "test": inputs.test, "seed": inputs.seed}
     given |= options
-    found = m.dci(codes=study.codes, replicates=REPLICATES, groups=study.groups, **given)
-    shuffled = np.random.default_rng(study.seed).permutation(study.codes)
+    found = m.dci(codes=inputs.codes, replicates=REPLICATES, groups=inputs.groups, **given)
+    shuffled = np.random.default_rng(inputs.seed).permutation(inputs.codes)
     chance = m.dci(codes=shuffled, **given, limit=2_000)
-    three = {one.name: one.name.removeprefix("dci_") for one in study.measures}
+    three = {one.name: one.name.removeprefix("dci_") for one in inputs.measures}
     return _drawn({n: (getattr(found, one), getattr(chance, one)) for n, one in three.items()})
 
 
-def _explicitness(study: Study) -> Found:
-    given: dict[str, Any] = {"factors": study.factors, "test": study.test, "seed": study.seed}
-    given |= study.options("explicitness")
-    found = m.explicitness(codes=study.codes, replicates=REPLICATES, groups=study.groups, **given)
-    shuffled = np.random.default_rng(study.seed).permutation(study.codes)
+def _explicitness(inputs: FamilyInputs) -> FamilyEstimates:
+    given: dict[str, Any] = {"factors": inputs.factors, "test": inputs.test, "seed": inputs.seed}
+    given |= inputs.options("explicitness")
+    found = m.explicitness(codes=inputs.codes, replicates=REPLICATES, groups=inputs.groups, **given)
+    shuffled = np.random.default_rng(inputs.seed).permutation(inputs.codes)
     return _drawn({"explicitness": (found, m.explicitness(codes=shuffled, **given, limit=2_000))})
 
 
-def _shared(study: Study) -> Found:
+def _shared(inputs: FamilyInputs) -> FamilyEstimates:
     """Scores from pairs of clips that share a factor."""
-    return _paired(study, m.agreeing_pairs)
+    return _paired(inputs, m.agreeing_pairs)
 
 
-def _changed(study: Study) -> Found:
+def _changed(inputs: FamilyInputs) -> FamilyEstimates:
     """The score from pairs that differ in one factor alone, which many collections do not have."""
-    return _paired(study, m.changed_pairs)
+    return _paired(inputs, m.changed_pairs)
 
 
-def _paired(study: Study, draw: Callable[..., m.Pairs]) -> Found:
+def _paired(inputs: FamilyInputs, draw: Callable[..., m.Pairs]) -> FamilyEstimates:
     """Scores from pairs that are found among the clips; their chance is known."""
-    told = study.of(np.flatnonzero(study.told))
+    part = inputs.of(np.flatnonzero(inputs.measured))
     one, two, factor = draw(
-        factors=told.factors, clips=len(told.codes), pairs=PAIRS, seed=study.seed
+        factors=part.factors, clips=len(part.codes), pairs=PAIRS, seed=inputs.seed
     )
     results = {}
-    for measure in study.measures:
+    for measure in inputs.measures:
         found = measure.function(
-            first=told.codes[one],
-            second=told.codes[two],
+            first=part.codes[one],
+            second=part.codes[two],
             factor=factor,
             replicates=REPLICATES,
-            seed=study.seed,
-            **study.options(measure.name),
+            seed=inputs.seed,
+            **inputs.options(measure.name),
         )
         usual = float(found.how["chance"])
         results[measure.name] = (
@@ -268,28 +270,28 @@ def _paired(study: Study, draw: Callable[..., m.Pairs]) -> Found:
     return _drawn(results, interval=BATCHES)
 
 
-def _agreement(study: Study) -> Found:
+def _udr(inputs: FamilyInputs) -> FamilyEstimates:
     """Of this run with the others, each named; chance is of clips that are permuted."""
-    if not study.beside:
-        raise DataError("agreement needs another run of the same clips (--beside).")
-    told = study.of(np.flatnonzero(study.told))
-    names = ["this", *told.beside]
-    runs = np.concatenate([told.codes, *told.beside.values()], axis=1)
-    ends = np.cumsum([told.codes.shape[1], *(c.shape[1] for c in told.beside.values())])[:-1]
+    if not inputs.beside:
+        raise DataError("UDR needs another run of the same clips (--beside).")
+    part = inputs.of(np.flatnonzero(inputs.measured))
+    names = ["this", *part.beside]
+    runs = np.concatenate([part.codes, *part.beside.values()], axis=1)
+    ends = np.cumsum([part.codes.shape[1], *(c.shape[1] for c in part.beside.values())])[:-1]
 
     def udr(*, codes: np.ndarray, factors: m.Factors) -> dict[str, Measured]:
         del factors
-        one = m.udr(runs=np.split(codes, ends, axis=1), **study.options("udr"))
+        one = m.udr(runs=np.split(codes, ends, axis=1), **inputs.options("udr"))
         return {"udr": replace(one, each=dict(zip(names, one.each.values())))}
 
-    found, how = _halved(udr, replace(told, codes=runs, told=np.ones(len(runs), dtype=bool)))
-    rng = np.random.default_rng(study.seed)
-    shuffled = [rng.permutation(part) for part in np.split(runs, ends, axis=1)]
-    chance = m.udr(runs=shuffled, **study.options("udr")).value
+    found, how = _halved(udr, replace(part, codes=runs, measured=np.ones(len(runs), dtype=bool)))
+    rng = np.random.default_rng(inputs.seed)
+    shuffled = [rng.permutation(codes) for codes in np.split(runs, ends, axis=1)]
+    chance = m.udr(runs=shuffled, **inputs.options("udr")).value
     return {key: replace(one, chance=chance) for key, one in found.items()}, how
 
 
-FAMILIES: Mapping[str, Callable[[Study], Found]] = {
+FAMILIES: Mapping[str, Callable[[FamilyInputs], FamilyEstimates]] = {
     "dci": _dci,
     "explicitness": _explicitness,
     "gaps": _gaps,
@@ -299,13 +301,13 @@ FAMILIES: Mapping[str, Callable[[Study], Found]] = {
     "robustness": _each,
     "attributes": _attributes,
     "dependence": _dependence,
-    "agreement": _agreement,
+    "udr": _udr,
 }
 
 
-def _halved(measure: Several, study: Study, *, fitted: bool = False) -> Found:
+def _halved(measure: Several, inputs: FamilyInputs, *, fitted: bool = False) -> FamilyEstimates:
     """Measure on all clips and on parts of them; the parts are drawn by recording."""
-    part = study if fitted else study.of(np.flatnonzero(study.told))
+    part = inputs if fitted else inputs.of(np.flatnonzero(inputs.measured))
     options = {"test": part.test} if fitted else {}
     kept: dict[str, Mapping[str, Any]] = {}
 
@@ -323,21 +325,23 @@ def _halved(measure: Several, study: Study, *, fitted: bool = False) -> Found:
         replicates=SAMPLES,
         permutations=PERMUTATIONS if len(part.codes) < MANY else 2,
         most=MOST,
-        seed=study.seed,
+        seed=inputs.seed,
         **options,
     )
     return found, {name: dict(how) | {"interval": HALVES} for name, how in kept.items()}
 
 
-def _drawn(told: Mapping[str, tuple[Measured, Measured]], *, interval: str = HELD_OUT) -> Found:
+def _drawn(
+    with_draws: Mapping[str, tuple[Measured, Measured]], *, interval: str = HELD_OUT
+) -> FamilyEstimates:
     """Estimates of measures that bring their draws, each beside the one that is chance."""
     found = {}
-    for name, (one, chance) in told.items():
+    for name, (one, chance) in with_draws.items():
         for part, value in {"": one.value, **one.each}.items():
             low, high = _quantiles(value, one.draws.get(part))
             by_chance = chance.each.get(part, np.nan) if part else chance.value
             found[name, part] = Estimate(value, low, high, by_chance, one.n)
-    how = {name: dict(one.how) | {"interval": interval} for name, (one, _) in told.items()}
+    how = {name: dict(one.how) | {"interval": interval} for name, (one, _) in with_draws.items()}
     return found, how
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from disentone.audit.card import ALL
-from disentone.audit.families import FAMILIES, Found, Study, family_of
+from disentone.audit.families import FAMILIES, FamilyEstimates, FamilyInputs, family_of
 from disentone.audit.measures.measured import FACETS, Measure
 from disentone.audit.plan import Plan
 from disentone.audit.records import Record, record_of
@@ -17,26 +17,26 @@ from disentone.audit.registry import MEASURES, find_measure
 from disentone.audit.scores import Estimate
 from disentone.errors import DataError, RecipeError
 
-__all__ = ["studies", "study_records"]
+__all__ = ["family_inputs", "family_records"]
 
 
-def studies(
+def family_inputs(
     plan: Plan,
     *,
     names: frozenset[str],
     variants: Sequence[tuple[str, str]],
     beside: Mapping[str, np.ndarray],
     seed: int,
-) -> tuple[list[tuple[str, Study]], list[str]]:
+) -> tuple[list[tuple[str, FamilyInputs]], list[str]]:
     """Give every family with what it measures, and what must be left out, as sentences.
 
     Clips of the validation split are left out, and so are factors that do not change among the
     clips measured.
     """
-    rows = np.flatnonzero(plan.train | plan.test | plan.told)
+    rows = np.flatnonzero(plan.train | plan.test | plan.measured)
     factors, notes = {}, []
     for name, target in plan.targets.items():
-        known = plan.told & target.known
+        known = plan.measured & target.known
         if len(np.unique(target.codes[known], axis=0)) > 1:
             factors[name] = target.factor.take(rows)
         else:
@@ -50,11 +50,11 @@ def studies(
     measures, missing = _found(names)
     if not beside:
         measures = [one for one in measures if one.parts != "runs"]
-    plain = Study(
+    plain = FamilyInputs(
         codes=embedding[rows],
         factors=factors,
         test=plan.test[rows],
-        told=plan.told[rows],
+        measured=plan.measured[rows],
         groups=None if plan.groups is None else plan.groups[rows],
         measures=(),
         variants={},
@@ -75,7 +75,7 @@ def studies(
 
 
 def _found(names: frozenset[str]) -> tuple[list[Measure], list[str]]:
-    """Measures of codes by name, and what is said of those that cannot be imported."""
+    """Measures of codes by name, and notes on those that cannot be imported."""
     ours = [one for name, one in MEASURES.items() if name in names]
     others, notes = [], []
     for name in sorted(names - set(MEASURES)):
@@ -86,10 +86,10 @@ def _found(names: frozenset[str]) -> tuple[list[Measure], list[str]]:
     return [one for one in (*ours, *others) if one.family != FACETS], notes
 
 
-def study_records(found: Found, *, plan: Plan, study: Study) -> Iterator[Record]:
+def family_records(found: FamilyEstimates, *, plan: Plan, inputs: FamilyInputs) -> Iterator[Record]:
     """Yield what a family found: the measure itself, then its parts."""
     estimates, how = found
-    measures = {one.name: one for one in study.measures}
+    measures = {one.name: one for one in inputs.measures}
     dimensions = [f"{name}[{i}]" for name, size in plan.facets.items() for i in range(size)]
     for (name, part), estimate in estimates.items():
         facet, factor, more = ALL, ALL, {}
@@ -102,7 +102,7 @@ def study_records(found: Found, *, plan: Plan, study: Study) -> Iterator[Record]
             facet = part or ALL
         else:
             factor = part or ALL
-        variant = study.variants.get(name, "")
+        variant = inputs.variants.get(name, "")
         unit = "nats" if variant == "nats" else measure.unit
         top = np.inf if unit == "nats" else 1.0
         estimate = _within(estimate, signed=measure.signed, top=top)
@@ -118,7 +118,7 @@ def _within(found: Estimate, *, signed: bool, top: float) -> Estimate:
 
 
 def _how(how: Mapping[str, Any], variant: str, measure: Measure) -> Record:
-    """What decides a number, flat: lists become their length."""
+    """The settings of a number, flat: lists become their length."""
     flat = {
         name: len(value) if isinstance(value, Mapping | list | tuple) else value
         for name, value in how.items()

@@ -1,4 +1,4 @@
-"""Outcomes: how every test clip came out, kept beside a card, so that cards can be paired."""
+"""Outcomes: the result of every test clip, kept beside a card, so that cards can be paired."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The permutation test of answers: whether they go with what is true, clip by clip.
+"""The permutation test of predictions: whether they go with what is true, clip by clip.
 
 References
 ----------
@@ -15,19 +15,19 @@ __all__ = ["permuted"]
 def permuted(
     weights: np.ndarray, true: np.ndarray, *, permutations: int, seed: int
 ) -> tuple[float, np.ndarray, float]:
-    """Compare answers with what is true, and with what is true permuted over clips.
+    """Compare predictions with what is true, and with what is true permuted over clips.
 
     Parameters
     ----------
     weights : ndarray, shape (clips, classes)
-        What an answer is worth where a class is true, such as its log-probability.
+        Score of a prediction where a class is true, such as its log-probability.
     true : ndarray of 0 and 1, shape (clips, classes)
     permutations, seed : int
 
     Returns
     -------
     found : float
-        Mean over clips of what their true classes are worth.
+        Mean over clips of the scores of their true classes.
     null : ndarray, shape (permutations,)
         The same after permutations.
     p : float

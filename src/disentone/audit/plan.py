@@ -47,7 +47,7 @@ class Plan:
     targets : mapping of str to Target
     train, test : ndarray of bool, shape (clips,)
         Clips to fit on, and to measure on.
-    told : ndarray of bool, shape (clips,)
+    measured : ndarray of bool, shape (clips,)
         Clips to measure on where nothing is fitted.
     groups : ndarray or None, shape (clips,)
         The recording of every clip, where several clips are of one.
@@ -62,7 +62,7 @@ class Plan:
     targets: Mapping[str, Target]
     train: np.ndarray
     test: np.ndarray
-    told: np.ndarray
+    measured: np.ndarray
     groups: np.ndarray | None
     owns: Mapping[str, Sequence[str]]
     seeds: range
@@ -71,14 +71,14 @@ class Plan:
     @property
     def split(self) -> str:
         """Name of the clips on which nothing is fitted."""
-        return "test" if (self.told == self.test).all() else "all"
+        return "test" if (self.measured == self.test).all() else "all"
 
     def pairs(self) -> Iterator[tuple[str, str]]:
         """Every block with every factor."""
         return ((block, factor) for factor in self.targets for block in self.blocks)
 
     def rows(self, factor: str) -> tuple[np.ndarray, np.ndarray]:
-        """Training and test clips that know a factor: bool (clips,)."""
+        """Training and test clips whose factor is known: bool (clips,)."""
         known = self.targets[factor].known
         return self.train & known, self.test & known
 
@@ -126,8 +126,8 @@ def make_plan(
         name: make_target(factor, train=train, classes=classes.get(name))
         for name, factor in factors.items()
     }
-    told = np.ones(count, dtype=bool) if clips.whole else test
-    plan = Plan(facets, blocks, targets, train, test, told, groups, owns, seeds, limit)
+    measured = np.ones(count, dtype=bool) if clips.whole else test
+    plan = Plan(facets, blocks, targets, train, test, measured, groups, owns, seeds, limit)
     for name in targets:
         _check_target(name, plan)
     return plan
@@ -144,7 +144,7 @@ def blocks_of(
         If shapes do not fit, a value is not finite, or a name is taken.
     """
     if ALL in facets:
-        raise DataError(f"No facet may be called '{ALL}': the card keeps it for all of them.")
+        raise DataError(f"No facet may be called '{ALL}': that is the whole embedding.")
     embedding = _table("The embedding", embedding)
     blocks = {**facets.split(embedding), ALL: embedding}
     for name, block in baselines.items():

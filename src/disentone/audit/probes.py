@@ -1,4 +1,4 @@
-"""Probes: how well a small network reads a factor from a facet.
+"""Probes: how well a small network predicts a factor from a facet.
 
 A probe that is not trained to the end hides leaks, so this one is trained until it stops getting
 better, and it looks at the facet in two ways (see :func:`fit_probe`). Probes of one shape are
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["Probe", "Question", "fit_probe", "fit_probes", "one_thread", "together"]
 
 SMALL = 1000  # training clips; with fewer, the weights get a prior instead of an early stop
-CHOOSING = 50  # steps that say which view suits such a probe
+CHOOSING = 50  # steps after which the better view of such a probe is chosen
 STEPS = 200  # of such a probe itself
 WHITEN = 4  # clips for each dimension that such a probe needs to whiten
 TINY = 1e-12  # the least probability that a probe gives
@@ -89,13 +89,13 @@ class Probe:
 
         stack = Stack([self.weights], several=self.several)
         inputs = _seen(embedding, (self.mean, self.rotation), width=self.weights[0].shape[0])
-        told = stack.probabilities(torch.from_numpy(inputs[None]))[0].numpy()
-        return np.maximum(told[:, : len(self.classes)], TINY)
+        probabilities = stack.probabilities(torch.from_numpy(inputs[None]))[0].numpy()
+        return np.maximum(probabilities[:, : len(self.classes)], TINY)
 
 
 @dataclass(frozen=True)
 class Question:
-    """What a probe is asked to learn.
+    """What a probe learns from.
 
     Parameters
     ----------
@@ -140,12 +140,12 @@ def fit_probe(*, embedding: np.ndarray, labels: np.ndarray, seed: int = 0) -> Pr
     a nat for six epochs, the best weights are restored and the batch grows fourfold, three sizes
     in all.
 
-    Where there are fewer than 1,000 training clips, 15 % of them are too few to say when to stop,
-    and too many to do without: the weights get a normal prior of variance 1/2 (weight decay that
-    falls with the number of clips), every step is of all clips, 50 steps say which view is better
-    and 200 fit it again with none held out. Whitening needs four clips a dimension, or it shows
-    only noise. Measured on 710 notes: instrument from a mean log-mel vector 0.61 before and 0.84
-    so, pitch from 24 learnt dimensions 0.97 and 0.99.
+    Where there are fewer than 1,000 training clips, 15 % of them are too few to decide when to
+    stop, and too many to do without: the weights get a normal prior of variance 1/2 (weight decay
+    that falls with the number of clips), every step is of all clips, 50 steps decide which view is
+    better and 200 fit it again with none held out. Whitening needs four clips a dimension, or it
+    shows only noise. Measured on 710 notes: instrument from a mean log-mel vector 0.61 before and
+    0.84 so, pitch from 24 learnt dimensions 0.97 and 0.99.
 
     Parameters
     ----------
@@ -163,7 +163,7 @@ def fit_probe(*, embedding: np.ndarray, labels: np.ndarray, seed: int = 0) -> Pr
     Raises
     ------
     DataError
-        If there is nothing to tell apart: fewer than two clips, one class, or only labels that
+        If there is nothing to predict: fewer than two clips, one class, or only labels that
         never change.
     """
     labels = np.asarray(labels)
@@ -179,11 +179,11 @@ def together(questions: Sequence[Question]) -> list[list[int]]:
     """
     from disentone.audit.stacks import numbers
 
-    alike: dict[Any, list[int]] = defaultdict(list)
+    same_shape: dict[Any, list[int]] = defaultdict(list)
     for place, one in enumerate(questions):
-        alike[len(one.labels), one.labels.ndim, *one.shape].append(place)
+        same_shape[len(one.labels), one.labels.ndim, *one.shape].append(place)
     stacks = []
-    for (clips, _, inputs, outputs), places in alike.items():
+    for (clips, _, inputs, outputs), places in same_shape.items():
         each = 2 * max(clips * inputs, 4 * numbers(inputs, outputs))  # two views, and Adam's state
         most = max(1, min(STACK, NUMBERS // each))
         stacks += [part.tolist() for part in np.array_split(places, -(-len(places) // most))]
@@ -196,12 +196,12 @@ def fit_probes(questions: Sequence[Question]) -> list[Probe]:
     Parameters
     ----------
     questions : sequence of Question
-        Alike, as :func:`together` finds them.
+        Of one shape, as :func:`together` finds them.
 
     Raises
     ------
     DataError
-        If one of them has nothing to tell apart.
+        If one of them has nothing to predict.
     """
     small = questions[0].small
     for one in questions:
@@ -280,7 +280,7 @@ def _seen(embedding: np.ndarray, view: View, *, width: int) -> np.ndarray:
 
 @dataclass
 class _Candidate:
-    """A network that may become the probe: what it is asked, what it sees, and how it does."""
+    """A network that may become the probe: its question, its view and its held-out loss."""
 
     question: Question
     view: View
@@ -342,7 +342,7 @@ def _lessons(candidates: Sequence[_Candidate], *, hold: bool) -> Lessons:
     order = np.stack(orders)[of]
     fitted, rest = order[:, held if hold else 0 :], order[:, :held]
     judged = np.ones(rest.shape, dtype=bool)
-    if targets.ndim == 2:  # a class that was never fitted says nothing about a view
+    if targets.ndim == 2:  # a class that was never fitted does not count
         for place, own in enumerate(of):
             judged[place] = np.isin(targets[own][rest[place]], targets[own][fitted[place]])
     return Lessons(

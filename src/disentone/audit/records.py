@@ -23,7 +23,7 @@ from disentone.audit.targets import Target
 from disentone.facets import Facets
 
 __all__ = [
-    "Outputs",
+    "Predictions",
     "Record",
     "dimension_records",
     "directional_records",
@@ -33,11 +33,11 @@ __all__ = [
 ]
 
 Record = dict[str, Any]
-Outputs = list[tuple[np.ndarray, np.ndarray]]  # of each seed: probabilities, their classes
+Predictions = list[tuple[np.ndarray, np.ndarray]]  # of each seed: probabilities, their classes
 
 
 def probe_scores(
-    outputs: Outputs,
+    outputs: Predictions,
     *,
     target: Target,
     train: np.ndarray,
@@ -81,7 +81,7 @@ def probe_records(
     plan: Plan,
     facet: str,
     factor: str,
-    outputs: Outputs,
+    outputs: Predictions,
     scores: Sequence[Scores],
     about: Record,
 ) -> Iterator[Record]:
@@ -123,7 +123,7 @@ def directional_records(
     facets: Facets,
     owns: Mapping[str, Sequence[str]],
 ) -> Iterator[Record]:
-    """Yield how much better each facet tells its own factors than any other facet does.
+    """Yield how much better each facet predicts its own factors than any other facet does.
 
     Parameters
     ----------

@@ -44,7 +44,7 @@ VARIANTS: Mapping[tuple[str, str], str] = {
     for name, one in MEASURES.items()
     for variant, what in one.variants.items()
 }
-"""What each published variant of a measure does otherwise, by measure and variant."""
+"""How each published variant of a measure differs, by measure and variant."""
 
 
 def find_measure(name: str) -> Measure:

@@ -32,11 +32,11 @@ def retrieval_scores(
     at: Sequence[int] = (1, 5, 10),
     seed: int = 0,
 ) -> list[Record]:
-    """Rank all clips by their distance from each, and say how many of the first ones agree.
+    """Rank all clips by their distance from each, and give how many of the first ones agree.
 
     Every clip is a query once; its candidates are the other clips of which the factor is known,
     without those of its own group. Distances are Euclidean; equal ones are in random order, so
-    that a facet that tells nothing scores as chance does, whatever order the table is in.
+    that a facet without information scores as chance does, whatever order the table is in.
 
     Parameters
     ----------
@@ -45,13 +45,13 @@ def retrieval_scores(
     facets : Facets
         All together rank (``"all"``), and each alone where there are several.
     factors : mapping of str to Factor
-        Each says which clips agree, as :func:`disentone.agreement.pairs.pair_test` has it.
+        Defines which clips agree, as :func:`disentone.agreement.pairs.pair_test` has it.
     rules : mapping of str to {"same", "tempo", "key"}, optional
         How clips agree in a factor; ``"same"`` by default.
     groups : sequence, shape (clips,), optional
         Such as recordings: clips of one group do not count as found, and are drawn together.
     at : sequence of int
-        Ranks at which precision is told.
+        Ranks at which precision is computed.
     seed : int
         Of the order of equal distances and of the bootstrap.
 

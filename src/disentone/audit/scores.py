@@ -1,4 +1,4 @@
-"""Scores of predictions, clip by clip, each beside what a reader of nothing would score.
+"""Scores of predictions, clip by clip, each beside the score of the best constant prediction.
 
 A score is kept for every seed and every test clip, and so is its baseline: the best constant
 answer, learnt from the training clips. From the two follow the value, the interval, the chance
@@ -106,10 +106,10 @@ def class_scores(
     -------
     list of Scores
     """
-    told = _told(probabilities, classes)
+    predicted = _most_probable(probabilities, classes)
     usual = np.bincount(train).argmax()
     return [
-        Scores("accuracy", (told == labels) * 1.0, (labels == usual) * 1.0, groups=groups),
+        Scores("accuracy", (predicted == labels) * 1.0, (labels == usual) * 1.0, groups=groups),
         _class_nats(probabilities, classes, labels, groups),
     ]
 
@@ -141,7 +141,7 @@ def within_scores(
     """
     reach = tolerance * (1 + 1e-9)
     constant = (np.abs(train[:, None] - centres) <= reach).mean(axis=0).argmax()
-    within = np.abs(centres[_told(probabilities, classes)] - values) <= reach
+    within = np.abs(centres[_most_probable(probabilities, classes)] - values) <= reach
     usual = np.abs(centres[constant] - values) <= reach
     return Scores("within", within * 1.0, usual * 1.0, groups=groups)
 
@@ -155,9 +155,9 @@ def label_scores(
 ) -> list[Scores]:
     """Jaccard index and information of predicted label sets.
 
-    *jaccard*: labels both told (probability of a half or more) and true, over labels told or
-    true, averaged over clips; two empty sets agree (1). *nats*: mean over labels of
-    H(label) - cross-entropy.
+    *jaccard*: labels both predicted (probability of a half or more) and true, over labels predicted
+    or true, averaged over clips; two empty sets agree (1). *nats*: mean over labels of H(label) -
+    cross-entropy.
 
     Parameters
     ----------
@@ -173,7 +173,7 @@ def label_scores(
     -------
     list of Scores
     """
-    told = np.array([p >= 0.5 for p in probabilities])
+    predicted = np.array([p >= 0.5 for p in probabilities])
     frequent = np.argsort(-train.mean(axis=0), kind="stable")
     usual = np.zeros((len(frequent) + 1, len(frequent)), dtype=bool)
     for count in range(len(frequent)):
@@ -183,7 +183,7 @@ def label_scores(
     prior = np.where(labels == 1, share, 1 - share)
     of_label = [np.where(labels == 1, p, np.maximum(1 - p, 1e-12)) for p in probabilities]
     nats = (np.log(np.array(of_label)) - np.log(prior)).mean(axis=2)
-    overlap, guessed = np.array([_jaccard(t, labels) for t in told]), _jaccard(best, labels)
+    overlap, guessed = np.array([_jaccard(t, labels) for t in predicted]), _jaccard(best, labels)
     return [
         Scores("jaccard", overlap, guessed, groups=groups),
         Scores("nats", nats, np.zeros(len(labels)), bounded=False, groups=groups),
@@ -255,13 +255,13 @@ def mean_average_precision(
 
 
 def weighted_average_precision(
-    told: np.ndarray, label: np.ndarray, weights: np.ndarray
+    scores: np.ndarray, label: np.ndarray, weights: np.ndarray
 ) -> np.ndarray:
     """Average precision of one label under every row of clip weights.
 
     Parameters
     ----------
-    told : ndarray, shape (clips,)
+    scores : ndarray, shape (clips,)
         Probabilities; equal ones share a threshold.
     label : ndarray of 0 and 1, shape (clips,)
     weights : ndarray of int, shape (rows, clips)
@@ -271,8 +271,8 @@ def weighted_average_precision(
     ndarray, shape (rows,)
         In [0, 1]; NaN where no clip with weight has the label.
     """
-    order = np.argsort(-told, kind="stable")
-    ends = np.flatnonzero(np.append(np.diff(told[order]) != 0, True))  # the last of equal ones
+    order = np.argsort(-scores, kind="stable")
+    ends = np.flatnonzero(np.append(np.diff(scores[order]) != 0, True))  # the last of equal ones
     weights = weights[:, order]
     hits = np.cumsum(weights * label[order], axis=1)[:, ends]
     found = np.cumsum(weights, axis=1)[:, ends]
@@ -283,7 +283,9 @@ def weighted_average_precision(
     return np.where(total > 0, summed / np.maximum(total, 1), np.nan)
 
 
-def _told(probabilities: Sequence[np.ndarray], classes: Sequence[np.ndarray]) -> np.ndarray:
+def _most_probable(
+    probabilities: Sequence[np.ndarray], classes: Sequence[np.ndarray]
+) -> np.ndarray:
     """Most probable class, (seeds, clips)."""
     return np.array([seen[p.argmax(axis=1)] for p, seen in zip(probabilities, classes)])
 
@@ -309,11 +311,11 @@ def _class_nats(
     return Scores("nats", np.array(nats), np.zeros(len(labels)), bounded=False, groups=groups)
 
 
-def _jaccard(told: np.ndarray, labels: np.ndarray) -> np.ndarray:
+def _jaccard(predicted: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Overlap over union of label sets, per clip; 1 where both are empty."""
     true = labels == 1
-    union = (told | true).sum(axis=-1)
-    return np.where(union > 0, (told & true).sum(axis=-1) / np.maximum(union, 1), 1.0)
+    union = (predicted | true).sum(axis=-1)
+    return np.where(union > 0, (predicted & true).sum(axis=-1) / np.maximum(union, 1), 1.0)
 
 
 def _estimate(
@@ -352,7 +354,7 @@ def _error(values: np.ndarray, unit: np.ndarray) -> float:
 
 
 def _seed_half_width(seeds: np.ndarray) -> float:
-    """Half of a 95 % t-interval over seeds; 0 for a single seed, which tells no spread."""
+    """Half of a 95 % t-interval over seeds; 0 for a single seed, which has no spread."""
     if len(seeds) < 2:
         return 0.0
     from scipy.special import stdtrit

@@ -3,7 +3,7 @@
 A network has one hidden layer of ReLU units and an output layer. All of a stack take a step at
 once: weights are (networks, inputs, units), and a layer is one batched product. Networks with
 fewer inputs or outputs are padded: an input that is always 0 and an output whose bias is -inf
-change nothing, neither the answers nor the gradients.
+change nothing, neither the predictions nor the gradients.
 
 References
 ----------
@@ -75,7 +75,7 @@ class Stack:
     def __init__(
         self, networks: Sequence[list[Tensor]], *, several: bool, prior: float = 0.0
     ) -> None:
-        self.weights = [torch.stack(alike) for alike in zip(*networks)]
+        self.weights = [torch.stack(layer) for layer in zip(*networks)]
         self.several, self.prior = several, prior
         self._gradients = [torch.empty_like(one) for one in self.weights]
         self._means = [torch.zeros_like(one) for one in self.weights]
@@ -113,8 +113,8 @@ class Stack:
         """
         logits = self.logits(inputs)
         if self.several:
-            told = softplus(logits)
-            return (told - torch.where(targets > 0, logits, 0.0)).sum(dim=2)
+            log_terms = softplus(logits)
+            return (log_terms - torch.where(targets > 0, logits, 0.0)).sum(dim=2)
         true = logits.gather(2, targets[:, :, None])[:, :, 0]
         return logits.logsumexp(dim=2) - true
 

@@ -1,4 +1,4 @@
-"""Targets: what a probe is asked to predict, made from a factor of any kind."""
+"""Targets: what a probe predicts, made from a factor of any kind."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from disentone.factors import Factor
 
 __all__ = ["CLASSES", "Target", "make_target"]
 
-CLASSES = 20  # of a continuous factor, where nothing else is said
+CLASSES = 20  # of a continuous factor, by default
 LEVELS = 200  # an ordinal factor with more values than this is cut like a continuous one
 
 
@@ -64,7 +64,7 @@ def make_target(factor: Factor, *, train: np.ndarray, classes: int | None = None
     ----------
     factor : Factor
     train : ndarray of bool or int
-        The training clips: nothing but them decides where classes begin.
+        The training clips: they alone determine where classes begin.
     classes : int, optional
         Classes to cut an ordinal or continuous factor in; 20 for a continuous one by default.
 

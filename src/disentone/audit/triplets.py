@@ -1,4 +1,4 @@
-"""Triplet prediction: whether an embedding, its facets and their subsets order clips as people do.
+"""Triplet prediction: whether an embedding, its facets and their subsets put triplets in order.
 
 S. Ribecky, J. Abeßer and H. Lukashevich, "Multi-Input Architecture and Disentangled
 Representation Learning for Multi-Dimensional Modeling of Music Similarity" (2021), Section 4
@@ -39,7 +39,7 @@ def triplet_scores(
     """Share of triplets whose anchor is nearer to the positive than to the negative.
 
     Distances are Euclidean, over all facets or over those that are active. As in the paper a
-    triplet with two equal distances is not right; how many there are is told, as an embedding
+    triplet with two equal distances is not right; how many there are is recorded, as an embedding
     that is the same for all clips scores 0 and not the 0.5 of one that guesses.
 
     Parameters
@@ -98,8 +98,8 @@ def triplet_scores(
     columns = [list(subsets).index(subset) for subset in shown]
     for dimension in sorted(set().union(*named) - {""}):
         of = np.flatnonzero([dimension in names for names in named])
-        told, even = (table[of][:, columns] for table in (right, ties))
-        records += _records(shown, dimension, told, even, rows[0][of], seed)
+        correct, even = (table[of][:, columns] for table in (right, ties))
+        records += _records(shown, dimension, correct, even, rows[0][of], seed)
     return records
 
 

@@ -18,7 +18,7 @@ from grids import on_grid
 
 
 @pytest.fixture(scope="module")
-def heard():
+def measured():
     """Facets turned in themselves: one holds a, one b and c, one nothing."""
     values = on_grid((3, 2, 2), repeats=130)
     rng = np.random.default_rng(0)
@@ -33,26 +33,26 @@ def heard():
     return SimpleNamespace(facets=facets, factors=factors, found=found)
 
 
-def test_information_of_facets_that_hold_their_factors_whole(heard):
-    told = np.array([[1, 0, 0], [0, 1, 1], [0, 0, 0]])
-    np.testing.assert_allclose(heard.found.value, told * heard.found.entropies, atol=0.09)
-    np.testing.assert_allclose(heard.found.entropies, np.log([3, 2, 2]), atol=0.02)
-    assert (heard.found.value <= heard.found.entropies).all()
-    assert (heard.found.low <= heard.found.value).all()
-    assert (heard.found.value <= heard.found.high).all()
-    assert (heard.found.p[told == 1] == 1 / 201).all()
-    assert heard.found.accuracy[told == 1] == pytest.approx(1)
-    assert heard.found.n == heard.found.how["test"] == 520
+def test_information_of_facets_that_encode_their_factors_whole(measured):
+    encoded = np.array([[1, 0, 0], [0, 1, 1], [0, 0, 0]])
+    np.testing.assert_allclose(measured.found.value, encoded * measured.found.entropies, atol=0.09)
+    np.testing.assert_allclose(measured.found.entropies, np.log([3, 2, 2]), atol=0.02)
+    assert (measured.found.value <= measured.found.entropies).all()
+    assert (measured.found.low <= measured.found.value).all()
+    assert (measured.found.value <= measured.found.high).all()
+    assert (measured.found.p[encoded == 1] == 1 / 201).all()
+    assert measured.found.accuracy[encoded == 1] == pytest.approx(1)
+    assert measured.found.n == measured.found.how["test"] == 520
 
 
-def test_gap_between_facets(heard):
-    assert block_mig(heard.found).value > 0.93
-    facets = {"one": heard.facets["one"], "again": heard.facets["one"] * 2}
-    both = block_information(facets=facets, factors={"a": heard.factors["a"]}, permutations=100)
+def test_gap_between_facets(measured):
+    assert block_mig(measured.found).value > 0.93
+    facets = {"one": measured.facets["one"], "again": measured.facets["one"] * 2}
+    both = block_information(facets=facets, factors={"a": measured.factors["a"]}, permutations=100)
     assert block_mig(both).value == pytest.approx(0, abs=0.02)
     only = block_information(
-        facets={"one": heard.facets["one"]},
-        factors={"a": heard.factors["a"]},
+        facets={"one": measured.facets["one"]},
+        factors={"a": measured.factors["a"]},
         predictor="linear",
         permutations=1,
     )
@@ -60,28 +60,28 @@ def test_gap_between_facets(heard):
         block_mig(only)
 
 
-def test_disentanglement_and_completeness_of_facets(heard):
-    disentangled, complete = block_dci(heard.found)
-    # The second facet tells two of three factors alike: 1 - log 2 / log 3, two thirds of the weight
+def test_disentanglement_and_completeness_of_facets(measured):
+    disentangled, complete = block_dci(measured.found)
+    # The second facet encodes two factors of three: 1 - log 2 / log 3, two thirds of the weight
     half = 1 - np.log(2) / np.log(3)
     assert disentangled.each["two"] == pytest.approx(half, abs=0.01)
     assert disentangled.value == pytest.approx((1 + 2 * half) / 3, abs=0.07)
     assert complete.value > 0.85
-    owned, _ = block_dci(heard.found, owns={"one": ["a"], "two": ["b", "c"]})
+    owned, _ = block_dci(measured.found, owns={"one": ["a"], "two": ["b", "c"]})
     assert owned.value > 0.9
     assert set(owned.each) == {"one", "two", "none"}
     with pytest.raises(DataError, match="no facet 'on'"):
-        block_dci(heard.found, owns={"on": ["a"]})
+        block_dci(measured.found, owns={"on": ["a"]})
     with pytest.raises(DataError, match="no factor 'x'"):
-        block_dci(heard.found, owns={"one": ["x"]})
+        block_dci(measured.found, owns={"one": ["x"]})
 
 
 def test_p_is_small_for_what_a_facet_tells_and_uniform_for_noise():
     rng = np.random.default_rng(0)
     values = rng.integers(2, size=150)
-    told = facet_permutation_test(facet=values[:, None] * 1.0, factor=values, permutations=300)
-    assert told.p == 1 / 301
-    assert told.statistic == pytest.approx(np.log(2), abs=0.05)
+    test = facet_permutation_test(facet=values[:, None] * 1.0, factor=values, permutations=300)
+    assert test.p == 1 / 301
+    assert test.statistic == pytest.approx(np.log(2), abs=0.05)
     ps = [
         facet_permutation_test(
             facet=rng.normal(size=(90, 1)),
@@ -104,8 +104,8 @@ def test_the_statistic_is_entropy_less_cross_entropy(rng):
     test = np.arange(1800) % 3 == 0
     found = facet_permutation_test(facet=facet, factor=values, test=test, permutations=10)
     probe = fit_probe(embedding=facet[~test], labels=values[~test])
-    told = probe.probabilities(facet[test])
-    expected = entropy(values[test]) - log_loss(values[test], told, labels=[0, 1, 2])
+    probabilities = probe.probabilities(facet[test])
+    expected = entropy(values[test]) - log_loss(values[test], probabilities, labels=[0, 1, 2])
     assert found.statistic == pytest.approx(expected, abs=1e-6)
 
 

@@ -56,7 +56,7 @@ def test_the_owned_dimension_may_be_told():
 
 def test_leaks_between_owned_dimensions_count_in_dmig_alone():
     a, b = on_grid((2, 2)).T
-    codes = np.c_[a, 2 * a + b].astype(float)  # b's dimension tells a as well
+    codes = np.c_[a, 2 * a + b].astype(float)  # b's dimension encodes a as well
     factors, own = {"a": a, "b": b}, {"a": 0, "b": 1}
     assert dmig(codes=codes, factors=factors, own=own).each["a"] == pytest.approx(0)
     assert xmig(codes=codes, factors=factors, own=own).each["a"] == pytest.approx(1)

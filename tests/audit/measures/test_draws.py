@@ -19,12 +19,12 @@ def noisy(amount=0.7):
 
 def test_the_weighted_area_is_that_of_scikit_learn():
     rng = np.random.default_rng(0)
-    told, true = rng.integers(5, size=80) * 1.0, rng.random(80) < 0.4
+    scores, true = rng.integers(5, size=80) * 1.0, rng.random(80) < 0.4
     weights = redrawn(80, replicates=4, seed=0)
-    expected = [roc_auc_score(true, told, sample_weight=row) for row in weights]
-    np.testing.assert_allclose(_weighted_area(told, true, weights), expected)
-    alone = _weighted_area(told, true, np.array([true * 1.0]))
-    assert np.isnan(alone).all()  # there is nothing to tell apart
+    expected = [roc_auc_score(true, scores, sample_weight=row) for row in weights]
+    np.testing.assert_allclose(_weighted_area(scores, true, weights), expected)
+    alone = _weighted_area(scores, true, np.array([true * 1.0]))
+    assert np.isnan(alone).all()  # there is nothing to separate
 
 
 def test_draws_change_no_value_and_spread_about_it():

@@ -23,7 +23,7 @@ GAPS = [mig, mig_sup, dcimig, jemmig]
 @pytest.mark.parametrize("code", ["perfect", "dead", "noisy"])
 def test_perfect_codes_score_one(measure, code, known):
     found = measure(codes=getattr(known, code), factors=known.factors)
-    # Noise tells about (bins - 1)(classes - 1) / (2 clips) nats: the gaps lose so much.
+    # Noise gives about (bins - 1)(classes - 1) / (2 clips) nats: the gaps lose so much.
     tolerance = 0.08 if code == "noisy" else 1e-12
     assert found.value == pytest.approx(1, abs=tolerance)
     assert found.n == len(known.values)
@@ -42,7 +42,7 @@ def test_a_factor_held_twice_has_no_gap_but_dimensions_of_its_own(known):
 def test_two_rotated_binary_factors():
     values = on_grid((2, 2))
     a, b = values.T
-    codes = np.c_[a + b, a - b].astype(float)  # each dimension tells half a bit of either factor
+    codes = np.c_[a + b, a - b].astype(float)  # each dimension encodes half a bit of either factor
     matrix = information_matrix(codes=codes, factors=named(values))
     np.testing.assert_allclose(matrix.value, np.full((2, 2), np.log(2) / 2), atol=1e-12)
     for measure in (mig, mig_sup, dcimig):
@@ -108,8 +108,8 @@ def test_more_noise_never_scores_more(known):
 def test_agrees_with_scikit_learn(rng):
     codes = rng.integers(4, size=(300, 3)).astype(float)
     values = rng.integers(5, size=(300, 2))
-    told = np.array([[mutual_info_score(z, v) for v in values.T] for z in codes.T])
-    best = np.sort(told, axis=0)
+    information = np.array([[mutual_info_score(z, v) for v in values.T] for z in codes.T])
+    best = np.sort(information, axis=0)
     expected = (best[-1] - best[-2]) / [entropy(v) for v in values.T]
     found = mig(codes=codes, factors=named(values))
     np.testing.assert_allclose(list(found.each.values()), expected, atol=1e-12)

@@ -63,7 +63,7 @@ def test_least_variance_sees_a_rotation():
     values[factor == 0, 1, 0] = values[factor == 0, 0, 0]
     values[factor == 1, 1, 1] = values[factor == 1, 0, 1]
     straight = z_min_variance(first=values[:, 0], second=values[:, 1], factor=factor)
-    turned = values @ [[1, 1], [-1, 1]]  # both dimensions change alike, whichever is shared
+    turned = values @ [[1, 1], [-1, 1]]  # both dimensions change equally, whichever is shared
     rotated = z_min_variance(first=turned[:, 0], second=turned[:, 1], factor=factor)
     assert straight.value == 1
     assert abs(rotated.value) < 0.4

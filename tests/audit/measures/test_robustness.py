@@ -58,10 +58,10 @@ def test_chance_is_that_of_a_one_way_analysis_of_variance(rng):
     labels = np.c_[np.arange(90) % 3, np.arange(90) // 3 % 2]
     codes = rng.normal(size=(90, 40)) + 0.5 * (labels[:, :1] == 0)
     cell = 2 * labels[:, 0] + labels[:, 1]
-    told = f_oneway(*[codes[cell == c] for c in range(6)]).pvalue < 1e-3
-    assert 0 < told.sum() < 40
+    moving = f_oneway(*[codes[cell == c] for c in range(6)]).pvalue < 1e-3
+    assert 0 < moving.sum() < 40
     found = irs(codes=codes, factors=named(labels))
-    assert list(found.each) == [str(dim) for dim in np.flatnonzero(told)]
+    assert list(found.each) == [str(dim) for dim in np.flatnonzero(moving)]
 
 
 def test_scale_matters_in_the_published_variant_only(known):

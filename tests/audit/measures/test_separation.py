@@ -37,9 +37,9 @@ def test_r_squared_is_that_of_scikit_learn(rng):
     codes = np.c_[factor + rng.normal(size=400), np.zeros(400)]
     test = np.arange(400) % 3 == 0
     line = LinearRegression().fit(codes[~test, :1], factor[~test])
-    told = line.predict(codes[test, :1])
+    predicted = line.predict(codes[test, :1])
     found = sap(codes=codes, factors={"a": factor}, test=test)
-    assert found.value == pytest.approx(r2_score(factor[test], told), abs=0.02)
+    assert found.value == pytest.approx(r2_score(factor[test], predicted), abs=0.02)
 
 
 def test_linear_gaussian(rng):

@@ -1,6 +1,5 @@
 """Measures of disentanglement: pure functions from codes and factors to numbers."""
 
-from disentone.audit.measures.agreement import udr
 from disentone.audit.measures.attributes import monotonicity, recorded_traversal, smoothness
 from disentone.audit.measures.between_facets import block_dci, block_mig
 from disentone.audit.measures.blocks import (
@@ -28,6 +27,7 @@ from disentone.audit.measures.modularity import explicitness, modularity
 from disentone.audit.measures.resampling import estimated
 from disentone.audit.measures.robustness import irs
 from disentone.audit.measures.separation import sap
+from disentone.audit.measures.udr import udr
 
 __all__ = [
     "DCI",

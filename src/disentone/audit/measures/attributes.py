@@ -25,7 +25,7 @@ def smoothness(*, traversals: np.ndarray) -> Measured:
 
     The contraharmonic mean is sum x^2 / sum x. Mean over traversals; range [0, 1], no unit. A
     straight line scores 1, a parabola 1 - 1/(steps - 2), a single jump 0. A traversal in which the
-    attribute never changes says nothing: it is NaN, and left out of the mean.
+    attribute never changes has no value: it is NaN, and left out of the mean.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def recorded_traversal(*, codes: np.ndarray, values: np.ndarray, steps: int = 10
     """Mean of an attribute in every quantile bin of each dimension, as traversals.
 
     Other dimensions are not held still but averaged over, so a dimension without information gives
-    a flat line with noise: measure only those that tell the attribute. Steps are equal in rank,
+    a flat line with noise: measure only those that encode the attribute. Steps are equal in rank,
     not in value.
 
     Parameters

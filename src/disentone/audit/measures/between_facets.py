@@ -1,4 +1,4 @@
-"""Gaps, disentanglement and completeness between facets, from what each tells of each factor."""
+"""Gaps, disentanglement and completeness between facets, from their information on factors."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def block_mig(information: BlockInformation) -> Measured:
     """Information gap between facets: mean over factors of the best facet's share less the next's.
 
     A facet's share of a factor is information / H(factor), not below 0, and 0 where it is not
-    above chance. Range [0, 1], no unit. Facets that each hold their factors whole, and no other's,
-    score 1; a factor that two facets hold scores 0. Rotating a facet changes nothing.
+    above chance. Range [0, 1], no unit. Facets that each encode their factors whole, and no
+    other's, score 1; a factor that two facets encode scores 0. Rotating a facet changes nothing.
 
     Parameters
     ----------
@@ -46,14 +46,14 @@ def block_dci(
 
     DCI's two entropies, of the matrix (facets, factors) of shares of information: see
     :func:`~disentone.audit.measures.dci.dci`. Range [0, 1], no unit; 1 and 1 where every facet
-    tells one factor (or the factors it owns) and every factor is told by one facet. Informativeness
-    is the ``accuracy`` of the facets themselves.
+    encodes one factor (or the factors it owns) and every factor is encoded by one facet.
+    Informativeness is the ``accuracy`` of the facets themselves.
 
     Parameters
     ----------
     information : BlockInformation
     owns : mapping of str to sequence of str, optional
-        Factors that a facet is meant to hold. Those of one facet count as one (their shares are
+        Factors that a facet is meant to encode. Those of one facet count as one (their shares are
         added), so that a facet of pitch *and* loudness is not called entangled.
 
     Returns

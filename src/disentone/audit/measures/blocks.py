@@ -1,7 +1,7 @@
-"""Measures of facets: what a block of dimensions tells, whatever its axes are.
+"""Measures of facets: what a block of dimensions predicts, whatever its axes are.
 
 Every measure here reads a facet through a probe (see :func:`~disentone.audit.probes.fit_probe`),
-or a line, fitted on some clips and heard on others, so rotating a facet changes nothing that
+or a line, fitted on some clips and scored on others, so rotating a facet changes nothing that
 matters. The information of a facet about a factor is the probe's held-out lower bound H(factor) -
 cross-entropy, in nats.
 
@@ -55,13 +55,13 @@ FACTOR_BINS = 10
 
 @dataclass(frozen=True)
 class BlockInformation:
-    """What every facet tells about every factor.
+    """Information of every facet about every factor.
 
     Parameters
     ----------
     value : ndarray, shape (facets, factors)
         Mean over held-out clips of the bound, in nats, at most H(factor); about 0, or less, where
-        the facet tells nothing.
+        the facet has none.
     low, high : ndarray, shape (facets, factors)
         95 % interval over held-out clips.
     p : ndarray, shape (facets, factors)
@@ -89,12 +89,14 @@ class BlockInformation:
 
     @property
     def share(self) -> np.ndarray:
-        """Share of every factor's entropy that a facet tells, in [0, 1]: (facets, factors).
+        """Share of every factor's entropy that a facet encodes, in [0, 1]: (facets, factors).
 
         What is not above chance (p > 0.05) is 0, and so is a factor of one held-out class.
         """
-        told = (self.p <= 0.05) & (self.entropies > 0)
-        share = np.divide(self.value, self.entropies, out=np.zeros_like(self.value), where=told)
+        significant = (self.p <= 0.05) & (self.entropies > 0)
+        share = np.divide(
+            self.value, self.entropies, out=np.zeros_like(self.value), where=significant
+        )
         return np.clip(share, 0.0, 1.0)
 
 
@@ -164,7 +166,7 @@ def block_information(
     train, rest = held_out(clips=clips, test=test, limit=limit, seed=seed)
     cells = [
         [
-            _cell(_heard(b, c, train, rest, factor_bins, predictor, seed), permutations, seed)
+            _cell(_predicted(b, c, train, rest, factor_bins, predictor, seed), permutations, seed)
             for c in found
         ]
         for b in blocks.values()
@@ -200,7 +202,7 @@ def facet_permutation_test(
     """Test whether a facet's information about a factor is above chance.
 
     A probe is fitted once, on the training clips. Its answers for the held-out clips are then
-    compared with the factor, and with the factor permuted over those clips: if the facet tells
+    compared with the factor, and with the factor permuted over those clips: if the facet encodes
     nothing, every order is as likely, so p is exact whatever the probe is. The statistic is the
     mean log-probability of the true class, less that of the class's share, in nats. It takes
     held-out clips to be independent of each other.
@@ -229,8 +231,8 @@ def facet_permutation_test(
     if len(found) > 1:
         raise DataError("Test the labels of a multi-label factor one by one.")
     train, rest = held_out(clips=len(facet), test=test, seed=seed)
-    heard = _heard(facet, found[0], train, rest, factor_bins, predictor, seed)
-    return _tested(heard, permutations, seed)
+    predicted = _predicted(facet, found[0], train, rest, factor_bins, predictor, seed)
+    return _tested(predicted, permutations, seed)
 
 
 def _blocks(facets: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -243,8 +245,8 @@ def _blocks(facets: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 @dataclass(frozen=True)
-class _Heard:
-    """What a predictor says of the held-out clips, and what is true."""
+class _Predicted:
+    """A predictor's probabilities of the held-out clips, and what is true."""
 
     probabilities: np.ndarray  # (clips, classes)
     labels: np.ndarray  # (clips,)
@@ -252,7 +254,7 @@ class _Heard:
     before: np.ndarray  # (train clips,)
 
 
-def _heard(
+def _predicted(
     block: np.ndarray,
     column: Column,
     train: np.ndarray,
@@ -260,16 +262,16 @@ def _heard(
     factor_bins: int,
     predictor: str,
     seed: int,
-) -> _Heard:
+) -> _Predicted:
     chosen(predictor, ("probe", "linear"))
     labels = column.classes(factor_bins)
     train, rest = known_rows(column, train=train, rest=rest)
     if predictor == "probe":
         probe = fit_probe(embedding=block[train], labels=labels[train], seed=seed)
-        told, classes = probe.probabilities(block[rest]), probe.classes
+        probabilities, classes = probe.probabilities(block[rest]), probe.classes
     else:
-        told, classes = _linear(block[train], labels[train], block[rest])
-    return _Heard(told, labels[rest], classes, labels[train])
+        probabilities, classes = _linear(block[train], labels[train], block[rest])
+    return _Predicted(probabilities, labels[rest], classes, labels[train])
 
 
 def _linear(
@@ -279,28 +281,28 @@ def _linear(
     from sklearn.linear_model import LogisticRegression
 
     model = LogisticRegression(max_iter=1000).fit(z_scored(inputs, fit=inputs), labels)
-    told = model.predict_proba(z_scored(new, fit=inputs))
-    return np.maximum(told, 1e-12), np.asarray(model.classes_)
+    probabilities = model.predict_proba(z_scored(new, fit=inputs))
+    return np.maximum(probabilities, 1e-12), np.asarray(model.classes_)
 
 
-def _cell(heard: _Heard, permutations: int, seed: int) -> list[float]:
+def _cell(predicted: _Predicted, permutations: int, seed: int) -> list[float]:
     """Information, its interval, its p and the accuracy, of one facet and one factor."""
     accuracy, nats = class_scores(
-        probabilities=[heard.probabilities],
-        classes=[heard.classes],
-        labels=heard.labels,
-        train=heard.before,
+        probabilities=[predicted.probabilities],
+        classes=[predicted.classes],
+        labels=predicted.labels,
+        train=predicted.before,
     )
-    bound, p = nats.estimate(), _tested(heard, permutations, seed).p
+    bound, p = nats.estimate(), _tested(predicted, permutations, seed).p
     return [bound.value, bound.low, bound.high, p, accuracy.estimate().value]
 
 
-def _tested(heard: _Heard, permutations: int, seed: int) -> FacetTest:
-    kept = np.isin(heard.labels, heard.classes)
-    labels = heard.labels[kept]
-    true = (labels[:, None] == heard.classes) * 1.0
+def _tested(predicted: _Predicted, permutations: int, seed: int) -> FacetTest:
+    kept = np.isin(predicted.labels, predicted.classes)
+    labels = predicted.labels[kept]
+    true = (labels[:, None] == predicted.classes) * 1.0
     found, null, p = permuted(
-        np.log(heard.probabilities[kept]), true, permutations=permutations, seed=seed
+        np.log(predicted.probabilities[kept]), true, permutations=permutations, seed=seed
     )
     prior = entropy(labels) if len(labels) else 0.0
     null = null + prior

@@ -83,8 +83,8 @@ def dci(
       the training clips' most frequent class among the held-out ones.
 
     All in [0, 1] (a score below chance counts as 0), no unit. A perfect code scores 1, 1, 1, and
-    dead or noise dimensions change nothing. A factor held in d of D dimensions alike costs
-    completeness log d / log D and no disentanglement; two factors mixed alike in every dimension
+    dead or noise dimensions change nothing. A factor encoded equally in d of D dimensions costs
+    completeness log d / log D and no disentanglement; two factors mixed equally in every dimension
     cost disentanglement log 2 / log factors. A code of noise has no importance: 0, 0, 0. With one
     factor (dimension) alone, disentanglement (completeness) is 1 wherever there is importance.
     Multi-label factors count label by label; nothing is binned.
@@ -126,16 +126,16 @@ def dci(
     if limit and len(rest) > ENOUGH:
         rest = np.sort(np.random.default_rng(seed).choice(rest, ENOUGH, replace=False))
     codes = z_scored(codes, fit=codes[train])
-    told = _each(found, jobs, codes, train, rest, predictor, variant, seed)
+    per_factor = _each(found, jobs, codes, train, rest, predictor, variant, seed)
     how = {"variant": variant, "predictor": predictor, "train": len(train), "test": len(rest)}
     names, n = [column.name for column in found], len(rest)
     ones = np.ones((1, n))
-    found_dci = _summary(told, rest, ones, variant, names, how)[0]
+    found_dci = _summary(per_factor, rest, ones, variant, names, how)[0]
     if not replicates or variant != "corrected":
         return found_dci
     kept = None if groups is None else np.asarray(groups)[rest]
     weights = redrawn(n, groups=kept, replicates=replicates, seed=seed)
-    return _with_draws(found_dci, _summary(told, rest, weights, variant, names, how))
+    return _with_draws(found_dci, _summary(per_factor, rest, weights, variant, names, how))
 
 
 def disentanglement_of(importance: np.ndarray, *, n: int, how: dict[str, Any]) -> Measured:
@@ -168,8 +168,8 @@ def _weighted(parts: np.ndarray, weights: np.ndarray) -> float:
 
 
 @dataclass(frozen=True)
-class _Told:
-    """What is known of one factor: the clips measured, their losses, and what dimensions are worth.
+class _FactorLosses:
+    """One factor: the clips measured, their losses, and how much every dimension matters.
 
     ``rises`` is the rise of every clip's loss when a dimension is permuted, (clips, dims); for
     "impurity" the forest's own importances, (1, dims).
@@ -180,18 +180,20 @@ class _Told:
     rises: np.ndarray
 
 
-def _each(found: list[Column], jobs: int, *arguments: Any) -> list[_Told]:
+def _each(found: list[Column], jobs: int, *arguments: Any) -> list[_FactorLosses]:
     """One factor after the other, or several at once."""
     if jobs == 1:
-        return [_told(column, *arguments) for column in found]
+        return [_factor_losses(column, *arguments) for column in found]
     from joblib import Parallel, delayed
 
-    told: Any = Parallel(n_jobs=jobs)(delayed(_told)(column, *arguments) for column in found)
-    return list(told)
+    per_factor: Any = Parallel(n_jobs=jobs)(
+        delayed(_factor_losses)(column, *arguments) for column in found
+    )
+    return list(per_factor)
 
 
 def _summary(
-    told: list[_Told],
+    per_factor: list[_FactorLosses],
     rest: np.ndarray,
     weights: np.ndarray,
     variant: str,
@@ -200,7 +202,7 @@ def _summary(
 ) -> list[DCI]:
     """The measures, for every row of weights of the held-out clips (rows, clips)."""
     importance, informed = [], []
-    for one in told:
+    for one in per_factor:
         mine = weights[:, np.searchsorted(rest, one.rows)]
         share = mine / np.maximum(mine.sum(axis=1, keepdims=True), 1.0)
         informed.append(np.maximum(0.0, 1 - share @ one.losses))
@@ -239,7 +241,7 @@ def _with_draws(found: DCI, drawn: list[DCI]) -> DCI:
     return replace(found, **{name: one(name) for name in three})
 
 
-def _told(
+def _factor_losses(
     column: Column,
     codes: np.ndarray,
     train: np.ndarray,
@@ -247,16 +249,16 @@ def _told(
     predictor: str,
     variant: str,
     seed: int,
-) -> _Told:
+) -> _FactorLosses:
     """Losses of the held-out clips, and what the loss gains by every dimension."""
     train, rest = known_rows(column, train=train, rest=rest)
     model = _model(column, predictor, seed).fit(codes[train], column.values[train])
     loss = _losses(column, train, rest)
     losses = loss(model.predict(codes[rest]))
     if variant == "impurity":
-        return _Told(rest, losses, model.feature_importances_[None])
+        return _FactorLosses(rest, losses, model.feature_importances_[None])
     rng = np.random.default_rng(seed)
-    return _Told(rest, losses, _rises(model, codes[rest], losses, loss, rng))
+    return _FactorLosses(rest, losses, _rises(model, codes[rest], losses, loss, rng))
 
 
 def _model(column: Column, predictor: str, seed: int) -> Any:
@@ -277,10 +279,10 @@ def _losses(
     values = column.values[rest]
     if column.numeric:
         constant = ((values - column.values[train].mean()) ** 2).mean()
-        return lambda told: (told - values) ** 2 / constant
+        return lambda predicted: (predicted - values) ** 2 / constant
     classes, counts = np.unique(column.values[train], return_counts=True)
     constant = (values != classes[counts.argmax()]).mean()
-    return lambda told: (told != values) / max(constant, 1 / len(values))
+    return lambda predicted: (predicted != values) / max(constant, 1 / len(values))
 
 
 def _rises(
@@ -303,8 +305,8 @@ def _rises(
         for dim, copies in zip(dims, moved):
             for one in copies:
                 one[:, dim] = rng.permutation(codes[:, dim])
-        told = model.predict(moved.reshape(-1, codes.shape[1])).reshape(moved.shape[:3])
-        rises[dims] = ((loss(told) - losses) / repeats).sum(axis=1)
+        predicted = model.predict(moved.reshape(-1, codes.shape[1])).reshape(moved.shape[:3])
+        rises[dims] = ((loss(predicted) - losses) / repeats).sum(axis=1)
     return rises.T
 
 

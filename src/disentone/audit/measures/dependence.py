@@ -20,7 +20,7 @@ def gaussian_total_correlation(*, codes: np.ndarray) -> Measured:
     """Total correlation of a Gaussian with the code's covariance: -1/2 log det(correlation).
 
     In nats, from 0 to infinity; 0 for a code of uncorrelated dimensions, perfect or noise, and
-    infinite for one that holds a factor twice exactly. For two dimensions it is their mutual
+    infinite for one that encodes a factor twice exactly. For two dimensions it is their mutual
     information, -1/2 log(1 - r^2). Sampling adds about dims (dims - 1) / (4 clips). Neither scale
     nor order matters; constant dimensions are left out.
 

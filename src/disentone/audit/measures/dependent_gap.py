@@ -1,10 +1,10 @@
 """Information gaps for factors that depend on each other, as pitch and brightness do.
 
-MIG punishes a code for telling what one factor says of another. These three do not: they divide
-by what is left of a factor's entropy once the other is known, or look only at dimensions that no
-factor owns. All take categorical and ordinal factors as classes, multi-label factors label by
-label, and continuous ones cut in ``factor_bins`` quantile bins; dimensions are cut in ``bins``
-quantile bins. Every factor owns one dimension: the one given in ``own``, or the one that tells it
+MIG punishes a code for encoding what one factor determines of another. These three do not: they
+divide by what is left of a factor's entropy once the other is known, or look only at dimensions
+that no factor owns. All take categorical and ordinal factors as classes, multi-label factors label
+by label, and continuous ones cut in ``factor_bins`` quantile bins; dimensions are cut in ``bins``
+quantile bins. Every factor owns one dimension: the one given in ``own``, or the one that encodes it
 best.
 
 Sources: K. N. Watcharasupat, A. Lerch, "Evaluation of latent space disentanglement in the presence
@@ -41,7 +41,7 @@ def dmig(
     b is the factor that owns the runner-up among the other dimensions; where nobody owns it, the
     divisor is H(a). No unit; a perfect code scores 1 however much its factors depend on each
     other, a code with a factor held twice 0; at most 1, negative where another dimension than the
-    owned one tells the factor better. A factor that another one determines has nothing of its
+    owned one encodes the factor better. A factor that another one determines has nothing of its
     own: it scores NaN and is left out of the mean.
 
     Parameters
@@ -125,7 +125,7 @@ def dlig(
 ) -> Measured:
     """Dependency-aware latent information gap: (I(a; z) - I(b; z)) / H(a | b), mean over factors.
 
-    z is the dimension that factor a owns and b the other factor that z tells best. At most 1, no
+    z is the dimension that factor a owns and b the other factor that z encodes best. At most 1, no
     unit. A perfect code of factors that depend on each other scores 1 as well as one of
     independent factors: I(a; z) - I(b; z) = H(a) - I(a; b) = H(a | b). A factor held twice costs
     nothing. A factor that another one determines scores NaN and is left out of the mean.
@@ -182,7 +182,7 @@ def _owned(
 
 
 def _conditional_entropies(factors: Factors, clips: int, factor_bins: int) -> np.ndarray:
-    """H(row factor | column factor), in nats, over the clips that know both."""
+    """H(row factor | column factor), in nats, over the clips of which both are known."""
     found = columns(factors, clips=clips)
     labels = [column.classes(factor_bins) for column in found]
     left = np.zeros((len(found), len(found)))

@@ -1,4 +1,4 @@
-"""Information gaps: how far one dimension alone tells a factor, and one factor alone.
+"""Information gaps: how far one dimension alone encodes a factor, and one factor alone.
 
 All four take categorical and ordinal factors as classes, multi-label factors label by label, and
 continuous factors cut in ``factor_bins`` quantile bins. Dimensions are cut in ``bins`` quantile
@@ -30,8 +30,8 @@ def mig(
 ) -> Measured:
     """Mutual information gap: mean over factors of (I_first - I_second) / H(factor).
 
-    I_first and I_second are the information of the two dimensions that tell the factor best.
-    Range [0, 1], no unit. A perfect code scores 1, a code that holds a factor twice 0, a rotated
+    I_first and I_second are the information of the two dimensions that encode the factor best.
+    Range [0, 1], no unit. A perfect code scores 1, a code that encodes a factor twice 0, a rotated
     code little; dead and noise dimensions change nothing beside perfect ones.
 
     Source: R. T. Q. Chen, X. Li, R. Grosse, D. Duvenaud, "Isolating sources of disentanglement in
@@ -70,8 +70,8 @@ def mig(
     )
     how = {"variant": variant, **found.how}
     if variant == "syntone":
-        spoken = found.code_entropies.mean(axis=1)
-        scale = np.where(spoken > 0, spoken, 1.0)
+        code_entropies = found.code_entropies.mean(axis=1)
+        scale = np.where(code_entropies > 0, code_entropies, 1.0)
         gaps = _gap(found.value.T) / scale
         return Measured(float(gaps.mean()), _by_dimension(gaps), found.n, how)
     gaps = _gap(found.value) / found.entropies
@@ -88,11 +88,11 @@ def mig_sup(
     seed: int = 0,
     matrix: InformationMatrix | None = None,
 ) -> Measured:
-    """Supplement of the mutual information gap: how far a dimension tells one factor alone.
+    """Supplement of the mutual information gap: how far a dimension encodes one factor alone.
 
     With N(z; v) = I(z; v) / H(v): mean over dimensions of N_first - N_second, the two factors that
-    the dimension tells best. Range [0, 1], no unit. A perfect code scores 1, and so does one that
-    holds a factor twice; a rotated code scores little; a code of noise has no active dimension
+    the dimension encodes best. Range [0, 1], no unit. A perfect code scores 1, and so does one that
+    encodes a factor twice; a rotated code scores little; a code of noise has no active dimension
     and scores 0. With one factor alone it is the share of that factor's entropy.
 
     Source: Z. Li, J. V. Murkute, P. K. Gyawali, L. Wang, "Progressive learning and disentanglement
@@ -106,7 +106,7 @@ def mig_sup(
         Quantile bins of a dimension, and of a continuous factor.
     variant : {"corrected", "paper"}
         "paper": the mean is over all dimensions, so that every dead or noise dimension lowers it;
-        "corrected": over the active ones, those that tell some factor above a permutation null.
+        "corrected": over the active ones, those that encode some factor above a permutation null.
     seed : int
         Of the null.
     matrix : InformationMatrix, optional
@@ -139,10 +139,11 @@ def dcimig(
 ) -> Measured:
     """Information of factors in dimensions of their own: sum of the best gaps / sum of entropies.
 
-    A dimension belongs to the factor it tells best, with gap I(first factor) - I(second factor).
+    A dimension belongs to the factor it encodes best, with gap I(first factor) - I(second factor).
     A factor scores the largest gap among its dimensions, 0 if it has none; the measure is the sum
     over factors divided by the sum of their entropies. Range [0, 1], no unit. A perfect code
-    scores 1, also with dead or noise dimensions or with a factor held twice; a rotated one little.
+    scores 1, also with dead or noise dimensions or with a factor encoded twice; a rotated one
+    little.
 
     Source: A. Sepliarskaia, J. Kiseleva, M. de Rijke, "How to not measure disentanglement", 2021
     (there 3CharM).
@@ -182,7 +183,7 @@ def jemmig(
 ) -> Measured:
     """Joint entropy minus the mutual information gap: a gap that also sees what else is in there.
 
-    For the two dimensions a, b that tell factor v best: J = H(a, v) - I(a; v) + I(b; v), in nats;
+    For the two dimensions a, b that encode factor v best: J = H(a, v) - I(a; v) + I(b; v), in nats;
     0 is best, and J is at most log(bins) + H(v). The normalised measure is the mean over factors
     of 1 - J / (log(bins) + H(v)): range [0, 1], no unit, 1 for a perfect code whose dimension
     takes one value for every class. Unlike MIG it punishes a dimension that varies within a class,
@@ -220,10 +221,10 @@ def jemmig(
 
 
 def _joint_entropy_of_best(found: InformationMatrix) -> np.ndarray:
-    """H(a, v) of every factor v and the dimension a that tells it best: (factors,), in nats."""
+    """H(a, v) of every factor v and the dimension a that encodes it best: (factors,), in nats."""
     best = found.value.argmax(axis=0)
-    spoken = found.code_entropies[best, np.arange(len(best))]
-    return spoken + found.entropies - found.value.max(axis=0)
+    code_entropies = found.code_entropies[best, np.arange(len(best))]
+    return code_entropies + found.entropies - found.value.max(axis=0)
 
 
 def _gap(values: np.ndarray) -> np.ndarray:
@@ -266,7 +267,7 @@ MEASURES = (
         parts="dimensions",
         variants={
             "paper": "The paper's mean is over all dimensions, so that every dead or noise "
-            "dimension lowers it; here it is over those that tell some factor above chance."
+            "dimension lowers it; here it is over those that encode some factor above chance."
         },
     ),
     Measure(

@@ -29,7 +29,7 @@ __all__ = [
     "z_scored",
 ]
 
-BINS = 20  # quantile bins of a dimension and of a continuous factor, where nothing else is said
+BINS = 20  # quantile bins of a dimension and of a continuous factor, by default
 
 Factors = Mapping[str, Factor | np.ndarray]
 """Factors by name; arrays are codes of classes, or numbers."""
@@ -163,7 +163,7 @@ def held_out(
 def known_rows(
     column: Column, *, train: np.ndarray, rest: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Give the rows of either part that know the factor.
+    """Give the rows of either part whose factor is known.
 
     Parameters
     ----------
@@ -173,7 +173,7 @@ def known_rows(
     Raises
     ------
     DataError
-        If the factor never changes in the first part, or none of the other knows it.
+        If the factor never changes in the first part, or is unknown for all of the other.
     """
     train, rest = train[column.known[train]], rest[column.known[rest]]
     if len(np.unique(column.values[train])) < 2:

@@ -2,7 +2,7 @@
 
 A pair is two rows of codes and the factor that its clips share (or that alone was changed).
 Pairs of the same factor are put together in batches; every batch gives one small vector, and a
-classifier must say from it which factor the batch was about. Half of the batches fit the
+classifier must predict from it which factor the batch was about. Half of the batches fit the
 classifier, the other half are measured; no pair is in two batches.
 
 The score is accuracy from chance, 1/factors, to 1, no unit; ``variant="corrected"`` scales it to
@@ -37,12 +37,12 @@ def z_diff(
     replicates: int = 0,
     seed: int = 0,
 ) -> Measured:
-    """Z-diff score of beta-VAE: tell the shared factor from the mean absolute difference of codes.
+    """Z-diff score of beta-VAE: the shared factor from the mean absolute difference of codes.
 
     A batch gives the mean of abs(first - second), z-scored; a linear classifier names the factor.
     A perfect code scores 1, for the shared factor's dimension does not differ; noise scores
-    chance. It also gives 1 to rotated codes, often, and to codes that hold a factor twice: it asks
-    whether factors can be told apart, not whether each has a dimension.
+    chance. It also gives 1 to rotated codes, often, and to codes that encode a factor twice: it
+    asks whether factors can be distinguished, not whether each has a dimension.
 
     Source: I. Higgins, L. Matthey, A. Pal, C. Burgess, X. Glorot, M. Botvinick, S. Mohamed,
     A. Lerchner, "beta-VAE: learning basic visual concepts with a constrained variational
@@ -70,7 +70,7 @@ def z_diff(
     """
     from sklearn.linear_model import LogisticRegression
 
-    first, second = _alike(first, second, factor)
+    first, second = _checked_pairs(first, second, factor)
     spread = _spread(first, second)
     differences = np.abs(first - second) / spread
 
@@ -91,11 +91,11 @@ def z_min_variance(
     replicates: int = 0,
     seed: int = 0,
 ) -> Measured:
-    """Z-min variance score of FactorVAE: tell the shared factor from the dimension that rests most.
+    """Z-min variance score of FactorVAE: the shared factor from the dimension that varies least.
 
     A batch gives one number: the dimension with the smallest within-pair variance, mean of
     (first - second)^2 / 2 over the variance of the dimension over all clips. The classifier is a
-    majority vote for each dimension. A perfect code scores 1, and so does one that holds a factor
+    majority vote for each dimension. A perfect code scores 1, and so does one that encodes a factor
     twice; rotated codes score less, noise chance. Dimensions that never vary are left out.
 
     Source: H. Kim, A. Mnih, "Disentangling by factorising", 2018, section 4; here the clips of a
@@ -134,11 +134,11 @@ def z_max_variance(
     replicates: int = 0,
     seed: int = 0,
 ) -> Measured:
-    """Z-max variance score: tell the one changed factor from the dimension that varies most.
+    """Z-max variance score: the one changed factor from the dimension that varies most.
 
     As :func:`z_min_variance`, but the clips of a pair share every factor *except* the one named,
     and a batch gives the dimension with the largest within-pair variance. A perfect code scores
-    1, and so does one that holds a factor twice; noise scores chance. Noise dimensions beside
+    1, and so does one that encodes a factor twice; noise scores chance. Noise dimensions beside
     perfect ones pull it down, for they vary in every pair, as far as a changed factor's does.
 
     Source: M. Kim, Y. Wang, P. Sahu, V. Pavlovic, "Relevance factor VAE: learning and identifying
@@ -272,7 +272,7 @@ def _by_variance(
     seed: int,
     extreme: Callable[..., np.ndarray],
 ) -> Measured:
-    first, second = _alike(first, second, factor)
+    first, second = _checked_pairs(first, second, factor)
     alive = np.r_[first, second].std(axis=0) > 0
     if not alive.any():
         raise DataError("No dimension varies: there is nothing to measure.")
@@ -343,7 +343,7 @@ def _batches(
     return fit, labels[0], new, labels[1]
 
 
-def _alike(
+def _checked_pairs(
     first: np.ndarray, second: np.ndarray, factor: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     first, second = table(first), table(second)

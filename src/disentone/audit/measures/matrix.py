@@ -1,7 +1,7 @@
 """The matrix of information between dimensions and factors, which several measures read.
 
 Plug-in mutual information of quantile-binned dimensions, in nats, beside the mean of a null in
-which the factor is permuted over clips. A dimension is *active* if it tells some factor more than
+which the factor is permuted over clips. A dimension is *active* if it encodes some factor more than
 its null does.
 """
 
@@ -36,7 +36,7 @@ class InformationMatrix:
     entropies : ndarray, shape (factors,)
         Of the factors' classes, in nats.
     code_entropies : ndarray, shape (dims, factors)
-        Of the dimensions' bins over the clips that know the factor, in nats.
+        Of the dimensions' bins over the clips whose factor is known, in nats.
     names : tuple of str
         Of the factors.
     n : int
@@ -61,7 +61,7 @@ class InformationMatrix:
 
     @property
     def active(self) -> np.ndarray:
-        """Dimensions that tell some factor above chance: bool (dims,)."""
+        """Dimensions that encode some factor above chance: bool (dims,)."""
         above = self.value > self.null + SPREADS * self.spread + 1e-9
         return np.asarray(above.any(axis=1))
 
@@ -95,24 +95,24 @@ def information_matrix(
     codes = binned(table(codes), bins=bins, equal_width=equal_width)
     found = columns(factors, clips=len(codes))
     rng = np.random.default_rng(seed)
-    value, null, spread, entropies, spoken, counts = [], [], [], [], [], []
+    value, null, spread, entropies, of_codes, counts = [], [], [], [], [], []
     for column in found:
         known = column.known
         labels = column.classes(factor_bins)[known]
-        told = codes[known]
-        value.append(mutual_information(codes=told, labels=labels))
-        mean, deviation = _null(told, labels, permutations, rng)
+        part = codes[known]
+        value.append(mutual_information(codes=part, labels=labels))
+        mean, deviation = _null(part, labels, permutations, rng)
         null.append(mean)
         spread.append(deviation)
         entropies.append(entropy(labels))
-        spoken.append(code_entropies(told))
+        of_codes.append(code_entropies(part))
         counts.append(int(known.sum()))
     return InformationMatrix(
         np.array(value).T,
         np.array(null).T,
         np.array(spread).T,
         np.array(entropies),
-        np.array(spoken).T,
+        np.array(of_codes).T,
         tuple(column.name for column in found),
         max(counts),
         {"bins": bins, "factor_bins": factor_bins},

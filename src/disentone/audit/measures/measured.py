@@ -1,4 +1,4 @@
-"""What a measure is, and what it gives."""
+"""Measures and their results."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Measured:
     value : float
         The measure.
     each : mapping of str to float
-        The same for every factor, or for every dimension or facet, as the measure says.
+        The same for every factor, or for every dimension or facet, as the measure defines.
     n : int
         Clips (or pairs, batches, runs) that the value was measured on.
     how : mapping of str to object
@@ -53,7 +53,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Measure:
-    """All that a card, a recipe, the command line and a report know of a measure.
+    """A measure as cards, recipes, the command line and reports use it.
 
     Parameters
     ----------
@@ -70,9 +70,9 @@ class Measure:
         One of :data:`GROUPS`: where the report shows it.
     family : str
         Measures of one family share their work (see :mod:`disentone.audit.families`); by default
-        it stands alone, with chance from permuted codes and an interval from half-samples.
+        it is measured alone, with chance from permuted codes and an interval from half-samples.
     default : bool
-        Whether it is measured where nothing is said: cheap, without pairs or other runs.
+        Whether it is measured by default: cheap, without pairs or other runs.
     signed : bool
         Whether it may be below 0, where codes are worse than chance.
     fitted : bool

@@ -1,4 +1,4 @@
-"""Modularity and explicitness: a dimension tells one factor, and the code tells every class.
+"""Modularity and explicitness: a dimension encodes one factor, and the code separates every class.
 
 References
 ----------
@@ -41,9 +41,9 @@ def modularity(
     """Modularity: mean over dimensions of 1 - sum of I^2 off the best / (I_best^2 (factors - 1)).
 
     I is the information of a dimension about a factor, "off the best" all factors but the one that
-    the dimension tells best. Range [0, 1], no unit. A perfect code scores 1, also with a factor
-    held twice; a dimension that tells two of three factors alike scores 1/2. A code of noise has
-    no active dimension and scores 0. Categorical and ordinal factors are classes, multi-label
+    the dimension encodes best. Range [0, 1], no unit. A perfect code scores 1, also with a factor
+    encoded twice; a dimension that encodes two of three factors equally scores 1/2. A code of noise
+    has no active dimension and scores 0. Categorical and ordinal factors are classes, multi-label
     factors count label by label, continuous ones are cut in ``factor_bins`` quantile bins.
 
     Parameters
@@ -55,7 +55,7 @@ def modularity(
         Quantile bins of a dimension, and of a continuous factor.
     variant : {"corrected", "paper"}
         "corrected": information is counted above the mean of a permutation null, and the mean is
-        over active dimensions, those that tell some factor above the null. "paper": plug-in
+        over active dimensions, those that encode some factor above the null. "paper": plug-in
         information, and every dimension that is not constant counts, so that noise dimensions pull
         a perfect code down.
     seed : int
@@ -75,10 +75,10 @@ def modularity(
     if len(found.names) < 2:
         raise DataError("Modularity needs at least two factors.")
     corrected = variant == "corrected"
-    told = found.excess if corrected else found.value
+    information = found.excess if corrected else found.value
     counted = np.flatnonzero(found.active if corrected else (found.code_entropies > 0).any(axis=1))
-    best = told[counted].max(axis=1)
-    rest = (told[counted] ** 2).sum(axis=1) - best**2
+    best = information[counted].max(axis=1)
+    rest = (information[counted] ** 2).sum(axis=1) - best**2
     parts = 1 - rest / (np.maximum(best, 1e-12) ** 2 * (len(found.names) - 1))
     how: dict[str, Any] = {"variant": variant, **found.how}
     how["active"] = np.flatnonzero(found.active).tolist()
@@ -98,7 +98,7 @@ def explicitness(
     groups: np.ndarray | None = None,
     seed: int = 0,
 ) -> Measured:
-    """Explicitness: how well a line through all dimensions parts every class from the rest.
+    """Explicitness: how well a linear classifier separates every class from the rest.
 
     A logistic regression on z-scored dimensions is fitted on training clips; of every class the
     area under the ROC curve, one class against the rest, is measured on held-out clips. The mean
@@ -176,10 +176,10 @@ def _areas(
     return _mean_of_known(areas) if areas else np.full(len(weights), np.nan)
 
 
-def _weighted_area(told: np.ndarray, true: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def _weighted_area(scores: np.ndarray, true: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Area under the ROC curve, for every row of weights; equal answers count half."""
-    order = np.argsort(told, kind="stable")
-    starts = np.flatnonzero(np.append(True, np.diff(told[order]) != 0))
+    order = np.argsort(scores, kind="stable")
+    starts = np.flatnonzero(np.append(True, np.diff(scores[order]) != 0))
     hits = np.add.reduceat((weights * true)[:, order], starts, axis=1)
     misses = np.add.reduceat((weights * ~true)[:, order], starts, axis=1)
     below = np.cumsum(misses, axis=1) - misses / 2

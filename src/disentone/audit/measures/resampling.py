@@ -45,7 +45,7 @@ def estimated(
     so do factors, but no code goes with its clip. The interval is of half-samples: the measure of
     half of the clips, drawn without replacement, spreads about its mean as much as the measure of
     all clips does about the truth. A bootstrap would put the same clip among the fitted and the
-    held-out ones. It says how far the value would move with other clips, not how far a measure
+    held-out ones. It covers how far the value would move with other clips, not how far a measure
     with few clips is biased: for that, compare with chance.
 
     Parameters
@@ -56,7 +56,7 @@ def estimated(
     codes : ndarray, shape (clips, dims)
     factors : mapping of str to Factor or ndarray
     replicates : int
-        Half-samples, at least 2; fewer than 40 know little of a 95 % interval.
+        Half-samples, at least 2; fewer than 40 make a poor 95 % interval.
     permutations : int
         At least 1.
     groups : ndarray, shape (clips,), optional

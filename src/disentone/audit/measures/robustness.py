@@ -1,4 +1,4 @@
-"""Interventional robustness: does a dimension stand still when the other factors change.
+"""Interventional robustness: does a dimension stay constant when the other factors change.
 
 References
 ----------
@@ -29,8 +29,8 @@ def irs(
     factor k, a dimension moves by the mean over k's values g (weighted by their clips) of the
     largest abs(m(cell) - mean given g) among the cells of g. At all, it moves by the largest
     abs(m(cell) - mean). A dimension scores the best of its factors. Range [0, 1], no unit. A
-    perfect code scores 1, also with dead or noise dimensions or a factor held twice; a + b of two
-    binary factors scores 1/2. A dimension whose means of cells differ no more than chance would
+    perfect code scores 1, also with dead or noise dimensions or a factor encoded twice; a + b of
+    two binary factors scores 1/2. A dimension whose means of cells differ no more than chance would
     make them (F-test, p > 0.001; not tested where no cell has two clips) does not count, for noise
     alone would score about 1/2; a code of such dimensions scores 0.
 
@@ -46,7 +46,7 @@ def irs(
     factor_bins : int
         Quantile bins of a continuous factor.
     variant : {"corrected", "weighted"}
-        "corrected": every moving dimension counts alike. "weighted": by how far it moves, as in
+        "corrected": every moving dimension counts equally. "weighted": by how far it moves, as in
         public code, and noise counts too, so that the score depends on the scale of dimensions.
 
     Returns

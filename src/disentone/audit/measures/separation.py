@@ -41,7 +41,7 @@ def sap(
     is cut at the ``bins`` quantiles of the training clips, each bin answers the class that is most
     over-represented in it, and the score is balanced accuracy, (accuracy - 1/classes) /
     (1 - 1/classes) and not below 0, over the classes that both parts have. Range [0, 1], no unit.
-    A perfect code scores 1, with dead or noise dimensions too; a code that holds a factor twice
+    A perfect code scores 1, with dead or noise dimensions too; a code that encodes a factor twice
     scores 0, a rotated one little. Multi-label factors count label by label; continuous factors
     are not binned.
 
@@ -136,8 +136,8 @@ def _thresholds(
     classes = int(labels.max()) + 1
     joint = cells.astype(np.int64) * classes + labels
     counts = np.bincount(joint, minlength=bins * classes).reshape(bins, classes)
-    told = (counts / counts.sum(axis=0)).argmax(axis=1)[new]
-    right = np.bincount(true[told == true], minlength=classes)
+    predicted = (counts / counts.sum(axis=0)).argmax(axis=1)[new]
+    right = np.bincount(true[predicted == true], minlength=classes)
     return float(np.mean(right / np.bincount(true, minlength=classes)))
 
 

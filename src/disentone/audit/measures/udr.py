@@ -30,7 +30,7 @@ def udr(
     informative: Sequence[np.ndarray] | None = None,
     variant: str = "rank",
 ) -> Measured:
-    """Unsupervised disentanglement ranking: how alike the dimensions of several runs are.
+    """Unsupervised disentanglement ranking: how similar the dimensions of several runs are.
 
     R(a, b) is abs(rank correlation) of dimension a of one run with dimension b of another, over
     the same clips. Two runs score (sum_b r_b^2 / sum_a R(a, b) + sum_a r_a^2 / sum_b R(a, b)) /
@@ -39,7 +39,7 @@ def udr(
     over runs. Range [0, 1], no unit. Runs with the same independent dimensions, in any order and
     of either sign, score 1; a run with every dimension twice against itself 1/2; two dimensions
     turned by 45 degrees 0.35; unrelated noise near 0. Collapsed runs have no informative dimension
-    and score 0. It says that runs agree, not that what they agree on is a factor.
+    and score 0. It measures that runs agree, not that what they agree on is a factor.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def udr(
     scored = [ready(run[:, mine]) for run, mine in zip(tables, kept)]
     pairs = np.full((len(runs), len(runs)), np.nan)
     for i, j in permutations(range(len(runs)), 2):
-        pairs[i, j] = _alike(likeness(scored[i], scored[j]))
+        pairs[i, j] = _similarity(likeness(scored[i], scored[j]))
     each = {str(index): float(np.nanmedian(row)) for index, row in enumerate(pairs.T)}
     how = {"variant": variant, "informative": [int(mine.sum()) for mine in kept]}
     return Measured(float(np.mean(list(each.values()))), each, len(tables[0]), how)
@@ -101,7 +101,7 @@ def _weights(one: np.ndarray, two: np.ndarray) -> np.ndarray:
     return np.abs(np.reshape(weights, (two.shape[1], one.shape[1])).T)
 
 
-def _alike(correlation: np.ndarray) -> float:
+def _similarity(correlation: np.ndarray) -> float:
     if 0 in correlation.shape:
         return 0.0
     total = sum(
@@ -118,7 +118,7 @@ MEASURES = (
         "do runs find the same dimensions?",
         udr,
         group="runs",
-        family="agreement",
+        family="udr",
         parts="runs",
         variants={
             "lasso": "The paper's other likeness: weights of a lasso, which the penalty makes "
