@@ -21,7 +21,6 @@ from disentone.clips import ClipTable
 from disentone.embeddings.model import untrained_network
 from disentone.embeddings.watcher import Watcher
 from disentone.factors import Factor
-from disentone.frontends.build import build_frontend
 from disentone.objectives import Objective
 from disentone.recipes import load_recipe
 from disentone.runs.batches import make_split, statistics
@@ -81,7 +80,7 @@ class Silence:
 
 def step_of(recipe):
     """One step of a recipe, as a call without arguments."""
-    table, frontend = clips_of(recipe), build_frontend(recipe.frontend)
+    table, frontend = clips_of(recipe), recipe.frontend.build()
     shape = (len(table), frontend.frames, frontend.features)
     features = np.random.default_rng(0).standard_normal(shape, dtype=np.float32)
     features = features.astype(getattr(recipe.frontend, "dtype", "float32"))

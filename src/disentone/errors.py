@@ -98,7 +98,7 @@ def load_plugin(group: str, name: str) -> Any:
     from importlib.metadata import entry_points
 
     found = list(entry_points(group=f"disentone.{group}", name=name))
-    packages = [point.dist.name if point.dist else point.value for point in found]
+    packages = sorted(point.dist.name if point.dist else point.value for point in found)
     if len(found) != 1:
         raise RecipeError(
             f"'{name}' of disentone.{group} must be given by one package, but is by "
@@ -114,16 +114,16 @@ def load_plugin(group: str, name: str) -> Any:
 
 
 def or_plugin(
-    group: str, shape: Callable[[], type], *, key: str = "kind"
+    group: str, shape: type[Any], *, key: str = "kind"
 ) -> Callable[[Any, Callable[[Any], Any]], Any]:
     """Make a pydantic wrap validator of a union of our own kinds, for those of other packages.
 
     Parameters
     ----------
     group : str
-        Of entry points, each a subclass of ``shape``.
-    shape : callable
-        Gives the pydantic model that all kinds are subclasses of.
+        Of entry points.
+    shape : type
+        The pydantic model that all of them are subclasses of.
     key : str
         The key that says the kind.
 
@@ -150,12 +150,20 @@ def or_plugin(
         try:
             found = load_plugin(group, kind)
         except RecipeError as error:
-            raise ValueError(str(error).rstrip(".")) from error
-        if not (isinstance(found, type) and issubclass(found, shape())):
+            raise ValueError(str(error)) from error
+        if not (isinstance(found, type) and issubclass(found, shape)):
             raise ValueError(
                 f"entry point '{kind}' of disentone.{group} must be a subclass of "
-                f"{shape().__module__}.{shape().__name__}, not {found!r}"
+                f"{shape.__module__}.{shape.__name__}, not {found!r}"
             )
-        return found.model_validate(value)  # pyright: ignore[reportAttributeAccessIssue]
+        try:
+            return found.model_validate(value)
+        except ValidationError as error:
+            first = error.errors()[0]
+            if first["type"] != "extra_forbidden" or len(first["loc"]) != 1:
+                raise
+            wrong = str(first["loc"][0])
+            known = closest(wrong, found.model_fields)
+            raise ValueError(f"unknown key '{wrong}'{known}") from error
 
     return read

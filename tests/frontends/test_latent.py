@@ -15,7 +15,6 @@ from disentone.clips import ClipTable
 from disentone.datasets.folder import read_folder
 from disentone.errors import ArtifactError, RecipeError
 from disentone.frontends import latent
-from disentone.frontends.build import build_frontend
 from disentone.frontends.config import frontend_config
 from disentone.frontends.logmel import LogMel
 from disentone.frontends.store import compute_features
@@ -25,11 +24,11 @@ RATE = 44100
 
 
 def dac(folder, **options):
-    return build_frontend(latent.DACConfig(model=str(folder), **options))
+    return latent.DACConfig(model=str(folder), **options).build()
 
 
 def encoder(folder, **options):
-    return build_frontend(latent.HFEncoderConfig(model=str(folder), **options))
+    return latent.HFEncoderConfig(model=str(folder), **options).build()
 
 
 def noise(clips, samples, seed=0):
@@ -199,10 +198,10 @@ def test_another_rate_width_or_weights_are_refused(tmp_path, changes, options, m
 def test_a_complete_configuration_takes_the_same_network_only(codec, tmp_path):
     complete = dac(codec[0], seconds=0.1).config
     assert complete.features == 32
-    assert build_frontend(complete).config == complete
+    assert complete.build().config == complete
     small.dac(tmp_path / "other", seed=1)
     with pytest.raises(ArtifactError, match="the digest"):
-        build_frontend(complete.model_copy(update={"model": str(tmp_path / "other")}))
+        complete.model_copy(update={"model": str(tmp_path / "other")}).build()
 
 
 # --- any encoder ---------------------------------------------------------------------------------
@@ -400,7 +399,7 @@ def test_nothing_is_printed(codec, capfd):
 
 
 def test_a_configuration_without_a_kind_is_of_spectrograms():
-    assert isinstance(build_frontend(frontend_config({"n_mels": 12})), LogMel)
+    assert isinstance(frontend_config({"n_mels": 12}).build(), LogMel)
     assert frontend_config({}) == frontend_config({"kind": "logmel"})
     assert isinstance(frontend_config({"kind": "dac"}), latent.DACConfig)
 

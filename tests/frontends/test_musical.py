@@ -10,7 +10,6 @@ from pydantic import ValidationError
 from disentone import cli
 from disentone.agreement.rules import TONICS
 from disentone.datasets.folder import read_folder
-from disentone.frontends.build import build_frontend
 from disentone.frontends.chroma import cens, chroma_filters
 from disentone.frontends.config import Inputs, MusicalConfig, frontend_config
 from disentone.frontends.logmel import power_spectrogram
@@ -276,7 +275,7 @@ def test_an_input_can_be_left_out(left_out):
 
 def test_a_configuration_names_it():
     config = frontend_config({"kind": "musical", "inputs": {"cens": False}, "seconds": 1})
-    frontend = build_frontend(config)
+    frontend = config.build()
     assert isinstance(frontend, Musical)
     assert frontend.config.inputs.chosen() == ["mel", "tempogram"]
     assert frontend_config(config.model_dump(mode="json")) == config

@@ -11,7 +11,6 @@ from torch.utils.flop_counter import FlopCounterMode
 from disentone.embeddings.model import build_network
 from disentone.errors import RecipeError
 from disentone.facets import Facets
-from disentone.frontends.build import build_frontend
 from disentone.frontends.config import MusicalConfig
 from disentone.frontends.musical import Musical
 from disentone.models import ModelConfig, MultiView
@@ -145,7 +144,7 @@ def test_the_recipe_with_mel_alone_is_no_smaller_network():
     sizes = {}
     for name in ("csn-music", "csn-music-mel"):
         recipe = load_recipe(name)
-        frontend = build_frontend(recipe.frontend)
+        frontend = recipe.frontend.build()
         network = build_network(recipe.model, recipe.layout(), frontend)
         sizes[name] = sum(p.numel() for p in network.parameters())
     assert sizes["csn-music"] <= sizes["csn-music-mel"] < 1.1 * sizes["csn-music"]

@@ -42,7 +42,7 @@ def test_a_term_of_ones_own_is_read_written_and_used():
         ("nowhere.at_all:Term", "cannot be imported .* set PYTHONPATH"),
         (f"{__name__}:Missing", "has no class 'Missing'"),
         (f"{__name__}:recipe", "has no class 'recipe'"),
-        ("sparsity", "does not match any of the expected tags"),
+        ("sparsity", "there is no term 'sparsity'"),
     ],
 )
 def test_what_is_no_term_is_refused(place, why):

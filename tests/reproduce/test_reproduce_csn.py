@@ -13,7 +13,6 @@ from disentone.datasets.triplets import read_triplets
 from disentone.embeddings.model import Model, untrained_network
 from disentone.errors import DataError
 from disentone.files import write_bytes
-from disentone.frontends.build import build_frontend
 from disentone.models.config import InceptionConfig
 from disentone.recipes import dump_recipe, load_recipe
 from disentone.reproduce import csn
@@ -48,7 +47,7 @@ def run(music, tmp_path_factory):
     out = tmp_path_factory.mktemp("run")
     settings = [f"data.path={music}", "frontend.seconds=1", "model.encoder.width=0.0625"]
     recipe = load_recipe("csn-music", settings=settings)
-    frontend = build_frontend(recipe.frontend)
+    frontend = recipe.frontend.build()
     network = untrained_network(recipe.model_copy(update={"seed": 7}), frontend)
     width = frontend.features
     Model(network, frontend, torch.zeros(width), torch.ones(width)).save(out)

@@ -19,7 +19,6 @@ from disentone.errors import DataError
 from disentone.facets import Facets
 from disentone.factors import Factor
 from disentone.files import write_bytes
-from disentone.frontends.build import build_frontend
 from disentone.recipes import dump_recipe, load_recipe
 from disentone.runs.judging import judge, judge_files
 
@@ -60,7 +59,7 @@ def run(tmp_path_factory):
     """The folder of the smallest recipe's run, with a network of another seed, not trained."""
     out = tmp_path_factory.mktemp("runs") / "small"
     recipe = load_recipe("debug")
-    frontend = build_frontend(recipe.frontend)
+    frontend = recipe.frontend.build()
     network = untrained_network(recipe.model_copy(update={"seed": 1}), frontend)
     Model(network, frontend, torch.tensor(-30.0), torch.tensor(20.0)).save(out)
     write_bytes(out / "config.yaml", dump_recipe(recipe).encode())

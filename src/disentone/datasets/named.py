@@ -1,4 +1,8 @@
-"""Datasets by name; nothing is downloaded."""
+"""Datasets by name; nothing is downloaded.
+
+Other packages give theirs as entry points of the group ``disentone.datasets``: functions as those
+of :data:`DATASETS`.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,7 @@ from disentone.datasets.nsynth import load_nsynth
 from disentone.datasets.sonyc import load_sonyc_v1, load_sonyc_v2
 from disentone.datasets.tables import Collection
 from disentone.datasets.tinysol import load_tinysol
-from disentone.errors import DataError, closest
+from disentone.errors import DataError, RecipeError, closest, load_plugin, plugin_names
 
 __all__ = ["DATASETS", "load_dataset"]
 
@@ -43,7 +47,8 @@ def load_dataset(name: str, folder: str | Path, config: CollectionConfig = _DEFA
     ----------
     name : str
         One of ``DATASETS``, whose docstrings give layout, factors, split and licence; or
-        ``mirdata:NAME`` or ``soundata:NAME`` for what these libraries load.
+        ``mirdata:NAME`` or ``soundata:NAME`` for what these libraries load; or a name that another
+        package gives.
     folder : path
     config : CollectionConfig
         Its kinds override those of the dataset, and so does a split other than "given".
@@ -56,6 +61,8 @@ def load_dataset(name: str, folder: str | Path, config: CollectionConfig = _DEFA
     ------
     DataError
         If the name is unknown, or the folder does not have the dataset in it.
+    RecipeError
+        If the package that gives it cannot be imported, or gives no collection.
     """
     if config.pattern is not None:
         raise DataError(f"Dataset '{name}' needs no pattern: leave one of the two out.")
@@ -63,6 +70,15 @@ def load_dataset(name: str, folder: str | Path, config: CollectionConfig = _DEFA
     library, _, inner = name.partition(":")
     if library in LIBRARIES and inner:
         return load_from_library(library, inner, folder, config)
-    if name not in DATASETS:
-        raise DataError(f"Dataset '{name}' is unknown{closest(name, DATASETS)}")
-    return DATASETS[name](folder, config)
+    if name in DATASETS:
+        return DATASETS[name](folder, config)
+    others = plugin_names("datasets")
+    if name not in others:
+        raise DataError(f"Dataset '{name}' is unknown{closest(name, [*DATASETS, *others])}")
+    collection = load_plugin("datasets", name)(folder, config)
+    if not isinstance(collection, Collection):
+        raise RecipeError(
+            f"Entry point '{name}' of disentone.datasets must return a "
+            f"disentone.datasets.tables.Collection, not {type(collection).__name__}."
+        )
+    return collection

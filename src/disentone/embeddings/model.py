@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property, partial
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
@@ -25,12 +25,14 @@ from disentone.embeddings.model_files import FORMAT, MODEL_FILES, NETWORK, damag
 from disentone.errors import ArtifactError, AudioError, DataError
 from disentone.facets import Facets
 from disentone.files import write_bytes, write_json
-from disentone.frontends.build import AnyFrontEnd, build_frontend
 from disentone.frontends.config import frontend_config
 from disentone.models import MultiView
 from disentone.models.config import ModelConfig
 from disentone.models.counting import multiply_adds
 from disentone.recipes import Recipe
+
+if TYPE_CHECKING:
+    from disentone.frontends.protocol import FrontEnd
 
 __all__ = ["Model", "build_network", "load", "untrained_network", "write_tensors"]
 
@@ -49,7 +51,7 @@ class Model:
     Parameters
     ----------
     network : MultiView
-    frontend : LogMel, Musical, DAC or HFEncoder
+    frontend : FrontEnd
     mean, std : Tensor, shape (features,) or scalar
         Statistics of the training split's features.
     lufs : float, optional
@@ -64,7 +66,7 @@ class Model:
     def __init__(
         self,
         network: MultiView,
-        frontend: AnyFrontEnd,
+        frontend: FrontEnd,
         mean: Tensor,
         std: Tensor,
         *,
@@ -428,7 +430,7 @@ def load(folder: str | Path, *, device: str | torch.device = "cpu") -> Model:
     stored = read_config(folder)
     try:
         facets = Facets.from_json(stored["facets"])
-        frontend = build_frontend(frontend_config(stored["frontend"]))
+        frontend = frontend_config(stored["frontend"]).build()
         network = build_network(ModelConfig(**stored["model"]), facets, frontend)
         tensors = load_file(Path(folder) / MODEL_FILES[1])
         weights = {
@@ -447,13 +449,13 @@ def load(folder: str | Path, *, device: str | torch.device = "cpu") -> Model:
     return model.to(device)
 
 
-def build_network(config: ModelConfig, facets: Facets, frontend: AnyFrontEnd) -> MultiView:
+def build_network(config: ModelConfig, facets: Facets, frontend: FrontEnd) -> MultiView:
     """Build an untrained network for the features of a front-end."""
     shape = {"frames": frontend.frames, "features": frontend.features}
     return MultiView(config, facets, **shape, parts=getattr(frontend, "parts", None))
 
 
-def untrained_network(recipe: Recipe, frontend: AnyFrontEnd) -> MultiView:
+def untrained_network(recipe: Recipe, frontend: FrontEnd) -> MultiView:
     """Give a recipe's network, untrained: the same for the same seed."""
     torch.manual_seed(recipe.seed)
     return build_network(recipe.model, recipe.layout(), frontend)

@@ -1,28 +1,38 @@
 """The front-end of a recipe.
 
 The front-ends themselves stand in the other files: these import torch, and a recipe is read and
-checked without it.
+checked without it. Front-ends that are not in the union below, ours or other packages', are entry
+points of the group ``disentone.frontends``, each a :class:`FrontEndKind`.
 """
 
 from __future__ import annotations
 
+import pkgutil
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
+    SerializeAsAny,
     TypeAdapter,
+    WrapValidator,
     field_validator,
     model_validator,
 )
+
+from disentone.errors import or_plugin
+
+if TYPE_CHECKING:
+    from disentone.frontends.protocol import FrontEnd
 
 __all__ = [
     "AnyConfig",
     "DACConfig",
     "FrontEndConfig",
+    "FrontEndKind",
     "HFEncoderConfig",
     "Inputs",
     "LatentConfig",
@@ -32,10 +42,35 @@ __all__ = [
 ]
 
 
-class LogMelConfig(BaseModel):
-    """Parameters of a log-mel front-end; stored with every model that was trained on it."""
+class FrontEndKind(BaseModel):
+    """What the configuration of every front-end is, and those of other packages subclass.
+
+    A subclass adds ``kind`` (a ``Literal`` with its own name as the default), ``sample_rate`` (Hz),
+    ``seconds`` (length of a clip), its options, and ``builds`` or :meth:`build`. It is stored with
+    every model.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    builds: ClassVar[str]  # "module:Class" of the front-end, imported when one is built
+
+    def build(self) -> FrontEnd:
+        """Make the front-end, a torch module: see :class:`~disentone.frontends.protocol.FrontEnd`.
+
+        Raises
+        ------
+        ArtifactError
+            If pretrained weights are needed and not found, or are not those asked for.
+        RecipeError
+            If the front-end needs what is not installed, or does not fit its network.
+        """
+        return pkgutil.resolve_name(self.builds)(self)
+
+
+class LogMelConfig(FrontEndKind):
+    """Parameters of a log-mel front-end."""
+
+    builds: ClassVar[str] = "disentone.frontends.logmel:LogMel"
 
     kind: Literal["logmel"] = "logmel"
     sample_rate: int = Field(default=16000, ge=1000, description="Hz")
@@ -75,7 +110,7 @@ class Inputs(BaseModel):
         return [name for name in type(self).model_fields if getattr(self, name)]
 
 
-class MusicalConfig(BaseModel):
+class MusicalConfig(FrontEndKind):
     """Parameters of a musical front-end; the defaults are those of CSN.
 
     After Ribecky, Abeßer and Lukashevich, "Multi-input architecture and disentangled
@@ -83,7 +118,7 @@ class MusicalConfig(BaseModel):
     23 ms with half of it shared, segments of 3 s.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    builds: ClassVar[str] = "disentone.frontends.musical:Musical"
 
     kind: Literal["musical"] = "musical"
     inputs: Inputs = Inputs()
@@ -129,10 +164,8 @@ class MusicalConfig(BaseModel):
         return frames
 
 
-class LatentConfig(BaseModel):
+class LatentConfig(FrontEndKind):
     """What all front-ends with pretrained weights have in common."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     seconds: float = Field(
         default=10.0, gt=0, description="length of a window; silence fills up a shorter clip"
@@ -156,6 +189,8 @@ class DACConfig(LatentConfig):
     which is the collection's part: set ``data.lufs: -24`` in the recipe.
     """
 
+    builds: ClassVar[str] = "disentone.frontends.latent:DAC"
+
     kind: Literal["dac"] = "dac"
     model: str = Field(default="descript/dac_44khz", description="name on the hub, or a folder")
     sample_rate: int = Field(default=44100, ge=1000, description="Hz; the codec's own")
@@ -168,6 +203,8 @@ class HFEncoderConfig(LatentConfig):
     sides); AST and CLAP, whose tokens are patches, the mean over frequency at each time; all others
     their last hidden state, or the ``layer`` asked for.
     """
+
+    builds: ClassVar[str] = "disentone.frontends.latent:HFEncoder"
 
     kind: Literal["encoder"] = "encoder"
     model: str = Field(description="name on the hub, or a folder")
@@ -190,11 +227,11 @@ def _log_mel_by_default(values: Any) -> Any:
 
 
 FrontEndConfig = Annotated[
-    AnyConfig,
-    Field(discriminator="kind"),
+    SerializeAsAny[Annotated[AnyConfig, Field(discriminator="kind")]],
+    WrapValidator(or_plugin("frontends", FrontEndKind)),
     BeforeValidator(_log_mel_by_default),
 ]
-"""The same as a field of a pydantic model: log-mel where no ``kind`` is given."""
+"""A front-end as a field of a pydantic model: log-mel where no ``kind`` is given."""
 
 
 def frontend_config(values: Mapping[str, Any]) -> AnyConfig:

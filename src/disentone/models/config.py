@@ -1,14 +1,29 @@
 """The network of a recipe: encoder, decoder, and how views are fused.
 
 The networks themselves stand in the other files: these import torch, and a recipe is read and
-checked without it.
+checked without it. Encoders that are not in the union below, ours or other packages', are entry
+points of the group ``disentone.encoders``, each an :class:`EncoderKind`.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import pkgutil
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializeAsAny,
+    WrapValidator,
+    model_validator,
+)
+
+from disentone.errors import or_plugin
+
+if TYPE_CHECKING:
+    from torch import nn
 
 __all__ = [
     "ConvDecoderConfig",
@@ -16,6 +31,7 @@ __all__ = [
     "DecoderConfig",
     "DenseDecoderConfig",
     "EncoderConfig",
+    "EncoderKind",
     "FrameNetworkConfig",
     "InceptionConfig",
     "ModelConfig",
@@ -23,7 +39,37 @@ __all__ = [
 ]
 
 
-class PatchEncoderConfig(BaseModel):
+class EncoderKind(BaseModel):
+    """What the configuration of every encoder is, and those of other packages subclass.
+
+    A subclass adds ``kind`` (a ``Literal`` with its own name as the default), its options, and
+    ``builds`` or :meth:`build`.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    builds: ClassVar[str]  # "module:Class" of the network, imported when one is built
+    framewise: ClassVar[bool] = False  # whether every frame has a code: (batch, frames, out)
+
+    def build(
+        self, *, frames: int, features: int, out: int, parts: Mapping[str, slice] | None = None
+    ) -> nn.Module:
+        """Make the network from (batch, frames, features), standardised, to (batch, out).
+
+        Parameters
+        ----------
+        frames, features : int
+            Shape of the input of one clip.
+        out : int
+            Length of the output vector: an embedding, or its means and then log-variances.
+        parts : mapping of str to slice, optional
+            Columns of each input, where the front-end has several.
+        """
+        shape = {"frames": frames, "features": features}
+        return pkgutil.resolve_name(self.builds)(self, **shape, out=out, parts=parts)
+
+
+class PatchEncoderConfig(EncoderKind):
     """A shared network on patches of a few frames: nothing but large matrix products.
 
     Beside each standardised decibel ``x`` the network sees ``exp(contrast * (x - PEAK))``, which is
@@ -31,7 +77,7 @@ class PatchEncoderConfig(BaseModel):
     exactly where its peaks are.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    builds: ClassVar[str] = "disentone.models.encoders:PatchEncoder"
 
     kind: Literal["patch"] = "patch"
     patch: int = Field(default=4, ge=1, description="frames in a patch")
@@ -43,10 +89,10 @@ class PatchEncoderConfig(BaseModel):
     dropout: float = Field(default=0.0, ge=0, lt=1, description="for small collections")
 
 
-class ConvEncoderConfig(BaseModel):
+class ConvEncoderConfig(EncoderKind):
     """Strided two-dimensional convolutions, in the style of SynTone's networks."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    builds: ClassVar[str] = "disentone.models.encoders:ConvEncoder"
 
     kind: Literal["conv"] = "conv"
     channels: tuple[int, ...] = Field(default=(32, 64, 128, 256), min_length=1)
@@ -54,13 +100,14 @@ class ConvEncoderConfig(BaseModel):
     dropout: float = Field(default=0.0, ge=0, lt=1, description="for small collections")
 
 
-class FrameNetworkConfig(BaseModel):
+class FrameNetworkConfig(EncoderKind):
     """A small network on every frame alone, as for the latents of a codec.
 
     After LATENT: a multi-layer perceptron whose depth and width the paper leaves open.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    framewise: ClassVar[bool] = True
+    builds: ClassVar[str] = "disentone.models.encoders:frame_encoder"
 
     kind: Literal["frames"] = "frames"
     width: int = Field(default=512, ge=1)
@@ -68,7 +115,7 @@ class FrameNetworkConfig(BaseModel):
     dropout: float = Field(default=0.0, ge=0, lt=1, description="for small collections")
 
 
-class InceptionConfig(BaseModel):
+class InceptionConfig(EncoderKind):
     """Inception blocks, after CSN: a branch for every input of the front-end.
 
     A front-end with one input, such as mel alone, makes the network of the baseline: a basic
@@ -83,7 +130,7 @@ class InceptionConfig(BaseModel):
     lost if the 16 bins were pooled as well.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    builds: ClassVar[str] = "disentone.models.inception:InceptionEncoder"
 
     kind: Literal["inception"] = "inception"
     width: float = Field(
@@ -104,9 +151,11 @@ class InceptionConfig(BaseModel):
     layer_norm: bool = Field(default=True, description="layer normalisation of the embedding")
 
 
+_Encoders = PatchEncoderConfig | ConvEncoderConfig | FrameNetworkConfig | InceptionConfig
+
 EncoderConfig = Annotated[
-    PatchEncoderConfig | ConvEncoderConfig | FrameNetworkConfig | InceptionConfig,
-    Field(discriminator="kind"),
+    SerializeAsAny[Annotated[_Encoders, Field(discriminator="kind")]],
+    WrapValidator(or_plugin("encoders", EncoderKind)),
 ]
 
 
@@ -171,7 +220,7 @@ class ModelConfig(BaseModel):
 
     @model_validator(mode="after")
     def _agree(self) -> ModelConfig:
-        framewise = self.encoder.kind == "frames"
+        framewise = self.encoder.framewise
         if self.decoder is not None and framewise != (self.decoder.kind == "frames"):
             raise ValueError("an encoder of kind 'frames' and a decoder of that kind go together")
         normed = "unit_length" if self.unit_length else None
@@ -182,7 +231,7 @@ class ModelConfig(BaseModel):
                 f"'{normed}' is for codes without a variance: set 'stochastic: false' and "
                 "'fusion: mean'"
             )
-        if self.pool and self.encoder.kind != "frames":
+        if self.pool and not framewise:
             raise ValueError("'pool' needs an encoder of kind 'frames': others have no frames")
         return self
 

@@ -6,54 +6,16 @@ frames and maps to (batch, frames, out).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from disentone.models.config import (
-    ConvEncoderConfig,
-    EncoderConfig,
-    FrameNetworkConfig,
-    InceptionConfig,
-    PatchEncoderConfig,
-)
+from disentone.models.config import ConvEncoderConfig, FrameNetworkConfig, PatchEncoderConfig
 from disentone.models.dropout import Dropout
-from disentone.models.inception import InceptionEncoder
 
-__all__ = ["FullPrecision", "build_encoder", "dense"]
-
-
-def build_encoder(
-    config: EncoderConfig,
-    *,
-    frames: int,
-    features: int,
-    out: int,
-    parts: Mapping[str, slice] | None = None,
-) -> nn.Module:
-    """Build the encoder that a configuration names.
-
-    Parameters
-    ----------
-    config : PatchEncoderConfig, ConvEncoderConfig, FrameNetworkConfig or InceptionConfig
-    frames, features : int
-        Shape of the input of one clip.
-    out : int
-        Length of the output vector.
-    parts : mapping of str to slice, optional
-        Columns of each input, where the front-end has several; an Inception network has a branch
-        for each.
-    """
-    if isinstance(config, InceptionConfig):
-        return InceptionEncoder(config, parts=parts or {"all": slice(0, features)}, out=out)
-    if isinstance(config, ConvEncoderConfig):
-        return ConvEncoder(config, frames=frames, features=features, out=out)
-    if isinstance(config, FrameNetworkConfig):
-        return frame_layers(config, before=features, out=out, exact="last")
-    return PatchEncoder(config, features=features, out=out)
+__all__ = ["ConvEncoder", "FullPrecision", "PatchEncoder", "dense", "frame_encoder", "frame_layers"]
 
 
 PEAK = 2.5
@@ -88,10 +50,19 @@ def frame_layers(
     return nn.Sequential(*layers)
 
 
+def frame_encoder(
+    config: FrameNetworkConfig, *, features: int, out: int, **unused: object
+) -> nn.Sequential:
+    """Give a perceptron on every frame: (batch, frames, features) to (batch, frames, out)."""
+    return frame_layers(config, before=features, out=out, exact="last")
+
+
 class PatchEncoder(nn.Module):
     """Encode all patches of the spectrogram by one network and average them over time."""
 
-    def __init__(self, config: PatchEncoderConfig, *, features: int, out: int) -> None:
+    def __init__(
+        self, config: PatchEncoderConfig, *, features: int, out: int, **unused: object
+    ) -> None:
         super().__init__()
         self.patch, self.contrast = config.patch, config.contrast
         width, sides = config.width, 2 if config.contrast else 1
@@ -125,7 +96,15 @@ class FullPrecision(nn.Linear):
 class ConvEncoder(nn.Module):
     """Convolutions of stride 2 on the spectrogram as a picture, then a dense layer."""
 
-    def __init__(self, config: ConvEncoderConfig, *, frames: int, features: int, out: int) -> None:
+    def __init__(
+        self,
+        config: ConvEncoderConfig,
+        *,
+        frames: int,
+        features: int,
+        out: int,
+        **unused: object,
+    ) -> None:
         super().__init__()
         layers: list[nn.Module] = []
         before = 1

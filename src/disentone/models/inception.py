@@ -57,14 +57,25 @@ class InceptionEncoder(nn.Module):
     Parameters
     ----------
     config : InceptionConfig
-    parts : mapping of str to slice
-        Columns of each input in the features, in their order.
     out : int
         Length of the output vector.
+    parts : mapping of str to slice, optional
+        Columns of each input in the features, in their order.
+    features : int
+        Columns of the one input where there are no parts.
     """
 
-    def __init__(self, config: InceptionConfig, *, parts: Mapping[str, slice], out: int) -> None:
+    def __init__(
+        self,
+        config: InceptionConfig,
+        *,
+        out: int,
+        parts: Mapping[str, slice] | None = None,
+        features: int = 0,
+        **unused: object,
+    ) -> None:
         super().__init__()
+        parts = parts or {"all": slice(0, features)}
         stem, *widths = (_scaled(n, config.width) for n in (STEM, *BRANCH, *TRUNK))
         branch, trunk = widths[: len(BRANCH)], widths[len(BRANCH) :]
         self.parts = dict(parts)

@@ -17,7 +17,6 @@ from disentone.errors import RecipeError
 from disentone.facets import Facets
 from disentone.models.config import ModelConfig
 from disentone.models.decoders import build_decoder
-from disentone.models.encoders import build_encoder
 from disentone.models.fusion import product_of_experts, with_prior
 
 __all__ = ["Groups", "MultiView", "Outputs"]
@@ -84,11 +83,9 @@ class MultiView(nn.Module):
             facets.slice(name)  # refuses an unknown facet
         self.config = config
         self.facets = facets
-        self.framewise = config.encoder.kind == "frames"
+        self.framewise = config.encoder.framewise
         out = facets.dim * (2 if config.gaussian else 1)
-        self.encoder = build_encoder(
-            config.encoder, frames=frames, features=features, out=out, parts=parts
-        )
+        self.encoder = config.encoder.build(frames=frames, features=features, out=out, parts=parts)
         self.decoder = config.decoder and build_decoder(
             config.decoder, dim=facets.dim, frames=frames, features=features
         )

@@ -20,7 +20,35 @@ if TYPE_CHECKING:
 
     from disentone.models.multiview import Outputs
 
-__all__ = ["Classification"]
+__all__ = ["Classification", "classification"]
+
+
+def classification(scores: Tensor, labels: Tensor) -> Tensor:
+    """Cross-entropy of classes, or binary cross-entropy of several labels, where they are known.
+
+    Parameters
+    ----------
+    scores : Tensor, shape (rows, classes)
+        Logits of the classes, or of the labels.
+    labels : Tensor, shape (rows,) or (rows, labels)
+        Class of every row, -1 where unknown; or 0 and 1 for every label, NaN where unknown.
+
+    Returns
+    -------
+    Tensor
+        Scalar in nats, a mean over what is known; 0 where nothing is.
+    """
+    if labels.ndim == 1:
+        known = labels >= 0
+        value = torch.nn.functional.cross_entropy(
+            scores, labels.long().clamp_min(0), reduction="none"
+        )
+    else:
+        known = torch.isfinite(labels)
+        value = torch.nn.functional.binary_cross_entropy_with_logits(
+            scores, torch.where(known, labels, 0.0), reduction="none"
+        )
+    return (value * known).sum() / known.sum().clamp_min(1)
 
 
 class Classification(Term):
@@ -65,14 +93,4 @@ class Classification(Term):
         # Processes may know unlike numbers of labels: the mean is over those of all of them.
         scores = all_gather(module(out.mean[..., part])).flatten(0, 1)
         labels = all_gather(out.labels[self.factor]).flatten(0, 1)
-        if labels.ndim == 1:
-            known = labels >= 0
-            value = torch.nn.functional.cross_entropy(
-                scores, labels.long().clamp_min(0), reduction="none"
-            )
-        else:
-            known = torch.isfinite(labels)
-            value = torch.nn.functional.binary_cross_entropy_with_logits(
-                scores, torch.where(known, labels, 0.0), reduction="none"
-            )
-        return {"value": (value * known).sum() / known.sum().clamp_min(1)}
+        return {"value": classification(scores, labels)}

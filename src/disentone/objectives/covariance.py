@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from disentone.models.multiview import Outputs
 
-__all__ = ["Covariance", "correlations"]
+__all__ = ["Covariance", "correlations", "covariance"]
 
 
 def correlations(first: Tensor, second: Tensor, *, epsilon: float = 1e-4) -> Tensor:
@@ -40,6 +40,38 @@ def correlations(first: Tensor, second: Tensor, *, epsilon: float = 1e-4) -> Ten
     return scaled[0].T @ scaled[1] / len(first)
 
 
+def covariance(first: Tensor, second: Tensor | None = None, *, epsilon: float = 1e-4) -> Tensor:
+    """Mean squared correlation of two facets, or between the dimensions of one.
+
+    After the decorrelation terms of J. Zbontar et al., "Barlow Twins" (2021), and A. Bardes,
+    J. Ponce and Y. LeCun, "VICReg" (2022).
+
+    Parameters
+    ----------
+    first, second : Tensor, shape (rows, dims)
+        They may differ in dims. Without the second: of every two dimensions of the first.
+    epsilon : float
+        As in :func:`correlations`.
+
+    Returns
+    -------
+    Tensor
+        Scalar in [0, 1].
+
+    Raises
+    ------
+    RecipeError
+        If there is but one row.
+    """
+    if len(first) < 2:
+        raise RecipeError("Covariance compares clips in a batch: use a batch of 2 or more.")
+    squared = correlations(first, first if second is None else second, epsilon=epsilon).square()
+    if second is not None:
+        return squared.mean()
+    dim = len(squared)
+    return (squared.sum() - squared.diagonal().sum()) / max(1, dim * (dim - 1))
+
+
 class Covariance(Term):
     """Mean squared correlation between two facets of a clip, or between dimensions of one facet.
 
@@ -61,13 +93,8 @@ class Covariance(Term):
     def __call__(self, out: Outputs, module: nn.Module | None = None) -> dict[str, Tensor]:
         """Value in [0, 1]."""
         codes = all_gather(out.mean)
-        if len(codes) < 2:
+        if len(codes) < 2:  # views of one clip are no batch
             raise RecipeError("Covariance compares clips in a batch: use a batch of 2 or more.")
         codes = codes.flatten(0, 1)  # views are rows of their own
-        first = codes[:, out.facets.slice(self.facet)]
-        second = first if self.of is None else codes[:, out.facets.slice(self.of)]
-        squared = correlations(first, second).square()
-        if self.of is not None:
-            return {"value": squared.mean()}
-        dim = len(squared)
-        return {"value": (squared.sum() - squared.diagonal().sum()) / max(1, dim * (dim - 1))}
+        second = None if self.of is None else codes[:, out.facets.slice(self.of)]
+        return {"value": covariance(codes[:, out.facets.slice(self.facet)], second)}

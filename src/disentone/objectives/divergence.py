@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from disentone.models.multiview import Outputs
 
-__all__ = ["Divergence", "KLParts", "decomposed_kl"]
+__all__ = ["Divergence", "KLParts", "decomposed_kl", "sampled_kl"]
 
 
 class KLParts(NamedTuple):
@@ -80,8 +80,17 @@ def decomposed_kl(*, z: Tensor, mean: Tensor, log_variance: Tensor, dataset_size
 def sampled_kl(*, z: Tensor, mean: Tensor, log_variance: Tensor) -> Tensor:
     """KL of the posteriors to the prior by their samples: the sum of the three parts.
 
-    Parameters and shapes are those of :func:`decomposed_kl`. The aggregate posterior cancels in
-    the sum, so that nothing is compared between clips.
+    The aggregate posterior cancels in the sum, so that nothing is compared between clips.
+
+    Parameters
+    ----------
+    z, mean, log_variance : Tensor, shape (..., batch, dim)
+        As of :func:`decomposed_kl`.
+
+    Returns
+    -------
+    Tensor, shape (...)
+        In nats per clip.
     """
     return (_log_normal(z, mean, log_variance).sum(-1) - _log_prior(z)).mean(-1)
 

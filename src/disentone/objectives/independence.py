@@ -25,7 +25,52 @@ if TYPE_CHECKING:
 
     from disentone.models.multiview import Outputs
 
-__all__ = ["Independence"]
+__all__ = ["Independence", "independence"]
+
+
+def independence(
+    first: Tensor, second: Tensor, critic: nn.Module, *, strength: float = 1.0, weight: float = 1.0
+) -> tuple[Tensor, Tensor]:
+    """What a critic can tell of one facet from another, and a loss for both that play.
+
+    The second facet is left as it is. Both are standardised over the batch first, so that neither
+    scale nor dead dimensions hide what can be told.
+
+    One pass serves both: on its way back the gradient turns from the critic's, who loses what it
+    cannot tell, into the model's, who pays for what it can (Y. Ganin et al., "Domain-Adversarial
+    Training of Neural Networks", 2016).
+
+    Parameters
+    ----------
+    first : Tensor, shape (rows, dim)
+        Of the facet that must hold nothing of the other.
+    second : Tensor, shape (rows, dim of it)
+        Of the other.
+    critic : nn.Module
+        From both, standardised, to a lower bound on their mutual information in nats, such as
+        :class:`~disentone.objectives.critic.Critic`; its parameters are learnt from this loss.
+    strength : float
+        In [0, 1]: how much of what can be told the model pays for.
+    weight : float
+        What the value will be multiplied by; the critic's own loss does not depend on it.
+
+    Returns
+    -------
+    value : Tensor
+        Scalar to minimise, for the model and the critic at once.
+    information : Tensor
+        Scalar in nats, at least 0 and without gradient: the critic's bound.
+    """
+    first = _standardised(first, floor=1e-3)
+    second = _standardised(second, floor=1e-4).detach()
+    weight = max(weight, 1e-12)
+    reversed_ = first.clone() if first.requires_grad else first
+    bound = critic(reversed_, second)
+    information = bound.detach().clamp(min=0)
+    if reversed_.requires_grad:
+        pays = -strength * weight * (bound.detach() > 0)
+        reversed_.register_hook(lambda gradient: gradient * pays)
+    return strength * information - (bound - bound.detach()) / weight, information
 
 
 class Independence(Term):
@@ -70,21 +115,11 @@ class Independence(Term):
         first, second = all_gather(first), all_gather(second)
         if len(first) < 2:
             raise RecipeError("Independence compares clips in a batch: use a batch of 2 or more.")
-        first = _standardised(first.flatten(0, 1), floor=1e-3)
-        second = _standardised(second.flatten(0, 1), floor=1e-4).detach()
         strength = min(1.0, max(0.0, (out.progress - self.begin) / self.ramp))
-        # One pass serves both: on its way back the gradient turns from the critic's, who loses
-        # what it cannot tell, into the model's, who pays for what it can (Y. Ganin et al.,
-        # "Domain-Adversarial Training of Neural Networks", 2016). The critic's own loss is divided
-        # by the weight, which multiplies the whole term.
-        weight = max(self.weight, 1e-12)
-        reversed_ = first.clone() if first.requires_grad else first
-        told = module(reversed_, second)
-        if reversed_.requires_grad:
-            pays = -strength * weight * (told.detach() > 0)
-            reversed_.register_hook(lambda gradient: gradient * pays)
-        value = strength * told.detach().clamp(min=0) - (told - told.detach()) / weight
-        return {"value": value, "told": told.detach().clamp(min=0)}
+        value, information = independence(
+            first.flatten(0, 1), second.flatten(0, 1), module, strength=strength, weight=self.weight
+        )
+        return {"value": value, "told": information}
 
 
 def _standardised(x: Tensor, *, floor: float) -> Tensor:

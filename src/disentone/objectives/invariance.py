@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from disentone.models.multiview import Outputs
 
-__all__ = ["Invariance", "spectral_gate"]
+__all__ = ["Invariance", "jeffreys", "spectral_gate"]
 
 
 def spectral_gate(x: Tensor, keep: Tensor) -> Tensor:
@@ -37,6 +37,29 @@ def spectral_gate(x: Tensor, keep: Tensor) -> Tensor:
     low, high = x.amin((1, 2), keepdim=True), x.amax((1, 2), keepdim=True)
     threshold = high - keep[:, None, None] * (high - low)
     return torch.where(x < threshold, low, x)
+
+
+def jeffreys(mean: Tensor, log_variance: Tensor, mean2: Tensor, log_variance2: Tensor) -> Tensor:
+    """Half the symmetric Kullback-Leibler divergence of Gaussians, summed over dimensions.
+
+    H. Jeffreys, "An invariant form for the prior probability in estimation problems" (1946).
+
+    Parameters
+    ----------
+    mean, log_variance : Tensor, shape (clips, dim)
+        Of one Gaussian a clip.
+    mean2, log_variance2 : Tensor, shape (clips, dim)
+        Of the other.
+
+    Returns
+    -------
+    Tensor
+        Scalar in nats, a mean over clips; 0 where both are the same.
+    """
+    distance = (mean - mean2).square()
+    ratio = torch.cosh(log_variance - log_variance2) - 1
+    precision = torch.exp(-log_variance) + torch.exp(-log_variance2)
+    return 0.5 * (ratio + 0.5 * distance * precision).sum(-1).mean()
 
 
 class Invariance(Term):
@@ -63,11 +86,3 @@ class Invariance(Term):
         gated = out.model.posterior(spectral_gate(x, keep))
         mean, log_variance = out.mean[:, 0, part], out.log_variance[:, 0, part]
         return {"value": jeffreys(mean, log_variance, gated[0][:, part], gated[1][:, part])}
-
-
-def jeffreys(mean: Tensor, log_variance: Tensor, mean2: Tensor, log_variance2: Tensor) -> Tensor:
-    """Half the symmetric KL of Gaussians (clips, dim), summed over dimensions: nats per clip."""
-    distance = (mean - mean2).square()
-    ratio = torch.cosh(log_variance - log_variance2) - 1
-    precision = torch.exp(-log_variance) + torch.exp(-log_variance2)
-    return 0.5 * (ratio + 0.5 * distance * precision).sum(-1).mean()

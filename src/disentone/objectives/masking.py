@@ -8,6 +8,7 @@ from pydantic import Field
 
 from disentone.facets import Facets
 from disentone.models.lazy import torch
+from disentone.objectives.reconstruction import reconstruction
 from disentone.objectives.term import Term
 
 if TYPE_CHECKING:
@@ -58,4 +59,4 @@ class Masking(Term):
         """Value in squared features."""
         share = self.share if out.model.training else 0.0
         told = out.model.decode(masked(out.code, out.facets, self.facet, share=share))
-        return {"value": out.x.shape[1] * torch.nn.functional.mse_loss(told, out.x)}
+        return {"value": reconstruction(told, out.x, per="entry")}

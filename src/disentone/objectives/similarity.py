@@ -24,6 +24,8 @@ __all__ = [
     "cosines",
     "directions",
     "infonce",
+    "separation",
+    "similarity",
     "tangent_log",
 ]
 
@@ -73,7 +75,7 @@ def tangent_log(x: Tensor, *, least: float) -> Tensor:
     return torch.where(x >= least, torch.log(x.clamp_min(least)), line)
 
 
-def infonce(first: Tensor, second: Tensor, *, temperature: float) -> Tensor:
+def infonce(first: Tensor, second: Tensor, *, temperature: float = 0.1) -> Tensor:
     """Cross-entropy of finding each row's partner among all rows of the batch.
 
     ``-mean_j log(exp(c_jj / t) / sum_k exp(c_jk / t))`` with cosines ``c``: A. van den Oord,
@@ -85,7 +87,7 @@ def infonce(first: Tensor, second: Tensor, *, temperature: float) -> Tensor:
     first, second : Tensor, shape (rows, dim)
         Rows of the same number belong together.
     temperature : float
-        Above 0.
+        Above 0; with one below 0 the partner is to be the worst match in the batch.
 
     Returns
     -------
@@ -100,6 +102,82 @@ def infonce(first: Tensor, second: Tensor, *, temperature: float) -> Tensor:
     scores = cosines(first, second) / temperature
     _check_rows(scores, "InfoNCE and batch-level similarity")
     return (torch.logsumexp(scores, dim=1) - scores.diagonal()).mean()
+
+
+def similarity(
+    first: Tensor,
+    second: Tensor,
+    *,
+    level: Literal["sample", "batch"] = "sample",
+    least: float = 0.1,
+) -> Tensor:
+    """Make rows of the same number point in one direction.
+
+    Eqs. 2 and 4 of LATENT: by ``sample`` ``-mean log c`` with the cosine ``c`` of two rows of the
+    same number, whose logarithm goes on below ``least`` as its tangent (:func:`tangent_log`), so
+    that it is defined and not steeper than ``1 / least``; by ``batch`` :func:`infonce` with a
+    temperature of 1, where the other rows are negatives.
+
+    Parameters
+    ----------
+    first, second : Tensor, shape (rows, dim)
+        Codes of two views; of a batch level, of 2 rows or more.
+    level : {"sample", "batch"}
+    least : float
+        Cosine in (0, 1] below which the logarithm is a line.
+
+    Returns
+    -------
+    Tensor
+        Scalar in nats; 0 by sample where all point in one direction.
+
+    Raises
+    ------
+    RecipeError
+        If a batch has but one row.
+    """
+    if level == "batch":
+        return infonce(first, second, temperature=1.0)
+    cosine = (directions(first) * directions(second)).sum(-1)
+    return -tangent_log(cosine, least=least).mean()
+
+
+def separation(
+    first: Tensor,
+    second: Tensor,
+    *,
+    level: Literal["sample", "batch"] = "sample",
+    least: float = 0.1,
+) -> Tensor:
+    """Make rows point in different directions.
+
+    Eqs. 3 and 5 of LATENT: ``-mean log(1 - c)`` with the cosine ``c`` of two rows of the same
+    number (``sample``) or of any row of the first with any of the second (``batch``). Where two
+    rows are parallel the logarithm has no bound: below ``least`` it goes on as its tangent.
+
+    Parameters
+    ----------
+    first, second : Tensor, shape (rows, dim)
+    level : {"sample", "batch"}
+    least : float
+        In (0, 1]: ``1 - c`` below which the logarithm is a line.
+
+    Returns
+    -------
+    Tensor
+        Scalar in nats, not below -log 2.
+
+    Raises
+    ------
+    RecipeError
+        If a batch has but one row.
+    """
+    if level == "batch":
+        cosine = cosines(first, second)
+        _check_rows(cosine, "Batch-level separations")
+    else:
+        cosine = (directions(first) * directions(second)).sum(-1)
+    return -tangent_log(1 - cosine, least=least).mean()
 
 
 def _check_rows(scores: Tensor, what: str) -> None:
@@ -137,13 +215,7 @@ class PairTerm(Term):
 
 
 class Similarity(PairTerm):
-    """Make the views' codes of a facet point in one direction.
-
-    ``sample``: Eq. 2 of LATENT, ``-mean log c`` with the cosine ``c`` of the two views of a clip.
-    The cosine can be negative: below ``least`` the logarithm goes on as its tangent
-    (:func:`tangent_log`), so the value is the paper's wherever that is defined and not steeper
-    than ``1 / least``. ``batch``: Eq. 4, where the other clips of the batch are negatives.
-    """
+    """Make the views' codes of a facet point in one direction: :func:`similarity`."""
 
     term: Literal["similarity"] = "similarity"
     level: Literal["sample", "batch"] = "sample"
@@ -151,23 +223,12 @@ class Similarity(PairTerm):
 
     def __call__(self, out: Outputs, module: nn.Module | None = None) -> dict[str, Tensor]:
         """Mean over pairs of views, in nats."""
-        values = []
-        for first, second in self.pairs(out):
-            if self.level == "batch":
-                values.append(infonce(first, second, temperature=1.0))
-            else:
-                cosine = (directions(first) * directions(second)).sum(-1)
-                values.append(-tangent_log(cosine, least=self.least).mean())
+        values = [similarity(*two, level=self.level, least=self.least) for two in self.pairs(out)]
         return {"value": torch.stack(values).mean()}
 
 
 class Separation(PairTerm):
-    """Make the views' codes of a facet point in different directions.
-
-    ``sample``: Eq. 3 of LATENT, ``-mean log(1 - c)`` with the cosine ``c`` of the two views of a
-    clip; ``batch``: Eq. 5, the same over the first view of any clip and the second of any. Where
-    two codes are parallel the logarithm has no bound: below ``least`` it goes on as its tangent.
-    """
+    """Make the views' codes of a facet point in different directions: :func:`separation`."""
 
     term: Literal["separation"] = "separation"
     facet: str | None = Field(
@@ -178,12 +239,5 @@ class Separation(PairTerm):
 
     def __call__(self, out: Outputs, module: nn.Module | None = None) -> dict[str, Tensor]:
         """Mean over pairs of views, in nats; not below -log 2."""
-        values = []
-        for first, second in self.pairs(out):
-            if self.level == "batch":
-                cosine = cosines(first, second)
-                _check_rows(cosine, "Batch-level separations")
-            else:
-                cosine = (directions(first) * directions(second)).sum(-1)
-            values.append(-tangent_log(1 - cosine, least=self.least).mean())
+        values = [separation(*two, level=self.level, least=self.least) for two in self.pairs(out)]
         return {"value": torch.stack(values).mean()}

@@ -128,7 +128,8 @@ def _explain(error: ValidationError, values: Mapping[str, Any]) -> str:
     if first["type"] == "literal_error":
         known = re.findall(r"'([^']*)'", message)
         return f"{where}: {message}, not '{first['input']}'" + _near(first["input"], known)
-    return f"{where}: {message}." if where else f"{message}."
+    message = message if message.endswith("?") else message.rstrip(".") + "."
+    return f"{where}: {message}" if where else message
 
 
 def _near(word: Any, known: Sequence[str]) -> str:

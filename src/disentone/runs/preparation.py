@@ -19,7 +19,7 @@ from disentone.datasets.syntone import SynTone, syntone
 from disentone.datasets.windowing import cut_sounds
 from disentone.embeddings.watcher import Watcher
 from disentone.errors import DataError
-from disentone.frontends.build import AnyFrontEnd, build_frontend
+from disentone.frontends.protocol import FrontEnd
 from disentone.frontends.store import compute_features
 from disentone.recipes import Recipe
 
@@ -121,7 +121,7 @@ def prepare(
         table = with_copies(table, recipe.chains(), copies=recipe.copies, seed=recipe.seed)
         made = int((table.copy_for != "").sum())
         watcher.note(f"{made} transformed copies are made for {', '.join(recipe.chains())}.")
-    frontend = build_frontend(recipe.frontend)
+    frontend = recipe.frontend.build()
     if any(True for _ in frontend.parameters()):
         frontend.to(device)  # a network gains by it, a spectrogram does not
     stage = "Synthesising" if isinstance(recipe.data, SynTone) else "Reading audio"
@@ -140,7 +140,7 @@ def prepare(
 
 def window_features(
     table: ClipTable,
-    frontend: AnyFrontEnd,
+    frontend: FrontEnd,
     *,
     cache: Path | None,
     watcher: Watcher,

@@ -15,7 +15,6 @@ from disentone.datasets.syntone import SynTone
 from disentone.embeddings.model import Model, load, untrained_network
 from disentone.embeddings.watcher import Watcher
 from disentone.errors import RecipeError
-from disentone.frontends.build import build_frontend
 from disentone.objectives import Objective
 from disentone.recipes import Recipe, load_recipe
 from disentone.recipes.naming import audited_factors, private_note
@@ -138,7 +137,7 @@ def check_device(device: str) -> None:
 def _train(
     recipe: Recipe, data: Data, out: Path, *, resume: bool, device: str, watcher: Watcher
 ) -> Model:
-    frontend, facets = build_frontend(recipe.frontend), recipe.layout()
+    frontend, facets = recipe.frontend.build(), recipe.layout()
     network = untrained_network(recipe, frontend)
     train_clips = data.table.take(data.table.where("train"))
     objective = Objective(recipe.objective, facets, train_clips.factors, recipe.relations())
