@@ -106,13 +106,13 @@ def test_silence_is_refused_by_all_in_the_same_sentence(model, noise):
     noise("none.wav", 2 * WINDOW, silent=[(0, 2 * WINDOW)])
     loaded = load(model)
     for path in ("rest.wav", "none.wav"):
-        said = f"'{path}' is silent: it stays within -90 dBFS of a constant."
+        message = f"'{path}' is silent: it stays within -90 dBFS of a constant."
         with pytest.raises(SilenceError) as by_model:
             loaded.embed(path)
-        assert str(by_model.value) == said
+        assert str(by_model.value) == message
         with pytest.raises(Exception, match="is silent: it stays") as by_query:
             embed_query(loaded, path)
-        assert str(by_query.value) == said
+        assert str(by_query.value) == message
     noise("good.wav")
     embed_collection(model, ["rest.wav", "none.wav", "good.wav"], "o.parquet")
     listed = Path("o-skipped.csv").read_text()

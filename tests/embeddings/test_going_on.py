@@ -53,11 +53,11 @@ def test_skipped_files_are_listed_with_the_reason(model, with_broken):
 
 
 def test_a_clip_shorter_than_the_window_is_padded_openly_or_refused(model, folder):
-    told = []
+    notes = []
     watcher = Watcher()
-    watcher.note = told.append
+    watcher.note = notes.append
     embed_collection(model, [folder], "padded.parquet", watcher=watcher)
-    assert told[1:] == [
+    assert notes[1:] == [
         "Clips shorter than a segment of 0.2 s, such as 'sounds/high/d.wav' (1 in all), are padded "
         "with silence; leave them out with --short skip."
     ]

@@ -65,7 +65,7 @@ def index(model, sounds):
     return index_collection(model, [sounds], "my.index")
 
 
-def test_items_are_what_the_model_hears_and_the_table_tells(index, model):
+def test_items_are_embeddings_with_the_factors_of_the_table(index, model):
     assert index.items().to_pydict() == {
         "id": ["a.wav", "b.wav", "c.wav", "d.wav"],
         "path": [os.path.abspath(f"sounds/{name}.wav") for name in "abcd"],
@@ -78,23 +78,23 @@ def test_items_are_what_the_model_hears_and_the_table_tells(index, model):
     }
     assert index.model == model_id(model)
     assert index.facets == small.FACETS
-    heard = load(model).embed([f"sounds/{name}.wav" for name in "abcd"])
+    embedded = load(model).embed([f"sounds/{name}.wav" for name in "abcd"])
     stored = index.vectors(["a.wav", "b.wav", "c.wav", "d.wav"])
     for name in small.FACETS:
-        unit = heard[name] / np.linalg.norm(heard[name], axis=1, keepdims=True)
+        unit = embedded[name] / np.linalg.norm(embedded[name], axis=1, keepdims=True)
         np.testing.assert_allclose(index.facets.take(stored, name), unit, atol=1e-5)
 
 
 def test_what_was_left_out_is_listed_and_told(model, sounds):
-    told = []
+    notes = []
     watcher = Watcher()
-    watcher.note = told.append
+    watcher.note = notes.append
     index_collection(model, [sounds], "my.index", watcher=watcher)
     with open("my.index/skipped.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [Path(row["path"]).name for row in rows] == ["junk.wav"]
     assert "not audio" in rows[0]["reason"]
-    assert any("junk.wav" in note for note in told)
+    assert any("junk.wav" in note for note in notes)
 
 
 def test_the_same_command_goes_on_and_adds_what_is_new(model, sounds, noise, monkeypatch):
@@ -130,7 +130,7 @@ def test_the_same_command_goes_on_and_adds_what_is_new(model, sounds, noise, mon
         assert found == [Path(hit.id).name for hit in again]
 
 
-def test_a_file_that_changed_is_heard_anew(model, sounds, noise):
+def test_a_file_that_changed_is_embedded_anew(model, sounds, noise):
     before = index_collection(model, [sounds], "my.index", segment=0.2)
     count = len(before)
     old = before.vectors(["b.wav", "a.wav"])

@@ -345,10 +345,10 @@ def test_frames_of_one_clip_have_their_codes(model, tmp_path, rng):
     )
     framewise = small.problem(network=network)[0]
     wave = rng.standard_normal(2 * framewise.frontend.samples).astype(np.float32)
-    told = framewise.embed_frames(wave, sample_rate=16000)
-    assert told["private"].shape == (2 * framewise.frontend.frames, 3)
+    by_frame = framewise.embed_frames(wave, sample_rate=16000)
+    assert by_frame["private"].shape == (2 * framewise.frontend.frames, 3)
     mean = framewise.embed(wave, sample_rate=16000).values[0]
-    np.testing.assert_allclose(told.values.mean(axis=0), mean, atol=1e-5)
+    np.testing.assert_allclose(by_frame.values.mean(axis=0), mean, atol=1e-5)
     with pytest.raises(DataError, match=r"one clip at a time .* not of 2"):
         framewise.embed_frames([wave, wave], sample_rate=16000)
     with pytest.raises(RecipeError, match="no codes of frames"):

@@ -85,7 +85,7 @@ def test_what_is_no_embedding_is_said(tmp_path):
     ragged = pa.table({"timbre": [[1.0], [1.0, 2.0]]})
     pq.write_table(ragged, tmp_path / "ragged.parquet")
     (tmp_path / "z.json").write_text(json.dumps({}))
-    for name, said in {
+    for name, message in {
         "flat.npy": r"one table \(rows, dims\) of numbers: not float64 \(3,\)",
         "words.npy": "of numbers",
         "odd.npz": r"columns of as many rows; it has one \(4, 3\), two \(3, 3\)",
@@ -95,7 +95,7 @@ def test_what_is_no_embedding_is_said(tmp_path):
         "z.json": "no embedding file: use .npy",
         "nowhere.npy": "There are no embeddings",
     }.items():
-        with pytest.raises(DataError, match=said):
+        with pytest.raises(DataError, match=message):
             open_embeddings(tmp_path / name)
     with pytest.raises(DataError, match="no column 'pth'; did you mean 'path'"):
         open_embeddings(tmp_path / "text.csv", key="pth")

@@ -1,4 +1,4 @@
-"""Quick settings, tones to run on, and a watcher that remembers what it was told."""
+"""Quick settings, tones to run on, and a watcher that keeps its notes."""
 
 import csv
 
@@ -12,7 +12,7 @@ RATE = 8000
 
 
 class Notes(Watcher):
-    """A watcher that remembers what it was told."""
+    """A watcher that keeps its notes."""
 
     def __init__(self):
         self.notes, self.stages = [], []

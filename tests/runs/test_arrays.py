@@ -33,7 +33,7 @@ def write(path, rows):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Embeddings whose first two dimensions tell the room and last two the level."""
+    """Embeddings whose first two dimensions encode the room and last two the level."""
     folder = tmp_path_factory.mktemp("arrays")
     rng = np.random.default_rng(0)
     room, level = rng.integers(3, size=COUNT), rng.integers(5, size=COUNT)
@@ -115,7 +115,7 @@ def test_a_subsample_is_smaller_and_surer_of_less(folder, audited):
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"facets": "a=0:2"}, "are 2 dimensions, the embeddings have 4"),
         ({"factors": None}, "Nothing is known of these embeddings: give a table"),
@@ -127,13 +127,13 @@ def test_a_subsample_is_smaller_and_surer_of_less(folder, audited):
         ({"kinds": {"room": "colour"}}, "kind 'colour' is unknown"),
     ],
 )
-def test_what_does_not_fit_is_said(folder, change, said, monkeypatch):
+def test_what_does_not_fit_is_refused(folder, change, message, monkeypatch):
     monkeypatch.chdir(folder)
     np.save(folder / "short.npy", np.ones((3, 2)))
     change = {k: (["short.npy"] if k == "beside" else v) for k, v in change.items()}
-    said = said.replace("'labels'", "'short'")
+    message = message.replace("'labels'", "'short'")
     given = {"embeddings": "codes.npy", "factors": "labels.csv"} | QUICK | change
-    with pytest.raises(DataError, match=said):
+    with pytest.raises(DataError, match=message):
         audit_arrays(**given)
 
 
@@ -150,9 +150,9 @@ def test_two_audits_and_their_comparison(folder, monkeypatch):
     assert [r.get("variant") for r in card.records if r["measure"] == "mig"].count("syntone") > 1
     second = call("audit", "other.npy", "labels.csv", "--facets", "b=0:2,a=2:4", *WORDS, "-o", "x")
     assert (second.code, second.out) == (0, "x/report.html\n")
-    told = call("compare", "audits/codes", "x/audit.json", "-o", "both")
-    *lines, last = told.out.splitlines()
-    assert (told.code, last) == (0, "both/compare.html")
+    done = call("compare", "audits/codes", "x/audit.json", "-o", "both")
+    *lines, last = done.out.splitlines()
+    assert (done.code, last) == (0, "both/compare.html")
     assert any("a → room" in line for line in lines)
     written = json.loads((folder / "both" / "compare.json").read_text())
     assert written["cards"] == ["codes", "x"]
@@ -161,7 +161,7 @@ def test_two_audits_and_their_comparison(folder, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         ("audit codes.npy", "Nothing is known of these embeddings"),
         ("audit nowhere.npy labels.csv", "no embeddings 'nowhere.npy'"),
@@ -175,6 +175,6 @@ def test_two_audits_and_their_comparison(folder, monkeypatch):
         ("compare labels.csv labels.csv", "labels.csv is not JSON"),
     ],
 )
-def test_bad_input_is_one_sentence(folder, monkeypatch, words, said):
+def test_bad_input_is_one_sentence(folder, monkeypatch, words, message):
     monkeypatch.chdir(folder)
-    assert said in complaint(*words.split())
+    assert message in complaint(*words.split())

@@ -1,4 +1,4 @@
-"""A CSN is a run like any other: model, audit, report, embeddings; what it lacks is told."""
+"""A CSN is a run like any other: model, audit, report, embeddings; what it lacks is noted."""
 
 import json
 import shutil
@@ -31,7 +31,7 @@ def recipe(folder, **changes):
 
 @pytest.fixture
 def finished(tmp_path, monkeypatch):
-    """A run, and what it told."""
+    """A run, and its notes."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "songs").mkdir()
     table, notes = write_songs(tmp_path / "songs"), Notes()

@@ -28,10 +28,10 @@ CLIPS = [f"{register}/{take}.wav" for register in ("low", "high") for take in ra
 
 class Notes(Watcher):
     def __init__(self):
-        self.said = []
+        self.notes = []
 
     def note(self, text):
-        self.said.append(text)
+        self.notes.append(text)
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +95,7 @@ def test_triplets_of_unknown_clips_are_told_and_left_out():
     given = triplets(*GIVEN.names.tolist()[:0], ("a", "b", "c", ()), ("a", "x", "c", ()))
     records = judge(PLANTED, given, watcher=watcher)
     assert records[0]["n"] == 1
-    assert "1 of 2 triplets name clips that planted does not have, such as 'x'" in watcher.said[0]
+    assert "1 of 2 triplets name clips that planted does not have, such as 'x'" in watcher.notes[0]
     with pytest.raises(DataError, match="name its rows as the triplets do"):
         judge(PLANTED, triplets(("x", "y", "z", ())))
 
@@ -135,11 +135,11 @@ def test_short_clips_are_told_or_left_out_and_silent_ones_are_left_out(run, musi
     system = system_of_run(run, songs, watcher=padded)
     assert "low/1.wav" in system.ids
     assert "low/0.wav" not in system.ids
-    assert padded.said[0].startswith("Left out low/0.wav: ")
-    assert "low/0.wav' is silent" in padded.said[0]
-    assert "padded with silence; leave them out with --short skip" in padded.said[1]
+    assert padded.notes[0].startswith("Left out low/0.wav: ")
+    assert "low/0.wav' is silent" in padded.notes[0]
+    assert "padded with silence; leave them out with --short skip" in padded.notes[1]
     assert "low/1.wav" not in system_of_run(run, songs, short="skip", watcher=skipped).ids
-    assert skipped.said[1].startswith("Left out low/1.wav: The clip lasts 0.03 s, less than")
+    assert skipped.notes[1].startswith("Left out low/1.wav: The clip lasts 0.03 s, less than")
 
 
 def test_a_column_called_key_need_not_be_of_keys():
@@ -225,7 +225,7 @@ def test_a_triplet_file_with_unknown_clips_is_refused_by_name(run, music, tmp_pa
     file.write_text("anchor,positive,negative,dimension\nlow/0.wav,low/9.wav,high/0.wav,register\n")
     with pytest.raises(DataError, match=r"names 'low/9.wav'.*did you mean 'low/0.wav'"):
         judge_files([run], file, tmp_path / "o", data=music)
-    with pytest.raises(DataError, match="no clips to hear: add --data"):
+    with pytest.raises(DataError, match="clips are not known: add --data"):
         judge_files([run], file, tmp_path / "o")
 
 

@@ -1,4 +1,4 @@
-"""Runs on machines of one kind and of another: what they compute in, keep, and tell."""
+"""Runs on machines of one kind and of another: their precision, what they keep, and their notes."""
 
 import json
 import os
@@ -47,7 +47,7 @@ def machine(monkeypatch):
 
 
 def trained(recipe, out, watcher=None, **options):
-    """Train without an audit; give what was told."""
+    """Train without an audit; give the notes."""
     watcher = watcher or Notes()
     with pytest.raises(Stop):
         runs.train(recipe, out, watcher=watcher, **options)
@@ -66,16 +66,16 @@ def test_a_run_that_moves_keeps_its_precision_exactly_and_says_so(tmp_path, reci
     machine(does)
     whole, moved = tmp_path / "whole", tmp_path / "moved"
     began, given = kind_of("cpu"), "bfloat16" if does else "float32"
-    told = trained(recipe, whole)
-    assert told == [f"Precision: {given}."]
+    notes = trained(recipe, whole)
+    assert notes == [f"Precision: {given}."]
     assert load(whole).about["precision"] == given
     assert load(whole).about["machine"] == began
     trained(recipe, moved, Stopping())
     machine(not does)
-    told = trained(recipe, moved, resume=True)
-    assert told[0].startswith(f"Precision: {given}")
-    assert ("ten times as long" in told[0]) == does, "which bfloat16 takes here now"
-    assert f"another kind of machine ({began}; here: {kind_of('cpu')})" in told[1]
+    notes = trained(recipe, moved, resume=True)
+    assert notes[0].startswith(f"Precision: {given}")
+    assert ("ten times as long" in notes[0]) == does, "which bfloat16 takes here now"
+    assert f"another kind of machine ({began}; here: {kind_of('cpu')})" in notes[1]
     assert left(moved) == left(whole)
     assert load(moved).about["machine"] == began
 

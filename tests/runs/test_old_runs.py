@@ -1,4 +1,4 @@
-"""Runs that were made before a facet said what makes clips agree: kept in ``tests/old_runs``."""
+"""Runs that were made before facets had relations of their own: kept in ``tests/old_runs``."""
 
 import json
 import logging
@@ -51,9 +51,9 @@ def test_an_old_recipe_is_read_with_todays_keys_and_that_is_told_once(caplog):
     training = recipe.training
     assert (training.max_grad_norm, training.critic_lr_scale) == (5.0, 2.0)
     assert (training.lr_factor, training.min_lr) == (0.25, 1e-9)
-    (told,) = caplog.messages
-    assert "\n" not in told
-    assert "objective.dimensions → facets.same" in told
+    (message,) = caplog.messages
+    assert "\n" not in message
+    assert "objective.dimensions → facets.same" in message
     caplog.clear()
     load_recipe("csn-music")
     assert not caplog.messages

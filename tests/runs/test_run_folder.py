@@ -69,7 +69,7 @@ def test_a_new_start_where_nothing_was_trained_is_a_new_run(tmp_path, recipe, na
 
 def test_a_run_with_a_precision_of_its_own_goes_on_with_that(tmp_path, recipe, native):
     native(False)
-    explicit = with_precision(recipe, "bfloat16")  # as the recipes of before said
+    explicit = with_precision(recipe, "bfloat16")  # as the recipes of before had
     assert claim(tmp_path, explicit, resume=False) == explicit
     trained(tmp_path)
     assert claim(tmp_path, explicit, resume=True) == explicit
@@ -96,8 +96,8 @@ def test_a_second_training_in_the_folder_is_refused_at_once(tmp_path, recipe):
         claim(out, recipe, resume=False)
         before = {path: path.read_bytes() for path in out.iterdir()}
         for resume in ([], ["--resume"]):
-            said = complaint("train", "debug", "--out", out, *resume)
-            assert f"Another command is at work on the run in {out}" in said
+            message = complaint("train", "debug", "--out", out, *resume)
+            assert f"Another command is at work on the run in {out}" in message
         with pytest.raises(ArtifactError, match="Another command is at work"):
             train(recipe, out)
         assert {path: path.read_bytes() for path in out.iterdir()} == before

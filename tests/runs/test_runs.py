@@ -75,8 +75,8 @@ def test_the_audit_is_flat_records(finished, recipe):
     assert set(card["factors"]) == {"timbre", "frequency"}
     wanted = {"measure", "facet", "factor", "metric", "value", "low", "high", "chance", "n"}
     assert all(wanted | {"split"} <= set(record) for record in card["records"])
-    told = {(r["facet"], r["factor"]) for r in card["records"] if r["measure"] == "probe"}
-    assert told == {(x, y) for x in ("private", "shared", "all") for y in ("timbre", "frequency")}
+    probed = {(r["facet"], r["factor"]) for r in card["records"] if r["measure"] == "probe"}
+    assert probed == {(x, y) for x in ("private", "shared", "all") for y in ("timbre", "frequency")}
     leaks = {(r["facet"], r["factor"]) for r in card["records"] if r["measure"] == "leak"}
     assert leaks == {("private", "timbre"), ("shared", "frequency")}
     assert {r["n"] for r in card["records"] if r["measure"] == "probe"} == {40}, "test clips"
@@ -96,7 +96,7 @@ def test_what_follows_from_an_owned_factor_is_owned_as_well():
     recipe = load_recipe("debug")
     known = ["timbre", "frequency", "note_name", "take"]
     factors = {name: Factor.categorical(name, ["a", "b"]) for name in known}
-    decided = {"frequency": ["note_name", "unheard"], "take": ["timbre"]}
+    decided = {"frequency": ["note_name", "unseen"], "take": ["timbre"]}
     assert auditing._owns(recipe, factors, decided) == {
         "private": ["frequency", "note_name"],
         "shared": ["timbre"],
@@ -232,7 +232,7 @@ def test_measures_are_named_and_other_runs_agree_with_this_one(finished, tmp_pat
     assert card.outcomes is not None
 
 
-def test_audit_on_audio_never_heard(copied, tones):
+def test_audit_on_new_audio(copied, tones):
     before = snapshot(copied)
     report = auditing.audit_run(copied, data=tones)
     assert report == copied / "audit-tones" / "report.html"
@@ -270,10 +270,10 @@ def test_auditing_needs_a_model_and_its_recipe(copied, tmp_path):
 
 
 def test_an_audit_that_is_left_is_made_later(finished, recipe, tmp_path):
-    out, told = tmp_path / "finished", Notes()
-    assert runs.train(recipe, out, audited=False, watcher=told) == out
-    assert f"disentone audit {out}" in told.notes[-1]
-    assert not any("Auditing" in name for name in told.stages)
+    out, watcher = tmp_path / "finished", Notes()
+    assert runs.train(recipe, out, audited=False, watcher=watcher) == out
+    assert f"disentone audit {out}" in watcher.notes[-1]
+    assert not any("Auditing" in name for name in watcher.stages)
     assert not (out / "audit.json").exists()
     assert not folder.is_finished(out)
     assert auditing.audit_run(out, jobs=1) == out / "report.html"

@@ -35,7 +35,7 @@ def of_files(tmp_path):
 
 
 def break_some(folder):
-    """Add to a table every kind of bad file; give the word that must tell of each."""
+    """Add to a table every kind of bad file; give the word that must be in the reason."""
     good = (folder / "sine_0.wav").read_bytes()
     (folder / "empty.wav").touch()
     (folder / "truncated.wav").write_bytes(good[: len(good) // 2])
@@ -84,9 +84,9 @@ def test_a_class_with_one_clip_is_told_and_left_out_of_training(tones, of_files,
     split = data.table.split[list(data.table.ids).index("lone.wav")]
     runs.train(recipe, tmp_path / "run", data=data, watcher=watcher)
     clips = len(data.table.where(split))
-    said = f"1 of {clips} {split} clips have no partner for facet 'shared'"
+    note_start = f"1 of {clips} {split} clips have no partner for facet 'shared'"
     assert split in ("train", "valid")
-    assert any(note.startswith(said) for note in watcher.notes)
+    assert any(note.startswith(note_start) for note in watcher.notes)
     assert (tmp_path / "run" / "audit.json").is_file()
 
 

@@ -56,7 +56,7 @@ def embed_collection(
     :meth:`disentone.Model.embed` gives, the mean over the model's windows however long the clip
     is: one row for one thing that has a name, comparable with a query embedded alone. Windows
     without sound are left out of the mean. To find places in long recordings, ask for segments;
-    one as long as the model's window is heard exactly as the model was trained.
+    one as long as the model's window is embedded exactly as the model was trained.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def embed_collection(
         Run folder, or any folder with a model.
     paths : sequence of paths
         Audio files, folders, and tables with a path column, mixed; what is named twice counts
-        once. What tables and sub-folders tell is put into the result.
+        once. Columns of tables and sub-folders are put into the result.
     out : path
         ``.parquet``, ``.npz``, or ``.npy`` (with a ``.csv`` and a ``.json`` beside it). Clips
         that are left out are listed in ``OUT-skipped.csv``.
@@ -78,13 +78,13 @@ def embed_collection(
         Threads that decode; as many as there are cores by default.
     short : {"pad", "skip"}
         What is done with a clip that is shorter than the model's window (or than the segments,
-        where these are): silence fills it up, which is told, or it is left out.
+        where these are): it is padded with silence, with a note, or left out.
     device : str
         Where front-end and network run.
     resume : bool
         Go on with what a stopped command left. Clips that were skipped are tried again.
     on_error : {"skip", "stop"}
-        What a clip that cannot be used does.
+        What is done with a clip that cannot be used.
     watcher : Watcher, optional
 
     Returns
@@ -175,7 +175,7 @@ def _embed_parts(
 ) -> tuple[set[tuple[str, float]], list[str]]:
     """Make the parts that are not there yet, and add to what was skipped.
 
-    Gives what is gone, and the clips that silence fills up.
+    Gives what is gone, and the clips that are padded with silence.
     """
     done = sink.ids()
     gone = set(done)  # rows of clips that are no longer named
@@ -210,7 +210,7 @@ def check_lengths(segment: float | None, hop: float | None) -> None:
         if seconds is not None and not 0 < seconds < math.inf:
             raise DataError(f"A {name} must be longer than 0 seconds, not {seconds:g}.")
     if hop is not None and segment is None:
-        raise DataError("A hop needs a segment: say how long the segments are.")
+        raise DataError("A hop needs a segment: give the length of the segments.")
 
 
 def load_model(model: str | Path, device: str) -> Model:
@@ -235,5 +235,5 @@ def _check_finished(out: Path, settings: Mapping[str, Any], *, resume: bool) -> 
 def _clips_shown(
     show: Callable[[int, int], None], first: int, count: int, total: int
 ) -> Callable[[float], None]:
-    """Tell clips, from the share of some clips before which others were done."""
+    """Report clips, from the share of some clips before which others were done."""
     return lambda share: show(first + int(share * count), total)

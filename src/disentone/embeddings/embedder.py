@@ -1,6 +1,6 @@
 """The embedder: clips of files become windows, windows become vectors, and their mean the clip's.
 
-What is embedded, indexed, asked for or judged goes through it. It decodes ahead in threads, and
+All that is embedded, indexed, queried or scored goes through it. It decodes ahead in threads, and
 holds no more than some windows at a time, however long a clip is.
 """
 
@@ -36,7 +36,7 @@ _ENTIRE = 1e9  # seconds: longer than any file
 
 
 class Rows(NamedTuple):
-    """Clips or segments of them: what gets an embedding each.
+    """Clips or segments of them, which get an embedding each.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ class Rows(NamedTuple):
     start, duration : ndarray of float, shape (rows,)
         Seconds.
     seconds : ndarray of float, shape (rows,)
-        The duration, or NaN for up to the end of a file: a feature store knows it by this.
+        The duration, or NaN for up to the end of a file: the key in a feature store.
     """
 
     clips: np.ndarray
@@ -122,13 +122,13 @@ class Embedder:
 
     @property
     def whole(self) -> float:
-        """Seconds of a clip that silence need not fill up."""
+        """Seconds of a clip that needs no padding."""
         return min(self.model.frontend.config.seconds, self.segment or _ENTIRE)
 
     def rows(
         self, paths: np.ndarray, start: np.ndarray, seconds: np.ndarray
     ) -> tuple[Rows, dict[int, str], np.ndarray]:
-        """Look at the files of clips, and cut them into segments where these are asked for.
+        """Inspect the files of clips, and cut them into segments where these are asked for.
 
         Parameters
         ----------
@@ -142,7 +142,7 @@ class Embedder:
         broken : dict of int to str
             Clips that cannot be used, with the reason.
         short : ndarray of int
-            Clips that silence fills up.
+            Clips that are padded with silence.
         """
         cut = cut_clips(
             paths.tolist(),
@@ -250,5 +250,5 @@ class Embedder:
 def _share_shown(
     show: Callable[[float], None], first: int, count: int
 ) -> Callable[[int, int], None]:
-    """Tell a share of all, from windows of which some were done before."""
+    """Report a share of all, from windows of which some were done before."""
     return lambda done, _: show((first + done) / count)

@@ -70,7 +70,7 @@ class Embedding:
         return np.array(self.values, dtype=dtype, copy=True if copy is None else copy)
 
     def __repr__(self) -> str:
-        """Say how many clips there are, and which facets."""
+        """Show how many clips there are, and which facets."""
         clips = f"{len(self)} clip" + "s" * (len(self) != 1)
         left_out = f", {len(self.skipped)} skipped" if self.skipped else ""
         return f"Embedding({clips}{left_out}, facets: {self.facets.describe()})"

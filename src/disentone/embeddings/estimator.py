@@ -19,7 +19,7 @@ class FacetEmbedder(TransformerMixin, BaseEstimator):
     """Embed sounds in a pipeline of scikit-learn.
 
     The model is trained already: fitting loads it and learns nothing from the sounds, so
-    cross-validation of what comes after it is fair wherever the model never heard them.
+    cross-validation of what comes after it is fair wherever the model was not trained on them.
 
     Parameters
     ----------

@@ -20,12 +20,12 @@ from disentone.files import write_json
 __all__ = ["HubModel", "Trained", "reporting"]
 
 AUDIT = "audit.json"
-# What a hub that is not there or says no raises; the bases are the HTTP library's and OSError.
+# Raised by a hub that is not there or refuses; the bases are the HTTP library's and OSError.
 _REFUSED: tuple[Any, ...] = (*HfHubHTTPError.__bases__, HFValidationError, EntryNotFoundError)
 
 
 class Trained(Protocol):
-    """A trained model, as far as it goes to the hub."""
+    """What the hub's mixin needs of a trained model."""
 
     folder: Path | None
 
@@ -35,8 +35,8 @@ class Trained(Protocol):
         ...
 
     @property
-    def hears(self) -> str:
-        """What it hears, for people."""
+    def input_format(self) -> str:
+        """Its input, for people."""
         ...
 
     def save(self, folder: str | Path) -> None:
@@ -79,7 +79,7 @@ class HubModel(
         return cls(load(snapshot_download(model_id, allow_patterns=[*MODEL_FILES, AUDIT], **where)))
 
     def generate_model_card(self, *, title: str) -> ModelCard:
-        """Write the card: what the model is, how it is used, and what its audit found.
+        """Write the card: the model, how to use it, and the results of its audit.
 
         Parameters
         ----------
@@ -87,14 +87,14 @@ class HubModel(
             Name on the hub, or of the folder.
         """
         model, info, audit = self.trained, self._hub_mixin_info, self._audit()
-        found = ["It was not audited: what its facets predict is not known."]
+        found = ["It was not audited: what its facets predict is unknown."]
         return ModelCard(
             "\n".join(
                 [
                     f"---\n{info.model_card_data.to_yaml()}\n---\n",
                     f"# {title}\n",
-                    f"A model of [disentone]({info.repo_url}): it embeds sound ({model.hears}) as "
-                    f"the facets {model.facets.describe()}.\n",
+                    f"A model of [disentone]({info.repo_url}): it embeds sound "
+                    f"({model.input_format}) as the facets {model.facets.describe()}.\n",
                     "```python\nimport disentone\n",
                     f'model = disentone.Model.from_pretrained("{title}")',
                     f'model.embed("clip.wav")["{model.facets.names[0]}"]\n```\n',
@@ -146,12 +146,12 @@ def _row(cells: Sequence[str]) -> str:
 
 @contextmanager
 def reporting(what: str) -> Iterator[None]:
-    """Say in one sentence that the hub is not there, or has not or will not take a model."""
+    """Explain in one sentence that the hub is not there, or refuses or lacks a model."""
     try:
         yield
     except _REFUSED as error:
-        said = [line.strip() for line in str(error).splitlines() if line.strip()]
-        reason = said[0].rstrip(".") if said else type(error).__name__
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        reason = lines[0].rstrip(".") if lines else type(error).__name__
         raise ArtifactError(
             f"{what} ({reason}): check its name, the connection, and hf auth login."
         ) from error

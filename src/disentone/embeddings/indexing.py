@@ -31,7 +31,7 @@ from disentone.search.store import column_name, facet_lengths, is_local, unusabl
 
 __all__ = ["index_collection"]
 
-_TOLD = 5  # clips that were left out, on the screen
+_NOTED = 5  # clips that were left out, in notes
 
 
 def index_collection(
@@ -59,8 +59,8 @@ def index_collection(
     model : path
         Run folder, or any folder with a model.
     paths : sequence of paths
-        Audio files, folders, and tables with a path column, mixed. What tables and sub-folders
-        tell, and the splits that a table names, are factors of the items.
+        Audio files, folders, and tables with a path column, mixed. Columns of tables, sub-folders
+        and the splits of a table are factors of the items.
     out : path or URI
         New, or an index of the same model and segments.
     segment, hop, cache, jobs, short, device, watcher
@@ -103,15 +103,15 @@ def index_collection(
     sink.index.tidy()
     if is_local(out):
         write_skipped(Path(out) / "skipped.csv", skipped)
-    for item in skipped[:_TOLD]:
+    for item in skipped[:_NOTED]:
         watcher.note(f"Left out: {item.path}: {item.reason}")
-    if len(skipped) > _TOLD:
+    if len(skipped) > _NOTED:
         watcher.note(f"Left out, in all: {len(skipped)}; see {out}/skipped.csv.")
     return sink.index
 
 
 def _for_items(clips: Clips) -> Clips:
-    """Clips with full paths, and with recording and split among what is known of them."""
+    """Clips with full paths, and with recording and split among their factors."""
     known = dict(clips.factors)
     if any(clips.splits):
         known["split"] = clips.splits
@@ -122,7 +122,7 @@ def _for_items(clips: Clips) -> Clips:
 
 @dataclass
 class _Sink:
-    """The index, as what embeds sees it; it is made when there is something to put into it."""
+    """The index as a sink of embeddings; it is made when there is something to put into it."""
 
     out: str | Path
     model: Path
@@ -133,7 +133,7 @@ class _Sink:
     stamps: dict[str, str] = field(default_factory=dict)
 
     def open(self, clips: Clips) -> None:
-        """Take up an index that is there, or say what the ids of a new one are relative to."""
+        """Take up an index that is there, or choose what the ids of a new one are relative to."""
         self.stamps = {path: _stamp(path) for path in set(clips.paths)}
         if Index.exists(self.out):
             self.index = Index.open(self.out)

@@ -1,4 +1,4 @@
-"""What users have, as clips with names: paths, folders, arrays, tensors, and lists of them."""
+"""Inputs of ``Model.embed`` as named clips: paths, folders, arrays, tensors, lists of them."""
 
 from __future__ import annotations
 
@@ -170,7 +170,7 @@ def _of_item(item: Any, number: int, sample_rate: int | None) -> Sound:
 
 def _of_wave(wave: np.ndarray, name: str, rate: int | None) -> Sound:
     if rate is None:
-        raise DataError("Say the array's sample rate: embed(array, sample_rate=44100).")
+        raise DataError("Give the array's sample rate: embed(array, sample_rate=44100).")
     if not isinstance(rate, Real) or isinstance(rate, bool) or rate < 1 or rate != int(rate):
         raise DataError(f"A sample rate is a positive whole number of Hz, not {rate!r}.")
     return Sound(name, wave, int(rate))
@@ -203,7 +203,7 @@ def _clips(array: np.ndarray) -> np.ndarray:
 
 
 def _check_kind(array: np.ndarray) -> None:
-    """Refuse numbers of which nobody knows what full scale is."""
+    """Refuse numbers without a known full scale."""
     kind, size = array.dtype.kind, array.dtype.itemsize
     if not (kind == "f" or (kind == "i" and size <= 4) or array.dtype == np.uint8):
         raise DataError(

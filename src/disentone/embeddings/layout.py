@@ -143,7 +143,7 @@ def values_of(table: pa.Table) -> np.ndarray:
 
 
 def check_suffix(path: str | Path) -> Path:
-    """Refuse a file name that tells no format of embeddings."""
+    """Refuse a file name without the suffix of a format of embeddings."""
     path = Path(path)
     if path.suffix.lower() not in _SUFFIXES:
         raise DataError(
@@ -153,7 +153,7 @@ def check_suffix(path: str | Path) -> Path:
 
 
 def no_embeddings(file: str | Path) -> DataError:
-    """Say that a file is not what it should be."""
+    """Give the error that a file is not what it should be."""
     return DataError(
         f"'{file}' is damaged or was not written by this version of disentone embed: make it again."
     )

@@ -80,11 +80,11 @@ class Model:
         self.about = dict(about or {})
 
     def __repr__(self) -> str:
-        """Say what it hears, and which facets it gives."""
-        return f"Model(facets: {self.facets.describe()}, {self.hears})"
+        """Show its facets and its input."""
+        return f"Model(facets: {self.facets.describe()}, {self.input_format})"
 
     @property
-    def hears(self) -> str:
+    def input_format(self) -> str:
         """Front-end, sample rate and window, for people: ``"logmel 22.05 kHz, 1.5 s"``."""
         config, rate = self.frontend.config, self.frontend.sample_rate / 1000
         return f"{config.kind} {rate:g} kHz, {config.seconds:g} s"

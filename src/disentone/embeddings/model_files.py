@@ -1,4 +1,4 @@
-"""A model's two files as far as torch is not needed: what a model is, not what it computes."""
+"""A model's two files as far as torch is not needed: its description, not its network."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def read_config(folder: str | Path) -> dict[str, Any]:
 
 
 class Description(NamedTuple):
-    """What ``info`` says of a model."""
+    """Description of a model, for ``info``."""
 
     about: dict[str, Any]
     facets: Facets
@@ -71,7 +71,7 @@ class Description(NamedTuple):
 
 
 def describe(folder: str | Path) -> Description:
-    """Read what a model is, and see that its two files belong together.
+    """Read the description of a model, and check that its two files belong together.
 
     Raises
     ------
@@ -112,7 +112,7 @@ def _named(frontend: dict[str, Any]) -> str:
 
 
 def damaged(folder: str | Path, error: Exception) -> ArtifactError:
-    """Say in one sentence what is wrong with a model's files."""
+    """Explain in one sentence what is wrong with a model's files."""
     lines = [line.strip() for line in str(error).splitlines()]  # the second one says what
     reason = textwrap.shorten(" ".join(lines[:2]), 200)
     return ArtifactError(

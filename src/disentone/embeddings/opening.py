@@ -20,7 +20,7 @@ from disentone.facets import Facets
 __all__ = ["OPENED_SUFFIXES", "OpenedEmbeddings", "open_embeddings"]
 
 OPENED_SUFFIXES = (".npy", ".npz", ".csv", ".tsv", ".parquet")
-WHOLE = "embedding"  # the one facet of an array whose facets nobody has named
+WHOLE = "embedding"  # the one facet of an array without named facets
 
 
 class OpenedEmbeddings(NamedTuple):
@@ -32,7 +32,7 @@ class OpenedEmbeddings(NamedTuple):
     facets : Facets or None
         Where the file names them.
     columns : dict of str to ndarray, shape (rows,)
-        Whatever else the file says of its rows, such as ``path``.
+        Further columns of the file, such as ``path``.
     """
 
     values: np.ndarray

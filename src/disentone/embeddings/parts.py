@@ -145,7 +145,7 @@ def assemble(
     gone: set[tuple[str, float]],
     skipped: Sequence[Skipped],
 ) -> None:
-    """Put the parts together, say what was skipped, and remove the parts.
+    """Put the parts together, list what was skipped, and remove the parts.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
 """Queries of audio: examples for an index, from names of its items or from audio files.
 
-Items of the index need no model. What embeds a file, and torch with it, is imported for the first.
+Items of the index need no model. The embedder, and torch with it, is imported for the first file.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def model_folder(index: Index, model: str | Path | None = None) -> Path:
     found = [Path(place) for place in places if (Path(place) / MODEL_FILES[0]).is_file()]
     if not found:
         raise ArtifactError(
-            f"There is no model at '{places[-1]}': say where that of the index is (--model), or "
+            f"There is no model at '{places[-1]}': give that of the index (--model), or "
             "search by items of the index."
         )
     check_model(found[0])

@@ -43,7 +43,7 @@ NAMES = ("path", "file", "filename", "id", "ids", "name", "names", "clip", "trac
 
 @dataclass(frozen=True)
 class System:
-    """One embedding that is judged.
+    """One embedding that is scored.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ class System:
 
 @dataclass(frozen=True)
 class Songs:
-    """Whole clips that are embedded, and all that is known of them.
+    """Whole clips that are embedded, and their factors.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ def system_of_run(
 ) -> System:
     """Embed clips by a trained run, as :func:`~disentone.embeddings.collection.embed_collection`.
 
-    Clips that cannot be used, such as silent ones, are left out, and told.
+    Clips that cannot be used, such as silent ones, are left out, with a note.
 
     Parameters
     ----------
@@ -129,7 +129,7 @@ def system_of_run(
     untrained : bool
         By its network as it was before training.
     short : {"pad", "skip"}
-        What is done with clips shorter than a window: silence fills them up, which is told, or
+        What is done with clips shorter than a window: they are padded with silence, with a note, or
         they are left out.
     device : str
     watcher : Watcher, optional
@@ -141,7 +141,7 @@ def system_of_run(
     if untrained:
         model, name = _untrained(model, load_recipe(Path(run) / "config.yaml")), "untrained network"
     sounds = songs.table.sounds
-    assert isinstance(sounds, FileSounds)  # a collection has no others
+    assert isinstance(sounds, FileSounds)  # collections are made of files
     files, ids = sounds.take(songs.rows), songs.table.ids[songs.rows]
     show = watcher.stage("Embedding")
     with open_embedder(model, short=short) as embedder:
@@ -159,7 +159,7 @@ def system_of_run(
 
 
 def statistics_system(songs: Songs, *, watcher: Watcher | None = None) -> System:
-    """Give mean and deviation over time of a log-mel spectrogram, each standardised: a floor."""
+    """Give mean and deviation over time of a log-mel spectrogram, each standardised: a baseline."""
     import torch
 
     from disentone.frontends.logmel import LogMel
@@ -193,7 +193,7 @@ def system_of_file(
         as ``path`` or ``id``; without one they are the clips of `table`, in order. Several rows of
         one name are averaged.
     facets : str, optional
-        ``"a=0:64,b=64:128"``; by default what the file says, or one.
+        ``"a=0:64,b=64:128"``; by default those of the file, or one.
     table : ClipTable, optional
 
     Raises

@@ -1,4 +1,4 @@
-"""What long work tells of itself, for whoever shows it."""
+"""Progress of long work, for whatever shows it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Progress:
 
 
 class Watcher:
-    """Hears notes, stages and training steps, and shows nothing; the command line draws them."""
+    """Receives notes, stages and training steps, and shows nothing; the command line draws them."""
 
     def note(self, text: str) -> None:
         """Take one line for the user."""

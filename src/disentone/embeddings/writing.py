@@ -130,7 +130,7 @@ def _write_values(file: Path, parts: Iterable[pa.Table], schema: pa.Schema, rows
 
 
 def _about_with_numbers(schema: pa.Schema) -> dict[str, Any]:
-    """JSON of a schema that also says which factors are numbers, which a .csv does not."""
+    """JSON of a schema that also has which factors are numbers, which a .csv has not."""
     about = about_of(schema)
     factors = about["factors"].items()
     return about | {

@@ -36,7 +36,7 @@ def audit_run(
     watcher: Watcher | None = None,
     **changes: Any,
 ) -> Path:
-    """Audit a finished run again, on its own data or on audio that it has never heard.
+    """Audit a finished run again, on its own data or on new audio.
 
     Probes learn on the train split of the data and are scored on its test split; the model
     itself stays as it is.
@@ -108,7 +108,7 @@ def audit_model(
         table = split_within(
             table, config.within, by=by, share=config.test_share, seed=recipe.data.seed
         )
-    names = config.factors or _tellable(table)
+    names = config.factors or _can_be_probed(table)
     factors = {name: table.factors[name] for name in names if name in table.factors}
     baselines = _baselines(model, data, rows, recipe) if config.baselines else {}
     for name, other in (beside or {}).items():
@@ -141,7 +141,7 @@ def audit_model(
 
 
 def _baselines(model: Model, data: Data, rows: np.ndarray, recipe: Recipe) -> dict[str, np.ndarray]:
-    """What the network says before it is trained, and what the features say without one.
+    """Embeddings of the untrained network, and the features without a network.
 
     Where facets pool their frames in other ways than by the mean, the features are pooled in all
     of these ways as well: a network must be worth more than its pooling.
@@ -169,17 +169,17 @@ def _owns(
 ) -> dict[str, list[str]]:
     """Audited factors of every facet; none where no facet has any, as nothing can leak then.
 
-    A facet that tells a factor tells what follows from it, such as the name of a note: no leak.
+    A facet that encodes a factor encodes what follows from it, such as the name of a note: no leak.
     """
-    told = {
+    implied = {
         facet: dict.fromkeys([*names, *(more for name in names for more in decided.get(name, ()))])
         for facet, names in recipe.owns().items()
     }
-    owned = {facet: [name for name in names if name in factors] for facet, names in told.items()}
+    owned = {facet: [name for name in names if name in factors] for facet, names in implied.items()}
     return owned if any(owned.values()) else {}
 
 
-def _tellable(table: ClipTable) -> tuple[str, ...]:
+def _can_be_probed(table: ClipTable) -> tuple[str, ...]:
     """Factors with two known classes in training and one known value in test."""
     train, test = table.take(table.where("train")), table.take(table.where("test"))
 

@@ -39,7 +39,7 @@ def make_split(
     objective: Objective,
     watcher: Watcher,
 ) -> Split:
-    """Give the clips of one split with their views and labels, and tell which are left out.
+    """Give the clips of one split with their views and labels, and note which are left out.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ def make_split(
 def _given(
     recipe: Recipe, file: str, data: Data, name: str, objective: Objective, watcher: Watcher
 ) -> TripletSampler:
-    """Sample the given triplets of one split, and tell how many there are."""
+    """Sample the given triplets of one split, and note how many there are."""
     given = [term for term in objective.terms if isinstance(term, Given)]
     asked = dict.fromkeys(one for term in given for one in term.dimensions.values())
     triplets = read_triplets(file)
@@ -99,7 +99,7 @@ def _given(
 def _check_triplets(
     recipe: Recipe, objective: Objective, views: ClipTable, name: str, watcher: Watcher
 ) -> None:
-    """Tell what a split has no triplets of, and refuse a valid split that judges nothing."""
+    """Note which facets a split has no triplets of, and refuse a valid split without any."""
     triplets = [term for term in objective.terms if isinstance(term, Triplet)]
     ordered = {f: r for term in triplets for f, r in term.ordered(recipe.relations()).items()}
     without = [
@@ -115,13 +115,13 @@ def _check_triplets(
     judges = recipe.training.keep == "best" and triplets == list(objective.terms)
     if name == "valid" and judges and set(ordered) == set(without):
         raise DataError(
-            "There is no triplet in the valid split, so nothing tells which epoch is the best: "
+            "There is no triplet in the valid split, so no epoch can be chosen as the best: "
             "give more valid clips, or keep the last epoch (--set training.keep=last)."
         )
 
 
 def _has_triplet(relation: BoundRelation) -> bool:
-    """Whether some clip has both a positive and a negative; of many clips some are looked at."""
+    """Whether some clip has both a positive and a negative; of many clips some are tested."""
     rows = np.flatnonzero(~np.isnan(relation.order()))
     rows = rows[np.linspace(0, len(rows) - 1, min(len(rows), LOOKED_AT)).astype(int)]
     one, other = rows[:, None], rows[None]

@@ -1,4 +1,4 @@
-"""What a training run keeps on disk, so that it can be resumed exactly."""
+"""The state of a training run on disk, so that it can be resumed exactly."""
 
 from __future__ import annotations
 

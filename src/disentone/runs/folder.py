@@ -1,4 +1,4 @@
-"""The folder of a run: whose it is, what it was begun with, and that one command works on it."""
+"""The folder of a run: its settings, and a lock so that one command works on it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ LOCK = ".lock"
 
 
 def is_finished(out: Path) -> bool:
-    """Say whether a folder holds a run that went to its end."""
+    """Whether a folder has a finished run."""
     return (out / "report.html").is_file()
 
 
@@ -144,11 +144,13 @@ def with_precision(recipe: Recipe, precision: Precision) -> Recipe:
 
 
 def begun_on(out: Path) -> str | None:
-    """Say on which kind of machine a run was begun; None where it has no model that says so."""
+    """Kind of machine on which a run was begun; None where it has no model that records it."""
     try:
         return read_config(out)["about"]["machine"]
     except (ArtifactError, LookupError, TypeError):
-        return None  # not trained yet, trained by an older version, or damaged, which load() tells
+        return (
+            None  # not trained yet, trained by an older version, or damaged, which load() reports
+        )
 
 
 def _check_ours(out: Path) -> None:

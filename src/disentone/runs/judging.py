@@ -1,4 +1,4 @@
-"""Judge embeddings of any making on given triplets, each beside the others."""
+"""Score embeddings of any kind on given triplets, each beside the others."""
 
 from __future__ import annotations
 
@@ -45,16 +45,16 @@ def judge(
     seed: int = 0,
     watcher: Watcher | None = None,
 ) -> list[Record]:
-    """Score a system on triplets, and on retrieval where clips are known.
+    """Score a system on triplets, and on retrieval where factors are known.
 
     Parameters
     ----------
     system : System
     given : GivenTriplets
-        Triplets with a clip that the system does not have are left out and noted; their share is
-        told by ``n``.
+        Triplets with a clip that the system does not have are left out and noted; ``n`` counts
+        the others.
     table : ClipTable, optional
-        What is known of the clips; those of its test split are ranked.
+        The clips and their factors; those of its test split are ranked.
     seed : int
     watcher : Watcher, optional
 
@@ -101,7 +101,7 @@ def judge_systems(
     seed: int = 0,
     watcher: Watcher | None = None,
 ) -> tuple[Path, str]:
-    """Judge several systems, and leave ``triplets.json`` and ``report.html`` in a folder.
+    """Score several systems, and leave ``triplets.json`` and ``report.html`` in a folder.
 
     Parameters
     ----------
@@ -154,7 +154,7 @@ def judge_files(
     seed: int = 0,
     watcher: Watcher | None = None,
 ) -> tuple[Path, str]:
-    """Judge runs and embedding files on a file of triplets; see :func:`judge_systems`.
+    """Score runs and embedding files on a file of triplets; see :func:`judge_systems`.
 
     Parameters
     ----------
@@ -166,13 +166,13 @@ def judge_files(
     data : path, optional
         Folder or table of the clips; by default that of the first run.
     dataset : str, optional
-        A known dataset in it.
+        A named dataset in it.
     facets : str, optional
         Of embedding files that do not name theirs.
     agreement : float
         In [0, 1], of Dim-sim's triplets.
     baselines : bool
-        Judge the first run's untrained network and log-mel statistics as well.
+        Score the first run's untrained network and log-mel statistics as well.
     short : {"pad", "skip"}
         What runs do with clips shorter than their segments; see
         :func:`~disentone.embeddings.systems.system_of_run`.
@@ -181,7 +181,7 @@ def judge_files(
     Raises
     ------
     DataError
-        If there are no clips to hear, or anything cannot be read.
+        If there are no clips, or anything cannot be read.
     """
     watcher = watcher or Watcher()
     excerpts = dataset == "dim-sim-excerpts"
@@ -189,10 +189,10 @@ def judge_files(
     runs = [Path(path) for path in what if Path(path).is_dir()]
     config = _config(runs, data, dataset)
     if config is None and (runs or baselines):
-        raise DataError("There are no clips to hear: add --data, the folder or table of them.")
+        raise DataError("The clips are not known: add --data, the folder or table of them.")
     songs = None if config is None else wanted_songs(config, given)
     if songs is not None and runs and data is None:
-        _tell_known(songs, given, watcher)
+        _note_seen(songs, given, watcher)
     systems = []
     for path in what:
         if Path(path) in runs:
@@ -215,7 +215,7 @@ def judge_files(
 def _config(
     runs: Sequence[Path], data: str | Path | None, dataset: str | None
 ) -> CollectionConfig | None:
-    """Where the clips are: the first run's own, or as the user says, at that run's loudness."""
+    """Where the clips are: the first run's own, or those given, at that run's loudness."""
     own = load_recipe(runs[0] / "config.yaml").data if runs else None
     config = own if isinstance(own, CollectionConfig) else None
     if data is None:
@@ -224,15 +224,15 @@ def _config(
     return CollectionConfig(path=str(data), dataset=dataset, lufs=lufs)
 
 
-def _tell_known(songs: Songs, given: GivenTriplets, watcher: Watcher) -> None:
-    """Say how many triplets are of clips that the first run was trained on."""
+def _note_seen(songs: Songs, given: GivenTriplets, watcher: Watcher) -> None:
+    """Note how many triplets are of clips that the first run was trained on."""
     place = places([str(name) for name in songs.table.ids], given.names.ravel().tolist())
     splits = [[songs.table.split[place[n]] for n in row if n in place] for row in given.names]
     seen = sum(any(split != "test" for split in row) for row in splits)
     if seen:
         watcher.note(
-            f"{seen} of {len(given)} triplets have a clip of the train or valid split: what a run "
-            "says of these it may know by heart."
+            f"{seen} of {len(given)} triplets have a clip of the train or valid split: "
+            "scores there may reflect memorisation."
         )
 
 

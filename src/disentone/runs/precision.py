@@ -37,7 +37,7 @@ def resolved(precision: Precision, device: str | torch.device) -> Precision:
 
 
 def multiplies_bfloat16(device: str | torch.device) -> bool:
-    """Say whether a device has instructions that multiply bfloat16, and may use them.
+    """Whether a device has instructions that multiply bfloat16, and may use them.
 
     NVIDIA's GPUs have them from Ampere (8.0) on, Intel's and AMD's processors with AMX or AVX-512
     BF16. Others convert every number to float32 and back: an epoch of the demo took 1.6 times as
@@ -55,7 +55,7 @@ def multiplies_bfloat16(device: str | torch.device) -> bool:
 
 
 def cost_note(precision: Precision, device: str | torch.device) -> str:
-    """Say in one line what a run computes in, and what that costs where it costs something.
+    """Describe in one line the precision of a run, and what it costs where it is slow.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ def _cpu_multiplies() -> bool:
 
 
 def _cpu_abilities() -> set[str]:
-    """Which of AVX-512 BF16 and AMX the processor has; none where torch cannot say."""
+    """Which of AVX-512 BF16 and AMX the processor has; none where torch cannot detect them."""
     # Private, but in every torch since 2.6; the public get_capabilities is newer.
     asked = {"avx512_bf16": "_is_avx512_bf16_supported", "amx_tile": "_is_amx_tile_supported"}
     try:

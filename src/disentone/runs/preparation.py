@@ -1,4 +1,4 @@
-"""What a run begins with: usable clips, and the features of their windows."""
+"""The data of a run: usable clips, and the features of their windows."""
 
 from __future__ import annotations
 
@@ -202,7 +202,7 @@ def window_features(
 
 
 def _amount(data: Data, seconds: float, draws: int) -> str:
-    """Say how much sound there is, and what of it an epoch takes."""
+    """Describe how much sound there is, and how much of it an epoch takes."""
     clips = len(data.table)
     count = int(data.windows.count[:clips].sum())
     total, unit = count * seconds, "s"

@@ -1,4 +1,4 @@
-"""Training over several processes, as torchrun starts them; alone, all of this is nothing to do."""
+"""Training over several processes, as torchrun starts them; alone, all of this does nothing."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = [
 
 
 def join(device: str | torch.device) -> bool:
-    """Join the processes that torchrun started, if it did; say whether this is the first."""
+    """Join the processes that torchrun started, if it did; return whether this is the first."""
     if int(os.environ.get("WORLD_SIZE", "1")) > 1 and not dist.is_initialized():
         dist.init_process_group("nccl" if torch.device(device).type == "cuda" else "gloo")
     return processes()[0] == 0

@@ -1,4 +1,4 @@
-"""Schedules of the learning rate that depend on how validation goes."""
+"""Schedules of the learning rate that depend on validation losses."""
 
 from __future__ import annotations
 

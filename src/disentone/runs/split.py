@@ -37,7 +37,7 @@ class Split:
 
     ``features`` (windows, frames, features) are standardised on the fly with ``mean`` and ``std``.
     They stay where they are: of the map of a file that is larger than memory, no more than a
-    batch is ever copied. ``windows`` says which of their rows are the windows of the clips that
+    batch is ever copied. ``windows`` has which of their rows are the windows of the clips that
     the sampler counts; by default every row is a clip.
     ``labels`` are the values of factors for those clips, where the objective needs some. ``seed``
     is for drawing windows.

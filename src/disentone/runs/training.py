@@ -47,7 +47,7 @@ def train(
     ----------
     recipe : Recipe, str or path
         A recipe, or the name or file of one, which :func:`load_recipe` loads: use it to set values
-        otherwise, or to say which sounds and facets.
+        otherwise, or to choose sounds and facets.
     out : path, optional
         Run folder; ``runs/NAME`` of the recipe by default.
     data : Data, optional
@@ -95,7 +95,7 @@ def train(
         if resume and is_finished(out):
             watcher.note(f"{out} is finished already.")
             return out / "report.html"
-        _tell_machine(recipe, out, device, watcher)
+        _note_machine(recipe, out, device, watcher)
         private = private_note(recipe)
         if private is not None:
             watcher.note(private)
@@ -164,12 +164,12 @@ def _train(
         resume=resume,
         progress=watcher.training,
     )
-    _tell_missing(history, watcher)
+    _note_missing(history, watcher)
     return load(out)
 
 
-def _tell_machine(recipe: Recipe, out: Path, device: str, watcher: Watcher) -> None:
-    """Say what a run computes in, and whether it was begun on a machine of another kind."""
+def _note_machine(recipe: Recipe, out: Path, device: str, watcher: Watcher) -> None:
+    """Note the precision of a run, and whether it was begun on a machine of another kind."""
     watcher.note(cost_note(recipe.training.precision, device))
     began, here = begun_on(out), kind_of(device)
     if began is not None and began != here:
@@ -179,8 +179,8 @@ def _tell_machine(recipe: Recipe, out: Path, device: str, watcher: Watcher) -> N
         )
 
 
-def _tell_missing(history: Sequence[Mapping[str, float]], watcher: Watcher) -> None:
-    """Say for which facets batches had no valid triplet: these did not train them."""
+def _note_missing(history: Sequence[Mapping[str, float]], watcher: Watcher) -> None:
+    """Note for which facets batches had no valid triplet: these did not train them."""
     missing: dict[str, list[float]] = {}
     for name, share in ((n, v) for record in history for n, v in record.items()):
         if name.startswith("train/without_"):

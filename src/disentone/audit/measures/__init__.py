@@ -2,6 +2,7 @@
 
 from disentone.audit.measures.attributes import monotonicity, recorded_traversal, smoothness
 from disentone.audit.measures.between_facets import block_dci, block_mig
+from disentone.audit.measures.between_runs import udr
 from disentone.audit.measures.blocks import (
     BlockInformation,
     FacetTest,
@@ -27,7 +28,6 @@ from disentone.audit.measures.modularity import explicitness, modularity
 from disentone.audit.measures.resampling import estimated
 from disentone.audit.measures.robustness import irs
 from disentone.audit.measures.separation import sap
-from disentone.audit.measures.udr import udr
 
 __all__ = [
     "DCI",
