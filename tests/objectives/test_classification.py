@@ -22,7 +22,7 @@ def run(term, labels):
 
 def test_categorical_is_cross_entropy_over_known_clips():
     labels = torch.tensor([[0, 1], [2, -1], [1, 1], [0, 2], [-1, -1]]).float()
-    out, objective, told = run(Classification(factor="sensor"), labels)
+    out, objective, value = run(Classification(factor="sensor"), labels)
     head = objective.learnt["0"]
     losses = [
         functional.cross_entropy(head(out.mean[b, v]), labels[b, v].long())
@@ -30,22 +30,22 @@ def test_categorical_is_cross_entropy_over_known_clips():
         for v in range(2)
         if labels[b, v] >= 0
     ]
-    torch.testing.assert_close(told, torch.stack(losses).mean())
+    torch.testing.assert_close(value, torch.stack(losses).mean())
 
 
 def test_multilabel_is_binary_cross_entropy_over_known_labels():
     labels = torch.randint(0, 2, (5, 2, 4)).float()
     labels[0, 0, :] = torch.nan
-    out, objective, told = run(Classification(factor="source", facet="shared"), labels)
+    out, objective, value = run(Classification(factor="source", facet="shared"), labels)
     scores = objective.learnt["0"](out.mean[..., 3:])
     known = ~torch.isnan(labels)
     expected = functional.binary_cross_entropy_with_logits(scores[known], labels[known])
-    torch.testing.assert_close(told, expected)
+    torch.testing.assert_close(value, expected)
 
 
 def test_nothing_known_costs_nothing():
-    _, _, told = run(Classification(factor="sensor"), -torch.ones(5, 2))
-    assert float(told.detach()) == 0
+    _, _, value = run(Classification(factor="sensor"), -torch.ones(5, 2))
+    assert float(value.detach()) == 0
 
 
 def test_it_learns():

@@ -12,25 +12,25 @@ def test_correlations_are_those_of_numpy():
     torch.manual_seed(0)
     first = torch.randn(50, 3)
     second = first @ torch.randn(3, 2) + 0.5 * torch.randn(50, 2)
-    told = correlations(first, second, epsilon=1e-12)
+    computed = correlations(first, second, epsilon=1e-12)
     expected = np.corrcoef(first.T, second.T)[:3, 3:]
-    np.testing.assert_allclose(told, expected, atol=1e-5)
+    np.testing.assert_allclose(computed, expected, atol=1e-5)
 
 
 def test_between_facets_it_is_the_mean_squared_correlation():
     codes = torch.randn(40, 2, 5)
-    told = Covariance()(with_codes(outputs(batch=40), codes))["value"]
+    computed = Covariance()(with_codes(outputs(batch=40), codes))["value"]
     rows = codes.flatten(0, 1)
     expected = np.square(np.corrcoef(rows[:, :3].T, rows[:, 3:].T)[:3, 3:]).mean()
-    assert float(told) == pytest.approx(expected, abs=1e-4)
+    assert float(computed) == pytest.approx(expected, abs=1e-4)
 
 
 def test_within_a_facet_the_diagonal_does_not_count():
     codes = torch.randn(40, 2, 5)
-    told = Covariance(of=None)(with_codes(outputs(batch=40), codes))["value"]
+    computed = Covariance(of=None)(with_codes(outputs(batch=40), codes))["value"]
     rows = np.corrcoef(codes.flatten(0, 1)[:, :3].T)
     expected = np.mean([rows[i, j] ** 2 for i in range(3) for j in range(3) if i != j])
-    assert float(told) == pytest.approx(expected, abs=1e-4)
+    assert float(computed) == pytest.approx(expected, abs=1e-4)
 
 
 def test_a_copied_facet_costs_and_a_dead_one_does_not():

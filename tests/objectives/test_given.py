@@ -37,22 +37,22 @@ def naive(out, margin):
 @pytest.mark.parametrize("margin", [0.1, 0.5])
 def test_the_value_is_that_of_a_loop(key, margin):
     out = made(genre=[1.0, 1, 0, 0, 1, 1], key=key)
-    told = Given(dimensions=NAMES, margin=margin)(out)
-    assert float(told["value"].detach()) == pytest.approx(naive(out, margin), abs=1e-6)
+    parts = Given(dimensions=NAMES, margin=margin)(out)
+    assert float(parts["value"].detach()) == pytest.approx(naive(out, margin), abs=1e-6)
     order = [
         cosine_similarity(a[:3], p[:3], dim=0) > cosine_similarity(a[:3], n[:3], dim=0)
         for (a, p, n), holds in zip(out.mean, out.labels["given genre"][:, 0])
         if holds
     ]
-    assert float(told["given_correct_private"]) == pytest.approx(sum(order) / len(order))
+    assert float(parts["given_correct_private"]) == pytest.approx(sum(order) / len(order))
 
 
 def test_in_validation_the_value_is_the_share_out_of_order():
     out = made(genre=[1.0, 1, 0, 0, 1, 1], key=[0.0] * 6)
     out.model.eval()
-    told = Given(dimensions=NAMES)(out)
-    assert float(told["value"]) == pytest.approx(1 - float(told["given_correct_private"]))
-    assert 0 < float(told["value"]) < 1
+    parts = Given(dimensions=NAMES)(out)
+    assert float(parts["value"]) == pytest.approx(1 - float(parts["given_correct_private"]))
+    assert 0 < float(parts["value"]) < 1
     still = replace(out, mean=torch.ones_like(out.mean))
     assert float(Given(dimensions=NAMES)(still)["value"]) == 1, "a facet that is a point is wrong"
 

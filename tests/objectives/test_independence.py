@@ -52,8 +52,8 @@ def trained(out, kind, *, steps=200):
     return term, critic
 
 
-def told(out, term, critic, kind):
-    """Mean of what a critic tells of new batches."""
+def information(out, term, critic, kind):
+    """Mean of the critic's bound over new batches."""
     with torch.no_grad():
         values = [term(with_codes(out, *draw(kind)), critic)["told"] for _ in range(20)]
     return float(torch.stack(values).mean())
@@ -61,9 +61,9 @@ def told(out, term, critic, kind):
 
 def test_a_copied_facet_is_found_and_independent_ones_are_not(out):
     term, critic = trained(out, "copied")
-    assert told(out, term, critic, "copied") > 1.5
+    assert information(out, term, critic, "copied") > 1.5
     term, critic = trained(out, "independent")
-    assert told(out, term, critic, "independent") < 0.05
+    assert information(out, term, critic, "independent") < 0.05
 
 
 def test_the_bound_is_below_the_known_information():

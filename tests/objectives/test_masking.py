@@ -11,11 +11,11 @@ from disentone.objectives.masking import masked
 def test_a_share_of_one_facet_is_zero_and_the_rest_as_it_was(share):
     torch.manual_seed(0)
     code = torch.randn(200, 2, 10, 5)
-    told = masked(code, FACETS, "private", share=share)
-    torch.testing.assert_close(told[..., 3:], code[..., 3:])
-    gone = told[..., :3] == 0
+    kept = masked(code, FACETS, "private", share=share)
+    torch.testing.assert_close(kept[..., 3:], code[..., 3:])
+    gone = kept[..., :3] == 0
     assert float(gone.float().mean()) == pytest.approx(share, abs=0.02)
-    torch.testing.assert_close(told[..., :3][~gone], code[..., :3][~gone])
+    torch.testing.assert_close(kept[..., :3][~gone], code[..., :3][~gone])
 
 
 def test_nothing_and_everything_can_be_masked():
@@ -27,12 +27,12 @@ def test_nothing_and_everything_can_be_masked():
 @pytest.mark.parametrize("model", [{}, FRAMEWISE])
 def test_masking_is_reconstruction_from_what_is_left(model):
     out = outputs(training=True, **model)
-    told = Masking(share=1.0)(out)["value"]
+    value = Masking(share=1.0)(out)["value"]
     code = out.code.clone()
     code[..., :3] = 0
     error = (out.model.decode(code) - out.x).square()
     loop = sum(error[:, view].mean() for view in range(2))
-    torch.testing.assert_close(told, loop)
+    torch.testing.assert_close(value, loop)
 
 
 @pytest.mark.parametrize("model", [{}, FRAMEWISE])
@@ -45,24 +45,24 @@ def test_nothing_is_masked_in_validation(model):
 @pytest.mark.parametrize("model", [{}, FRAMEWISE])
 def test_cross_view_decodes_own_private_with_the_others_shared(model):
     out = outputs(**model)
-    told = CrossView()(out)["value"]
+    value = CrossView()(out)["value"]
     loop = torch.zeros(())
     for view, other in ((0, 1), (1, 0)):
         code = torch.cat([out.own[:, view, ..., :3], out.own[:, other, ..., 3:]], -1)
         error = (out.model.decode(code.unsqueeze(1)) - out.x[:, view : view + 1]).square()
         loop = loop + error.mean()
-    torch.testing.assert_close(told, loop)
+    torch.testing.assert_close(value, loop)
 
 
 def test_reconstruction_per_entry_is_eq_1_of_latent():
     out = outputs()
-    told = Reconstruction(per="entry")(out)["value"]
+    value = Reconstruction(per="entry")(out)["value"]
     loop = 0.0
     for view in range(2):
         for clip in range(5):
             difference = out.x[clip, view] - out.reconstruction[clip, view]
             loop += float(difference.square().mean().detach()) / 5
-    assert float(told) == pytest.approx(loop, rel=1e-5)
+    assert float(value) == pytest.approx(loop, rel=1e-5)
 
 
 def test_a_facet_that_does_not_exist_is_refused():

@@ -42,10 +42,10 @@ def test_the_triplets_are_those_of_three_loops(choose, fallback, spread):
     some = 0
     for seed in range(5):
         distances, positives, negatives = batch(seed=seed, spread=spread)
-        told = found_by(semi_hard(distances, positives, negatives, **options))
-        assert len(told) == len(set(told))
-        assert set(told) == naive(distances, positives, negatives, **options)
-        some += len(told)
+        mined_triplets = found_by(semi_hard(distances, positives, negatives, **options))
+        assert len(mined_triplets) == len(set(mined_triplets))
+        assert set(mined_triplets) == naive(distances, positives, negatives, **options)
+        some += len(mined_triplets)
     assert some
 
 
@@ -66,12 +66,12 @@ def test_any_distances_with_ties_and_any_labels(drawn, margin, fallback):
     distances = torch.tensor(steps, dtype=torch.float64).view(rows, rows) / 8
     positives, negatives = masks(torch.tensor(labels), CLASSES)
     mined = semi_hard(distances, positives, negatives, margin=margin, fallback=fallback)
-    told = found_by(mined)
-    assert len(told) == len(set(told)) == int(mined.count)
-    assert set(told) == naive(distances, positives, negatives, margin, fallback=fallback)
+    mined_triplets = found_by(mined)
+    assert len(mined_triplets) == len(set(mined_triplets)) == int(mined.count)
+    assert set(mined_triplets) == naive(distances, positives, negatives, margin, fallback=fallback)
 
     d = distances.tolist()
-    losses = [d[a][p] - d[a][n] + margin for a, p, n in told]
+    losses = [d[a][p] - d[a][n] + margin for a, p, n in mined_triplets]
     expected = sum(losses) / max(1, len(losses))
     assert min(losses, default=0) >= 0
     assert float(triplet_loss(distances, mined, margin=margin)) == pytest.approx(expected)
@@ -87,7 +87,7 @@ def test_any_distances_with_ties_and_any_labels(drawn, margin, fallback):
 
     pairs = {(a, p) for a, p, _ in valid}
     assert int(mined.pairs) == len(pairs)
-    active = len({(a, p) for a, p, _ in told}) / max(1, len(pairs))
+    active = len({(a, p) for a, p, _ in mined_triplets}) / max(1, len(pairs))
     assert float(mined.active) == pytest.approx(active)
     correct = sum(d[a][p] < d[a][n] for a, p, n in valid) / max(1, len(valid))
     assert float(mined.correct) == pytest.approx(correct)

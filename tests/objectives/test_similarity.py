@@ -28,47 +28,47 @@ def codes():
 
 
 def test_sample_level_similarity_is_eq_2(codes):
-    told = Similarity()(with_codes(outputs(), codes))["value"]
+    value = Similarity()(with_codes(outputs(), codes))["value"]
     a, b = codes[:, 0, 3:].numpy(), codes[:, 1, 3:].numpy()
     loop = -np.mean([log_of(cosine(a[j], b[j]), 0.1) for j in range(6)])
-    assert float(told) == pytest.approx(loop, rel=1e-5)
+    assert float(value) == pytest.approx(loop, rel=1e-5)
 
 
 def test_sample_level_separation_is_eq_3(codes):
-    told = Separation()(with_codes(outputs(), codes))["value"]
+    value = Separation()(with_codes(outputs(), codes))["value"]
     a, b = codes[:, 0, :3].numpy(), codes[:, 1, :3].numpy()
     loop = -np.mean([log_of(1 - cosine(a[j], b[j]), 0.1) for j in range(6)])
-    assert float(told) == pytest.approx(loop, rel=1e-5)
+    assert float(value) == pytest.approx(loop, rel=1e-5)
 
 
 def test_batch_level_similarity_is_eq_4(codes):
-    told = Similarity(level="batch")(with_codes(outputs(), codes))["value"]
+    value = Similarity(level="batch")(with_codes(outputs(), codes))["value"]
     a, b = codes[:, 0, 3:].numpy(), codes[:, 1, 3:].numpy()
     loop = 0.0
     for j in range(6):
         others = sum(math.exp(cosine(a[j], b[k])) for k in range(6))
         loop -= math.log(math.exp(cosine(a[j], b[j])) / others) / 6
-    assert float(told) == pytest.approx(loop, rel=1e-5)
+    assert float(value) == pytest.approx(loop, rel=1e-5)
 
 
 def test_batch_level_separation_is_eq_5(codes):
-    told = Separation(level="batch")(with_codes(outputs(), codes))["value"]
+    value = Separation(level="batch")(with_codes(outputs(), codes))["value"]
     a, b = codes[:, 0, :3].numpy(), codes[:, 1, :3].numpy()
     pairs = [(j, k) for j in range(6) for k in range(6)]
     loop = -np.mean([log_of(1 - cosine(a[j], b[k]), 0.1) for j, k in pairs])
-    assert float(told) == pytest.approx(loop, rel=1e-5)
+    assert float(value) == pytest.approx(loop, rel=1e-5)
 
 
 @pytest.mark.parametrize("away", [False, True])
 def test_infonce_of_both_directions_with_a_temperature(codes, away):
-    told = Contrast(temperature=0.3, away=away)(with_codes(outputs(), codes))["value"]
+    value = Contrast(temperature=0.3, away=away)(with_codes(outputs(), codes))["value"]
     a, b = codes[:, 0, 3:].numpy(), codes[:, 1, 3:].numpy()
     sign, loop = (-1 if away else 1), 0.0
     for one, other in ((a, b), (b, a)):
         for j in range(6):
             scores = [sign * cosine(one[j], other[k]) / 0.3 for k in range(6)]
             loop -= (scores[j] - math.log(sum(map(math.exp, scores)))) / 12
-    assert float(told) == pytest.approx(loop, rel=1e-5)
+    assert float(value) == pytest.approx(loop, rel=1e-5)
 
 
 def test_infonce_agrees_with_cross_entropy_of_torch():
@@ -82,12 +82,12 @@ def test_three_views_are_compared_two_by_two():
     torch.manual_seed(0)
     codes = torch.randn(5, 3, 5)
     out = outputs(views=3)
-    told = Similarity()(with_codes(out, codes))["value"]
+    value = Similarity()(with_codes(out, codes))["value"]
     pairs = [
         Similarity()(with_codes(outputs(), codes[:, [a, b]]))["value"]
         for a, b in ((0, 1), (0, 2), (1, 2))
     ]
-    torch.testing.assert_close(told, torch.stack(pairs).mean())
+    torch.testing.assert_close(value, torch.stack(pairs).mean())
 
 
 def test_views_that_point_alike_cost_nothing_and_opposite_ones_pull():
@@ -170,19 +170,19 @@ def test_partners_for_two_facets_are_compared_with_their_clip_alone():
     torch.manual_seed(0)
     codes = torch.randn(6, 3, 5)
     out = replace(with_codes(outputs(views=3), codes), groups={"private": (0, 1), "shared": (0, 2)})
-    told = Contrast(facet=None)(out)["value"]
+    value = Contrast(facet=None)(out)["value"]
     pairs = [
         Contrast(facet=None)(with_codes(outputs(), codes[:, [0, other]]))["value"]
         for other in (1, 2)
     ]
-    torch.testing.assert_close(told, torch.stack(pairs).mean())
+    torch.testing.assert_close(value, torch.stack(pairs).mean())
 
 
 def test_without_a_facet_the_whole_embedding_is_compared(codes):
-    told = Contrast(facet=None, temperature=0.3)(with_codes(outputs(), codes))["value"]
+    value = Contrast(facet=None, temperature=0.3)(with_codes(outputs(), codes))["value"]
     first, second = codes.unbind(1)
     both = [infonce(a, b, temperature=0.3) for a, b in ((first, second), (second, first))]
-    torch.testing.assert_close(told, torch.stack(both).mean())
+    torch.testing.assert_close(value, torch.stack(both).mean())
 
 
 def test_terms_of_one_kind_are_logged_apart():

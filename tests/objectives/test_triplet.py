@@ -222,11 +222,11 @@ def test_what_was_changed_for_another_facet_must_tell():
         6, 1, 3, generator=generator
     )
     codes = torch.cat([directions.expand(6, 3, 3), torch.zeros(6, 3, 2)], dim=-1)
-    told = Objective([Triplet()], FACETS, {}, changed)(with_codes(out, codes))[1]
+    parts = Objective([Triplet()], FACETS, {}, changed)(with_codes(out, codes))[1]
     apart = codes.clone()
     apart[:, 2, :3] *= -1  # the stretched copy stands elsewhere
     better = Objective([Triplet()], FACETS, {}, changed)(with_codes(out, apart))[1]
-    assert float(better["correct_private"]) > float(told["correct_private"])
+    assert float(better["correct_private"]) > float(parts["correct_private"])
     same = [
         Objective([Triplet()], FACETS, {}, blind)(with_codes(out, c))[1]["total"]
         for c in (codes, apart)

@@ -1,4 +1,4 @@
-"""Agreement: what views say alike about a facet, against all that the facet says."""
+"""Agreement: information that views share in a facet, against all the variance of the facet."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def agreement(views: Tensor, *, epsilon: float = 1e-4) -> Tensor:
 
     ``0.5 * (log det(W + epsilon I) - log det(T + epsilon I))``, where W is the covariance of the
     views of a clip around their mean and T that of all views of all clips. For Gaussian facets
-    this is minus the information, in nats, that a view holds about what the views share; it is
-    blind to any invertible linear map of the facet, so a facet can neither shrink nor collapse
-    to please it (H. Hotelling, "Relations between two sets of variates", 1936, Section 4, for
-    the determinants' ratio).
+    this is minus the information, in nats, that a view has about what the views share; it is
+    invariant to any invertible linear map of the facet, so a facet can neither shrink nor
+    collapse to lower it (H. Hotelling, "Relations between two sets of variates", 1936, Section 4,
+    for the determinants' ratio).
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Classification: a linear head tells a factor from a facet; the supervised upper bound."""
+"""Classification: a linear head predicts a factor from a facet; the supervised upper bound."""
 
 from __future__ import annotations
 
@@ -59,8 +59,8 @@ class Classification(Term):
     """
 
     term: Literal["classification"] = "classification"
-    factor: str = Field(description="factor that is told; its labels are used in training")
-    facet: str | None = Field(default=None, description="facet that tells it; by default all")
+    factor: str = Field(description="factor that is predicted; its labels are used in training")
+    facet: str | None = Field(default=None, description="facet that predicts it; by default all")
 
     def named_facets(self) -> tuple[str, ...]:
         """Facets that must exist."""
@@ -90,7 +90,7 @@ class Classification(Term):
         """Value in nats; of multi-label factors the mean over labels."""
         assert module is not None  # the objective hands over what build made
         part = slice(None) if self.facet is None else out.facets.slice(self.facet)
-        # Processes may know unlike numbers of labels: the mean is over those of all of them.
+        # Processes may have different numbers of known labels: the mean is over those of all.
         scores = all_gather(module(out.mean[..., part])).flatten(0, 1)
         labels = all_gather(out.labels[self.factor]).flatten(0, 1)
         return {"value": classification(scores, labels)}

@@ -20,7 +20,7 @@ __all__ = ["Contrast"]
 class Contrast(PairTerm):
     """InfoNCE with a temperature, from the first view to the second and back.
 
-    ``away`` turns it round: the views of a clip become the worst match in the batch, which is
+    ``away`` reverses it: the views of a clip become the worst match in the batch, which is
     InfoNCE's way to separate what must be particular to a view.
     """
 

@@ -76,7 +76,7 @@ class Covariance(Term):
     """Mean squared correlation between two facets of a clip, or between dimensions of one facet.
 
     After the decorrelation terms of J. Zbontar et al., "Barlow Twins" (2021), and A. Bardes,
-    J. Ponce and Y. LeCun, "VICReg" (2022), here from facet to facet: it takes away what is
+    J. Ponce and Y. LeCun, "VICReg" (2022), here from facet to facet: it removes what is
     *linearly* the same in both.
     """
 

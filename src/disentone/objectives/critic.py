@@ -1,4 +1,4 @@
-"""The critic of the term independence: what one facet tells of another."""
+"""The critic of the term independence: the information of one facet about another."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cross-view reconstruction: a view is decoded with what another view says it shares with it."""
+"""Cross-view reconstruction: a view is decoded with the shared facets of another view."""
 
 from __future__ import annotations
 
@@ -27,5 +27,5 @@ class CrossView(Term):
 
     def __call__(self, out: Outputs, module: nn.Module | None = None) -> dict[str, Tensor]:
         """Value in squared features."""
-        told = out.model.decode(out.model.swap(out.own, out.groups))
-        return {"value": (told - out.x).square().mean((0, 2, 3)).sum()}
+        decoded = out.model.decode(out.model.swap(out.own, out.groups))
+        return {"value": (decoded - out.x).square().mean((0, 2, 3)).sum()}

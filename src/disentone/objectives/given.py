@@ -1,4 +1,4 @@
-"""Given triplets: facets order the clips of a table of triplets as it says."""
+"""Given triplets: facets put the triplets of a table in order."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Given(Term):
 
     The mean of ``max(0, d(a, p) - d(a, n) + margin)``, cosine distances in the facet's own part of
     the embedding, and over facets the mean of those that have a triplet in the batch (CSN, Eq. 1);
-    0 where none has. Which triplets there are says ``triplets`` in the recipe.
+    0 where none has. The triplets are those of ``sampling: {triplets: FILE}`` in the recipe.
 
     In validation the value is the share of triplets out of order, as that of
     :class:`~disentone.objectives.triplet.Triplet`.

@@ -1,9 +1,9 @@
-"""Independence: one facet must not tell what another facet holds.
+"""Independence: one facet must not predict another.
 
-The critic is trained beside the model to tell which shared code belongs to which private one
-among all the codes of the batch; what it can tell is a lower bound on the mutual information of
+The critic is trained beside the model to find which shared code belongs to which private one
+among all the codes of the batch; its success is a lower bound on the mutual information of
 the two facets (van den Oord, Li and Vinyals, "Representation Learning with Contrastive
-Predictive Coding", 2018), and the model is trained to leave it nothing.
+Predictive Coding", 2018), and the model is trained to reduce it to 0.
 """
 
 from __future__ import annotations
@@ -31,26 +31,26 @@ __all__ = ["Independence", "independence"]
 def independence(
     first: Tensor, second: Tensor, critic: nn.Module, *, strength: float = 1.0, weight: float = 1.0
 ) -> tuple[Tensor, Tensor]:
-    """What a critic can tell of one facet from another, and a loss for both that play.
+    """Information of one facet about another by a critic, and a loss for model and critic.
 
     The second facet is left as it is. Both are standardised over the batch first, so that neither
-    scale nor dead dimensions hide what can be told.
+    scale nor dead dimensions hide information.
 
-    One pass serves both: on its way back the gradient turns from the critic's, who loses what it
-    cannot tell, into the model's, who pays for what it can (Y. Ganin et al., "Domain-Adversarial
+    One pass serves both: on its way back the critic's gradient, which increases the bound, is
+    reversed into the model's, which decreases it (Y. Ganin et al., "Domain-Adversarial
     Training of Neural Networks", 2016).
 
     Parameters
     ----------
     first : Tensor, shape (rows, dim)
-        Of the facet that must hold nothing of the other.
+        Of the facet that must encode nothing of the other.
     second : Tensor, shape (rows, dim of it)
         Of the other.
     critic : nn.Module
         From both, standardised, to a lower bound on their mutual information in nats, such as
         :class:`~disentone.objectives.critic.Critic`; its parameters are learnt from this loss.
     strength : float
-        In [0, 1]: how much of what can be told the model pays for.
+        In [0, 1]: weight of the bound in the model's loss.
     weight : float
         What the value will be multiplied by; the critic's own loss does not depend on it.
 
@@ -74,16 +74,16 @@ def independence(
 
 
 class Independence(Term):
-    """Make the means of ``facet`` tell nothing about facet ``of``, which is left as it is.
+    """Make the means of ``facet`` predict nothing of facet ``of``, which is left as it is.
 
     Both are standardised over the batch first, so that neither scale nor dead dimensions hide
-    what is told. Of a facet in which views agree, another view's code is taken: what the views
-    have in common is what must not be told.
+    information. Of a facet in which views agree, another view's code is taken: what the views
+    have in common must not be predicted.
     """
 
     term: Literal["independence"] = "independence"
-    facet: str = Field(default="private", description="facet that must not tell")
-    of: str = Field(default="shared", description="facet that it must not tell about")
+    facet: str = Field(default="private", description="facet that must not predict")
+    of: str = Field(default="shared", description="facet that it must not predict")
     width: int = Field(default=256, ge=1, description="units of the critic's layers")
     begin: float = Field(default=0.1, ge=0, lt=1, description="share of training before it acts")
     ramp: float = Field(default=0.5, gt=0, le=1, description="share of training in which it grows")
@@ -104,7 +104,7 @@ class Independence(Term):
         return Critic(facets[self.facet], facets[self.of], width=self.width)
 
     def __call__(self, out: Outputs, module: nn.Module | None = None) -> dict[str, Tensor]:
-        """Value: what the critic loses, plus, for the model only, what the critic can tell."""
+        """Value: the critic's loss, plus, for the model only, its bound, logged as told."""
         assert module is not None
         first = out.posterior_mean[..., out.facets.slice(self.facet)]
         second = out.posterior_mean[..., out.facets.slice(self.of)]

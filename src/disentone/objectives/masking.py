@@ -43,8 +43,8 @@ def masked(code: Tensor, facets: Facets, facet: str, *, share: float) -> Tensor:
 class Masking(Term):
     """Squared error of views decoded from a masked code, averaged over entries, summed over views.
 
-    It takes the place of ``reconstruction`` (LATENT, Section 2.2): what a facet may lose at any
-    moment is learnt by the others. In validation nothing is masked.
+    It takes the place of ``reconstruction`` (LATENT, Section 2.2): what may be masked in a
+    facet is learnt by the others. In validation nothing is masked.
     """
 
     term: Literal["masking"] = "masking"
@@ -58,5 +58,5 @@ class Masking(Term):
     def __call__(self, out: Outputs, module: nn.Module | None = None) -> dict[str, Tensor]:
         """Value in squared features."""
         share = self.share if out.model.training else 0.0
-        told = out.model.decode(masked(out.code, out.facets, self.facet, share=share))
-        return {"value": reconstruction(told, out.x, per="entry")}
+        decoded = out.model.decode(masked(out.code, out.facets, self.facet, share=share))
+        return {"value": reconstruction(decoded, out.x, per="entry")}

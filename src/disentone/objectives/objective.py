@@ -27,7 +27,7 @@ class Objective(nn.Module):
     facets : Facets
         Facets of the model, against which the terms' facets are checked.
     factors : mapping of str to Factor
-        What is known about the training clips, for terms that need labels.
+        Factors of the training clips, for terms that need labels.
     relations : mapping of str to Relation
         What makes clips agree in each facet that has a relation, for terms that compare clips by
         their labels.
@@ -35,7 +35,7 @@ class Objective(nn.Module):
     Raises
     ------
     RecipeError
-        If a term names a facet that the model does not have or a factor that is not known, or
+        If a term names a facet that the model does not have or an unknown factor, or
         there is no term.
     """
 

@@ -92,12 +92,12 @@ def infonce(first: Tensor, second: Tensor, *, temperature: float = 0.1) -> Tenso
     Returns
     -------
     Tensor
-        Scalar in nats; log(rows) where nothing is told.
+        Scalar in nats; log(rows) where no partner is found.
 
     Raises
     ------
     RecipeError
-        If there is but one row, which leaves nothing to tell it from.
+        If there is but one row, which has no negatives.
     """
     scores = cosines(first, second) / temperature
     _check_rows(scores, "InfoNCE and batch-level similarity")
@@ -206,11 +206,11 @@ class PairTerm(Term):
         part = slice(None) if self.facet is None else out.facets.slice(self.facet)
         codes = {column: all_gather(out.mean[:, column, part]) for column in columns}
         # The clip itself is the first view; partners for two facets agree with it, not in pairs.
-        alike = [set(group) for group in out.groups.values()]
+        groups = [set(group) for group in out.groups.values()]
         return [
             (codes[a], codes[b])
             for a, b in combinations(columns, 2)
-            if any({a, b} <= group for group in alike)
+            if any({a, b} <= group for group in groups)
         ]
 
 

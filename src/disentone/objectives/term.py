@@ -25,7 +25,7 @@ class Term(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     decodes: ClassVar[bool] = False  # whether it looks at the reconstruction
-    compares_views: ClassVar[bool] = False  # whether a clip without partners is nothing to it
+    compares_views: ClassVar[bool] = False  # whether a clip without partners is of no use to it
 
     term: str  # each concrete term has its own name as the default
 

@@ -38,8 +38,8 @@ class Triplet(Term):
     whose label is unknown are in no triplet of that facet, and a facet of which the batch has no
     valid triplet does not count in the mean; without any, the value is 0.
 
-    In validation the value is the share of all valid triplets that are out of order, so that the
-    best model can be told: a loss would fall as well where a facet shrinks to a point. What is
+    In validation the value is the share of all valid triplets that are out of order, so that
+    models can be compared: a loss would fall as well where a facet shrinks to a point. What is
     logged as the loss is over all valid triplets then (:func:`violation`).
 
     Logged for every facet: its loss (``triplet_NAME``), the share of pairs of anchor and positive
@@ -76,7 +76,7 @@ class Triplet(Term):
         for name in self.facets or ():
             if name not in relations:
                 raise RecipeError(
-                    f"Term 'triplet' orders facet '{name}', which has no relation: say what clips "
+                    f"Term 'triplet' orders facet '{name}', which has no relation: give what clips "
                     "agree in, such as same: genre."
                 )
         if not relations:
