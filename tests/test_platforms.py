@@ -19,7 +19,7 @@ from disentone.search import snapshot
 
 
 def test_the_pipeline_runs_without_what_only_posix_has(tmp_path):
-    script = Path(__file__).with_name("other_system.py")
+    script = Path(__file__).with_name("without_posix.py")
     command = [sys.executable, "-X", "warn_default_encoding", str(script), str(tmp_path)]
     done = subprocess.run(command, capture_output=True, encoding="utf-8")
     assert done.returncode == 0, done.stderr

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from outputs import FACETS, outputs
+from model_outputs import FACETS, outputs
 from torch.nn import functional
 
 from disentone.errors import RecipeError

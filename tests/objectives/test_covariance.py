@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from outputs import FACETS, outputs, with_codes
+from model_outputs import FACETS, outputs, with_codes
 
 from disentone.errors import RecipeError
 from disentone.objectives import Covariance, Objective

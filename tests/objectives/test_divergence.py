@@ -3,8 +3,8 @@ import math
 import numpy as np
 import pytest
 import torch
-from outputs import FRAMEWISE
-from outputs import outputs as small_outputs
+from model_outputs import FRAMEWISE
+from model_outputs import outputs as small_outputs
 
 from disentone.errors import RecipeError
 from disentone.facets import Facets

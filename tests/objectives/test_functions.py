@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 import torch
-from outputs import outputs
+from model_outputs import outputs
 
 from disentone import objectives as o
 from disentone.errors import RecipeError

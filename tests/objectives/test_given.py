@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from outputs import FACETS, outputs, with_codes
+from model_outputs import FACETS, outputs, with_codes
 from torch.nn.functional import cosine_similarity
 
 from disentone.objectives import Given, Objective

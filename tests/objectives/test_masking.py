@@ -1,6 +1,6 @@
 import pytest
 import torch
-from outputs import FACETS, FRAMEWISE, outputs
+from model_outputs import FACETS, FRAMEWISE, outputs
 
 from disentone.errors import RecipeError
 from disentone.objectives import CrossView, Masking, Objective, Reconstruction

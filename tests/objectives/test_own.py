@@ -5,7 +5,7 @@ from pydantic import Field
 from disentone.errors import RecipeError
 from disentone.objectives import Objective, Term
 from disentone.recipes import dump_recipe, load_recipe, parse_recipe
-from objectives.outputs import outputs
+from objectives.model_outputs import outputs
 
 
 class Sparsity(Term):

@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from outputs import FACETS, outputs, with_codes
+from model_outputs import FACETS, outputs, with_codes
 
 from disentone.errors import RecipeError
 from disentone.objectives import Contrast, Independence, Objective, Separation, Similarity

@@ -7,8 +7,8 @@ from itertools import product
 import numpy as np
 import pytest
 import torch
+from model_outputs import FACETS, outputs, with_codes
 from naive_triplets import naive
-from outputs import FACETS, outputs, with_codes
 
 from disentone.agreement import Relation
 from disentone.agreement.criterion import criterion

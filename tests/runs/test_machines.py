@@ -14,8 +14,8 @@ from disentone.errors import RecipeError
 from disentone.recipes import load_recipe
 from disentone.runs import precision
 from disentone.runs import training as runs
-from disentone.runs.folder import is_finished
 from disentone.runs.precision import kind_of
+from disentone.runs.run_folder import is_finished
 
 
 class Stop(Exception):

@@ -10,7 +10,7 @@ from command_line import complaint
 from disentone.errors import ArtifactError
 from disentone.recipes import load_recipe
 from disentone.runs import precision
-from disentone.runs.folder import begun_on, claim, occupied, with_precision
+from disentone.runs.run_folder import begun_on, claim, occupied, with_precision
 from disentone.runs.training import train
 
 

@@ -14,7 +14,7 @@ from disentone.embeddings.model import load
 from disentone.errors import ArtifactError, DataError, RecipeError
 from disentone.factors import Factor
 from disentone.recipes import dump_recipe, load_recipe
-from disentone.runs import auditing, folder
+from disentone.runs import auditing, run_folder
 from disentone.runs import training as runs
 from disentone.runs.precision import resolved
 from disentone.runs.preparation import prepare
@@ -41,7 +41,7 @@ def copied(finished, tmp_path):
 
 def as_run(recipe):
     """The recipe with the precision that suits this machine, as a run writes it."""
-    return folder.with_precision(recipe, resolved("auto", "cpu"))
+    return run_folder.with_precision(recipe, resolved("auto", "cpu"))
 
 
 # --- what a run leaves ------------------------------------------------------------------------
@@ -173,7 +173,7 @@ def test_a_config_that_is_not_ours_is_left_alone(tmp_path, recipe):
 
 
 def test_an_empty_folder_is_free(tmp_path, recipe):
-    folder.claim(tmp_path / "here", recipe, resume=False)
+    run_folder.claim(tmp_path / "here", recipe, resume=False)
     assert load_recipe(tmp_path / "here" / "config.yaml") == as_run(recipe)
 
 
@@ -181,7 +181,7 @@ def test_a_run_that_failed_before_training_leaves_its_folder_free(tmp_path, reci
     mistaken = load_recipe("debug", settings=[*QUICK, "facets.shared.same=timber"])
     with pytest.raises(DataError, match="no factor 'timber'; did you mean 'timbre'"):
         runs.train(mistaken, tmp_path / "run")
-    folder.claim(tmp_path / "run", recipe, resume=False)
+    run_folder.claim(tmp_path / "run", recipe, resume=False)
     assert load_recipe(tmp_path / "run" / "config.yaml") == as_run(recipe)
 
 
@@ -195,11 +195,11 @@ def test_a_state_of_another_model_is_refused(copied, recipe, tmp_path):
 
 def test_free_folders_are_numbered(tmp_path):
     wanted = tmp_path / "demo"
-    assert folder.free_folder(wanted) == wanted
+    assert run_folder.free_folder(wanted) == wanted
     wanted.mkdir()
-    assert folder.free_folder(wanted) == tmp_path / "demo-2"
+    assert run_folder.free_folder(wanted) == tmp_path / "demo-2"
     (tmp_path / "demo-2").mkdir()
-    assert folder.free_folder(wanted) == tmp_path / "demo-3"
+    assert run_folder.free_folder(wanted) == tmp_path / "demo-3"
 
 
 def test_a_device_that_is_not_there_is_one_sentence(tmp_path, recipe):
@@ -275,9 +275,9 @@ def test_an_audit_that_is_left_is_made_later(finished, recipe, tmp_path):
     assert f"disentone audit {out}" in watcher.notes[-1]
     assert not any("Auditing" in name for name in watcher.stages)
     assert not (out / "audit.json").exists()
-    assert not folder.is_finished(out)
+    assert not run_folder.is_finished(out)
     assert auditing.audit_run(out, jobs=1) == out / "report.html"
-    assert folder.is_finished(out)
+    assert run_folder.is_finished(out)
     assert Card.load(out / "audit.json") == Card.load(finished / "audit.json")
 
 
@@ -288,7 +288,7 @@ def test_resuming_a_run_without_an_audit_audits_it(recipe, tmp_path):
     assert runs.train(recipe, out, resume=True, audited=False) == out
     assert runs.train(recipe, out, resume=True, brief=True) == out / "report.html"
     assert (out / "metrics.jsonl").read_text(encoding="utf-8") == history  # not trained again
-    assert folder.is_finished(out)
+    assert run_folder.is_finished(out)
     assert "<audio" not in (out / "report.html").read_text(encoding="utf-8")  # it was to be brief
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import soundfile
+from server_thread import Server
 from starlette.testclient import TestClient
-from tones_served import Server
 
 from disentone.embeddings.model import Model
 from disentone.facets import Facets

@@ -115,7 +115,7 @@ def _audit(
             )
         from disentone.embeddings.model_files import check_model
         from disentone.recipes.naming import open_data
-        from disentone.runs.folder import audit_recipe
+        from disentone.runs.run_folder import audit_recipe
 
         changes = {name: both[name] for name in both.keys() & {"measures", "variants", "seeds"}}
         open_data(audit_recipe(what, data=data, **changes))

@@ -26,7 +26,7 @@ def demo(
 ) -> None:
     """Show the main job, offline: make tones, train, audit, and write a report."""
     from disentone.recipes import load_recipe
-    from disentone.runs.folder import free_folder, is_finished
+    from disentone.runs.run_folder import free_folder, is_finished
 
     folder = out or Path("runs/demo")
     if out is None and (folder / "config.yaml").exists() and not resume:

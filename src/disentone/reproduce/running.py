@@ -17,8 +17,8 @@ from disentone.embeddings.watcher import Watcher
 from disentone.errors import DisentoneError
 from disentone.recipes import Recipe
 from disentone.reproduce.cells import Row, Study
-from disentone.runs.folder import claim, is_finished
 from disentone.runs.preparation import Data, prepare
+from disentone.runs.run_folder import claim, is_finished
 from disentone.runs.training import check_device, train
 
 __all__ = ["run_cells"]

@@ -19,8 +19,8 @@ from disentone.errors import ArtifactError
 from disentone.factors import Factor
 from disentone.recipes import Recipe
 from disentone.recipes.naming import audited_factors
-from disentone.runs.folder import audit_recipe
 from disentone.runs.preparation import Data, prepare
+from disentone.runs.run_folder import audit_recipe
 
 __all__ = ["audit_model", "audit_run"]
 

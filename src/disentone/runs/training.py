@@ -20,11 +20,11 @@ from disentone.recipes import Recipe, load_recipe
 from disentone.recipes.naming import audited_factors, private_note
 from disentone.runs.auditing import audit_model
 from disentone.runs.batches import make_split, statistics
-from disentone.runs.folder import begun_on, claim, is_finished, occupied, with_precision
 from disentone.runs.loop import fit
 from disentone.runs.precision import cost_note, kind_of
 from disentone.runs.preparation import Data, prepare
 from disentone.runs.processes import join, of_first
+from disentone.runs.run_folder import begun_on, claim, is_finished, occupied, with_precision
 from disentone.runs.step import Learner
 
 __all__ = ["check_device", "train"]

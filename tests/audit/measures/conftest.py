@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from grids import named, on_grid
+from factor_grids import named, on_grid
 
 
 @pytest.fixture(scope="session")

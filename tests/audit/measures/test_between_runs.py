@@ -4,7 +4,7 @@ from scipy.stats import spearmanr
 
 from disentone.audit.measures import udr
 from disentone.errors import DataError
-from grids import on_grid
+from factor_grids import on_grid
 
 CODES = on_grid((5, 5), repeats=2) * 1.0  # uncorrelated in the sample itself
 

@@ -14,7 +14,7 @@ from disentone.audit.measures import (
 )
 from disentone.errors import DataError
 from disentone.factors import Factor
-from grids import on_grid
+from factor_grids import on_grid
 
 
 @pytest.fixture(scope="module")

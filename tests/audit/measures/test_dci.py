@@ -7,7 +7,7 @@ from sklearn.linear_model import Ridge
 from disentone.audit.measures import completeness_of, dci, disentanglement_of, sap
 from disentone.errors import DataError
 from disentone.factors import Factor
-from grids import named, on_grid
+from factor_grids import named, on_grid
 
 
 def three(found):

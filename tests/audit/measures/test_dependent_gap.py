@@ -3,7 +3,7 @@ import pytest
 
 from disentone.audit.measures import dlig, dmig, mig, xmig
 from disentone.errors import DataError
-from grids import on_grid
+from factor_grids import on_grid
 
 MEASURES = [dmig, xmig, dlig]
 

@@ -8,7 +8,7 @@ from sklearn.metrics import roc_auc_score
 from disentone.audit import measures as m
 from disentone.audit.measures.modularity import _weighted_area
 from disentone.audit.redrawing import redrawn
-from grids import named, on_grid
+from factor_grids import named, on_grid
 
 
 def noisy(amount=0.7):

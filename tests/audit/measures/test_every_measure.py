@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from disentone.audit import measures as m
-from grids import named, on_grid
+from factor_grids import named, on_grid
 
 PLAIN = [m.mig, m.mig_sup, m.dcimig, m.jemmig, m.dmig, m.xmig, m.dlig, m.sap, m.modularity, m.irs]
 

@@ -14,7 +14,7 @@ from disentone.audit.measures import (
 )
 from disentone.errors import DataError
 from disentone.factors import Factor
-from grids import named, on_grid
+from factor_grids import named, on_grid
 
 GAPS = [mig, mig_sup, dcimig, jemmig]
 

@@ -5,7 +5,7 @@ from sklearn.metrics import roc_auc_score
 
 from disentone.audit.measures import explicitness, modularity
 from disentone.errors import DataError
-from grids import named, on_grid
+from factor_grids import named, on_grid
 
 
 @pytest.mark.parametrize("code", ["perfect", "dead", "duplicated", "noisy"])

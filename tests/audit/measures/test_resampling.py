@@ -13,7 +13,7 @@ from disentone.audit.measures import (
 from disentone.audit.measures.resampling import estimates
 from disentone.errors import DataError
 from disentone.factors import Factor
-from grids import named, on_grid
+from factor_grids import named, on_grid
 
 
 def mean(*, codes, factors):

@@ -5,7 +5,7 @@ from scipy.stats import f_oneway
 from disentone.audit.measures import irs
 from disentone.errors import DataError
 from disentone.factors import Factor
-from grids import named, on_grid
+from factor_grids import named, on_grid
 
 
 @pytest.mark.parametrize("code", ["perfect", "duplicated", "dead"])

@@ -7,7 +7,7 @@ from sklearn.metrics import r2_score
 
 from disentone.audit.measures import sap
 from disentone.errors import DataError
-from grids import named, on_grid
+from factor_grids import named, on_grid
 
 
 @pytest.mark.parametrize("code", ["perfect", "dead", "noisy"])

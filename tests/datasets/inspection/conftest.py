@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 import soundfile
-from made_sounds import RATE, sine
+from synthetic_sounds import RATE, sine
 
 from disentone.datasets.config import CollectionConfig
 from disentone.datasets.inspection import inspect

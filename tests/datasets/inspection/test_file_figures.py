@@ -5,7 +5,7 @@ import tracemalloc
 import numpy as np
 import pytest
 import soundfile
-from made_sounds import RATE, sine
+from synthetic_sounds import RATE, sine
 
 from disentone.datasets.config import CollectionConfig
 from disentone.datasets.inspection import file_figures, inspect, text

@@ -3,7 +3,7 @@ import os
 
 import numpy as np
 import pytest
-from made_sounds import sine
+from synthetic_sounds import sine
 
 from disentone.datasets.config import CollectionConfig
 from disentone.datasets.inspection import inspect, text

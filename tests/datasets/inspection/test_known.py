@@ -1,5 +1,5 @@
 import numpy as np
-from made_sounds import clip_table
+from synthetic_sounds import clip_table
 
 from disentone.datasets.config import CollectionConfig
 from disentone.datasets.inspection import inspect, text

@@ -2,7 +2,7 @@ import itertools
 import shlex
 
 import numpy as np
-from made_sounds import clip_table, sine
+from synthetic_sounds import clip_table, sine
 
 from disentone.datasets.config import CollectionConfig
 from disentone.datasets.inspection import inspect, text

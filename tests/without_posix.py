@@ -1,6 +1,6 @@
 """A script: all of disentone, and its small pipeline, on a system without what only POSIX has.
 
-    python tests/other_system.py FOLDER
+    python tests/without_posix.py FOLDER
 
 Windows has none of these modules and functions. Without fcntl, filelock locks by the existence of a
 file. To read or write text without an encoding is an error.
