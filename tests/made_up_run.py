@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from disentone.audit import Card
 from disentone.facets import Facets
 from disentone.factors import Factor
 from disentone.report import MelAxes, ReportInputs, Sound
@@ -197,7 +198,7 @@ def example(**changes):
         "title": "marl-syntone-best: four timbres, any frequency",
         "facets": FACETS,
         "factors": factors,
-        "card": card(),
+        "card": Card.from_json(card()),
         "embedding": points,
         "own": {"shared": ["timbre"], "private": ["frequency"]},
         "config": "recipe: marl-syntone-best\nseed: 0\nepochs: 30\n",

@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
-from made_up_run import example
-from page_tree import read
 
+from disentone.audit import Card
 from disentone.report import measures as measures_section
 from disentone.report.comparison import differences_text, write_comparison
 from disentone.report.page import CARD, write_report
+from made_up_run import example
+from page_tree import read
 
 
 def number(measure, facet, factor, value, **more):
@@ -18,7 +19,7 @@ def number(measure, facet, factor, value, **more):
 
 def with_measures():
     inputs = example(remarks=["Guessed: timbre categorical (4)."], counted="items")
-    card = dict(inputs.card)
+    card = inputs.card.to_json()
     card["factors"] = {n: about | {"entropy": 2.0} for n, about in card["factors"].items()}
     for record in card["records"]:
         if record["measure"] == "information" and "dimension" not in record:
@@ -32,7 +33,9 @@ def with_measures():
         number("modularity", "shared[0]", "all", 0.5),
     ]
     card["notes"] = ["Not measured, udr: agreement needs another run."]
-    return example(card=card, remarks=inputs.remarks, counted="items", traversals=None)
+    return example(
+        card=Card.from_json(card), remarks=inputs.remarks, counted="items", traversals=None
+    )
 
 
 @pytest.fixture(scope="module")

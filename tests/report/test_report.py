@@ -10,13 +10,14 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import soundfile
-from made_up_run import FACETS, OURS, PAPER, RATE, card, embedding, example, sounds
-from page_tree import read
 
+from disentone.audit import Card
 from disentone.facets import Facets
 from disentone.factors import Factor
 from disentone.report import ReportInputs, Sound, write_report
 from disentone.report.svg import heat_png, log_ticks, number, ticks
+from made_up_run import FACETS, OURS, PAPER, RATE, card, embedding, example, sounds
+from page_tree import read
 
 HOSTILE = """<script>alert("x")</script>' & </style> {{ 7 * 7 }}"""
 
@@ -31,13 +32,17 @@ def tree(page):
     return read(page)
 
 
+def card_of(records, facets=FACETS, factors=None):
+    return Card(facets, factors or {}, tuple(records))
+
+
 def bare(**changes):
     """The least that a report can be made of."""
     least = {
         "title": "bare",
         "facets": FACETS,
         "factors": {},
-        "card": {"records": []},
+        "card": card_of([]),
         "embedding": np.zeros((0, 16)),
     }
     return ReportInputs(**(least | changes))
@@ -202,7 +207,7 @@ def test_hostile_text_stays_text(tmp_path):
         title=HOSTILE,
         facets=FACETS,
         factors={HOSTILE: Factor.categorical(HOSTILE, labels)},
-        card={"records": records, "factors": {HOSTILE: {"classes": [HOSTILE]}}},
+        card=card_of(records, factors={HOSTILE: {"classes": [HOSTILE]}}),
         embedding=points,
         summary=[HOSTILE],
         config=HOSTILE,
@@ -236,7 +241,7 @@ def test_what_is_no_number_is_a_dash(tmp_path, nothing):
     history = [{"epoch": 1, "train/total": nothing}, {"epoch": 2, "train/total": 1.0}]
     mels = np.full((1, 4, 8), np.nan)
     inputs = bare(
-        card={"records": records},
+        card=card_of(records),
         history=history,
         own={"shared": ["timbre"]},
         reconstructions=(mels, mels, ["all missing"]),
@@ -272,7 +277,7 @@ def test_many_classes_and_many_dimensions(tmp_path, rng):
     ]
     points = rng.normal(size=(clips, facets.dim))
     points[3] = np.nan
-    inputs = bare(facets=facets, factors=factors, embedding=points, card={"records": records})
+    inputs = bare(facets=facets, factors=factors, embedding=points, card=card_of(records, facets))
     tree = read(write_report(inputs, tmp_path / "r.html"))
     maps = tree.first("section", id="maps")
     assert len(list(maps.all("svg", class_="plot map"))) == len(facets) * len(factors)
@@ -308,8 +313,6 @@ def test_the_first_two_principal_components_are_drawn(rng):
 
 
 def test_the_verdict_is_the_cards_unless_another_is_given(tree, tmp_path):
-    from disentone.audit import Card
-
     lead = tree.first("div", class_="lead")
     assert lead.words == Card.from_json(card()).verdict()
     assert "leaks frequency at 0.09 above chance" in lead.words
@@ -322,7 +325,7 @@ def test_a_card_that_judges_nothing_is_judged_by_own(tmp_path):
     unsure = {"measure": "leak", "facet": "shared", "factor": "frequency", "value": 0.02}
 
     def roles(own, *more):
-        inputs = bare(card={"records": [*records, *more]}, own=own)
+        inputs = bare(card=card_of([*records, *more]), own=own)
         tree = read(write_report(inputs, tmp_path / "r.html"))
         names = [(facet, factor) for facet, factor in OURS if facet != "all"]
         return {name: cell(tree, *name).attributes.get("class") for name in names}
@@ -347,19 +350,19 @@ def test_directional_differences_stand_with_the_facet_that_should_tell(tmp_path)
     probes = [r for r in card()["records"] if r["measure"] == "probe"]
     delta = {"measure": "dsc_delta", "facet": "shared", "factor": "timbre", "metric": "accuracy"}
     delta |= {"value": 0.581, "low": 0.55, "high": 0.61, "other": "private"}
-    path = write_report(bare(card={"records": [*probes, delta]}), tmp_path / "r.html")
+    path = write_report(bare(card=card_of([*probes, delta])), tmp_path / "r.html")
     words = cell(read(path), "shared", "timbre").words
     assert "DSC Δ +0.581 over private (+0.550 to +0.610)" in words
     assert "DSC" not in cell(read(path), "private", "timbre").words
     assert "above 0 is right" in path.read_text(encoding="utf-8")
-    plain = write_report(bare(card={"records": probes}), tmp_path / "p.html")
+    plain = write_report(bare(card=card_of(probes)), tmp_path / "p.html")
     assert "DSC" not in plain.read_text(encoding="utf-8")
 
 
 def test_further_metrics_stand_in_the_cell(tmp_path):
     main, *_ = card()["records"]
     more = main | {"metric": "within", "value": 0.625}
-    tree = read(write_report(bare(card={"records": [main, more]}), tmp_path / "r.html"))
+    tree = read(write_report(bare(card=card_of([main, more])), tmp_path / "r.html"))
     text = cell(tree, main["facet"], main["factor"]).words
     assert text.startswith(f"{main['value']:.3f}")
     assert text.endswith("within 0.625")

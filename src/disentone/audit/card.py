@@ -217,10 +217,13 @@ class Card:
 
     def _sentence(self, facet: str) -> str:
         leaks = self._main("leak", facet)
-        own = {f: probe for f, probe in self._main("probe", facet).items() if f not in leaks}
+        probes = self._main("probe", facet).items()
+        own = {
+            f: one for f, one in probes if f not in leaks and math.isfinite(_number(one["value"]))
+        }
         sure = {f: probe for f, probe in own.items() if _above_chance(probe)}
         told = [
-            f"{factor} at {_number(probe['value']):.2f} (chance {_number(probe['chance']):.2f})"
+            f"{factor} at {_number(probe['value']):.2f} (chance {_number(probe.get('chance')):.2f})"
             for factor, probe in sure.items()
         ]
         untold = [factor for factor in own if factor not in sure]

@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from disentone.facets import Facets
+
+if TYPE_CHECKING:
+    from disentone.audit import Card
 
 __all__ = [
     "WHOLE",
@@ -75,7 +78,7 @@ def real(value: Any) -> float:
 
 
 def scores(
-    card: Record, *, own: Mapping[str, Sequence[str]], paper: Iterable[Record] = ()
+    card: Card, *, own: Mapping[str, Sequence[str]], paper: Iterable[Record] = ()
 ) -> list[FacetScore]:
     """Probe records of a card, one for each facet and factor, with what the paper gives.
 
@@ -123,10 +126,10 @@ def scores(
     return found
 
 
-def grouped(card: Record, measure: str) -> dict[tuple[str, str], list[Record]]:
+def grouped(card: Card, measure: str) -> dict[tuple[str, str], list[Record]]:
     """Give records of a measure by facet and factor; the main metric comes first."""
     found: dict[tuple[str, str], list[Record]] = {}
-    for record in card.get("records", ()):
+    for record in card.records:
         if record.get("measure") == measure:
             key = (str(record.get("facet")), str(record.get("factor")))
             found.setdefault(key, []).append(record)
@@ -144,7 +147,7 @@ def published(paper: Iterable[Record], facet: str, factor: str) -> float:
     return math.nan
 
 
-def information(card: Record, facets: Facets) -> dict[tuple[str, str], FactorInformation]:
+def information(card: Card, facets: Facets) -> dict[tuple[str, str], FactorInformation]:
     """Information by facet or dimension (``"shared"``, ``"shared[3]"``) and factor."""
     names = {f"{facet}[{index}]" for facet, size in facets.items() for index in range(size)}
     return {

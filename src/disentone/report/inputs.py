@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from markupsafe import Markup
 
 from disentone.facets import Facets
 from disentone.factors import Factor
+
+if TYPE_CHECKING:
+    from disentone.audit import Card
 
 __all__ = ["Figure", "MelAxes", "ReportInputs", "Sound"]
 
@@ -82,9 +85,8 @@ class ReportInputs:
         Partition of the embedding's columns.
     factors : mapping of str to Factor
         What is known about the clips of ``embedding``.
-    card : mapping
-        The audit, as in ``audit.json``: ``{"schema", "run", "facets", "factors", "records"}``.
-        Records of the measures ``"probe"``, ``"leak"`` and ``"information"`` are shown.
+    card : Card
+        The audit. Records of the measures ``"probe"``, ``"leak"`` and ``"information"`` are shown.
     embedding : ndarray, shape (clips, dim)
         Of the test split.
     summary : sequence of str
@@ -122,7 +124,7 @@ class ReportInputs:
     title: str
     facets: Facets
     factors: Mapping[str, Factor]
-    card: Mapping[str, Any]
+    card: Card
     embedding: np.ndarray
     summary: Sequence[str] = ()
     notes: Sequence[str] = ()

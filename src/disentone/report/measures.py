@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,7 +39,7 @@ class MeasureRow:
 
 def section(inputs: ReportInputs) -> Section | None:
     """Draw the measures of a card, one a row."""
-    records = list(inputs.card.get("records", ()))
+    records = list(inputs.card.records)
     measures = {one.name: one for one in tabled([str(r.get("measure")) for r in records])}
     records = [r for r in records if r.get("measure") in measures]
     whole = [
@@ -51,7 +51,7 @@ def section(inputs: ReportInputs) -> Section | None:
         return None
     order = list(measures)
     whole.sort(key=lambda record: (order.index(record["measure"]), record.get("variant", "")))
-    factors = list(inputs.card.get("factors", {}))
+    factors = list(inputs.card.factors)
     rows = [
         _row(measures[record["measure"]], record, _each(records, record, factors))
         for record in whole
@@ -67,13 +67,13 @@ def section(inputs: ReportInputs) -> Section | None:
         rows=rows,
         factors=shown,
         notes=notes,
-        missing=list(inputs.card.get("notes", ())),
+        missing=list(inputs.card.notes),
     )
     return Section("measures", "Measures of disentanglement", body)
 
 
 def _each(
-    records: list[Mapping[str, Any]], whole: Mapping[str, Any], factors: list[str]
+    records: Sequence[Mapping[str, Any]], whole: Mapping[str, Any], factors: list[str]
 ) -> dict[str, float]:
     """Values of a measure by factor."""
     same = ("measure", "variant", "metric")

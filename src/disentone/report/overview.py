@@ -30,7 +30,7 @@ class FacetCell:
 def section(inputs: ReportInputs) -> Section | None:
     """Draw facets down and factors across: the share of the factor's entropy that each encodes."""
     found = grouped(inputs.card, "information")
-    factors = [name for name in inputs.card.get("factors", {}) if _entropy(inputs, name) > 0]
+    factors = [name for name in inputs.card.factors if _entropy(inputs, name) > 0]
     names = [*inputs.facets, *(w for w in WHOLE if any(facet == w for facet, _ in found))]
     if len(inputs.facets) == 1:
         names = names[:1]
@@ -46,7 +46,7 @@ def section(inputs: ReportInputs) -> Section | None:
 
 
 def _entropy(inputs: ReportInputs, factor: str) -> float:
-    about = inputs.card.get("factors", {}).get(factor, {})
+    about = inputs.card.factors.get(factor, {})
     return real(about.get("entropy")) if isinstance(about, dict) else math.nan
 
 

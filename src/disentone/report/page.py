@@ -134,11 +134,7 @@ def page(
 
 
 def _verdict(inputs: ReportInputs) -> list[str]:
-    if "schema" not in inputs.card:  # numbers without a card have no verdict
-        return []
-    from disentone.audit import Card  # scikit-learn is slow to import
-
-    verdict = Card.from_json(dict(inputs.card)).verdict()
+    verdict = inputs.card.verdict() if inputs.card.records else ""
     return [verdict] if verdict else []
 
 

@@ -56,7 +56,7 @@ def _metric(found: list[FacetScore], factor: str) -> str:
 
 
 def _classes(inputs: ReportInputs, factor: str) -> str:
-    entry = inputs.card.get("factors", {}).get(factor, {})
+    entry = inputs.card.factors.get(factor, {})
     classes = entry.get("classes") if isinstance(entry, dict) else None
     count = classes if isinstance(classes, int) else len(classes or ())
     return f"{number(count, 0)} classes" if count else ""

@@ -228,7 +228,7 @@ def _page(
         title=f"Audit of {card.run}",
         facets=card.facets,
         factors={name: factor.take(shown) for name, factor in factors.items()},
-        card=card.to_json(),
+        card=card,
         embedding=embedding[shown],
         own=owns,
         counted="items" if known.made else "test items",

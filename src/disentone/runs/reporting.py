@@ -60,7 +60,7 @@ def report_run(
         title=f"disentone · {recipe.name}",
         facets=model.facets,
         factors=table.factors,
-        card=card.to_json(),
+        card=card,
         embedding=embedding,
         own=recipe.owns(),
         config=dump_recipe(recipe),
