@@ -13,7 +13,7 @@ from disentone.agreement.rules import are_keys, normalise_key
 from disentone.errors import DataError, closest
 from disentone.factors import Factor, FactorKind
 
-__all__ = ["derived_factor", "factor_from_column"]
+__all__ = ["derived_factor", "factor_from_column", "factors_of", "take_column"]
 
 _UNKNOWN = frozenset({"", "na", "n/a", "nan", "null", "unknown", "?"})
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
@@ -260,3 +260,57 @@ def _describe(factor: Factor) -> str:
     if factor.tolerance:
         about.append(f"equal within {factor.tolerance:g}")
     return f"{factor.name} {factor.kind} ({', '.join(about)})"
+
+
+def factors_of(
+    columns: Mapping[str, Sequence[Any]],
+    kinds: Mapping[str, FactorKind],
+    tolerances: Mapping[str, float],
+    recordings: int,
+) -> tuple[dict[str, Factor], list[str]]:
+    """Make factors of the columns that are some.
+
+    Parameters
+    ----------
+    columns : mapping of str to sequence
+    kinds : mapping of str to kind
+        Of factors; others are guessed.
+    tolerances : mapping of str to float
+    recordings : int
+        How many recordings the clips are of: a column with as many values as that is no factor.
+
+    Returns
+    -------
+    factors : dict of str to Factor
+    notes : list of str
+        What was guessed, and what was left out.
+
+    Raises
+    ------
+    DataError
+        If a kind or tolerance is of no column.
+    """
+    for name in (*kinds, *tolerances):
+        if name not in columns:
+            raise DataError(f"There is no column '{name}'{closest(name, columns)}")
+    factors, guesses, notes = {}, [], []
+    for name, values in columns.items():
+        factor, remark = factor_from_column(
+            name,
+            values,
+            kind=kinds.get(name),
+            tolerance=tolerances.get(name),
+            recordings=recordings,
+        )
+        if factor is None:
+            notes.append(f"Column '{name}' is no factor: {remark}.")
+        else:
+            factors[name] = factor
+            guesses += [remark] if remark else []
+    return factors, ([f"Guessed: {', '.join(guesses)}."] if guesses else []) + notes
+
+
+def take_column(columns: dict[str, list[Any]], names: Sequence[str]) -> list[Any] | None:
+    """Take the first column of one of some names out of a table; None where none is there."""
+    found = [name for name in columns if name.strip().lower() in names]
+    return columns.pop(found[0]) if found else None

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from disentone.datasets.columns import factor_from_column
+from disentone.datasets.columns import factors_of, take_column
+from disentone.datasets.matching import by_ends, positions
 from disentone.datasets.splits import make_splits
 from disentone.datasets.tables import PATHS, RECORDINGS, recordings_of, table_columns
 from disentone.errors import DataError, closest
@@ -91,11 +91,11 @@ def read_labels(
                 "order, or name the rows of both in a column (--key)."
             )
         return columns, np.arange(items), []
-    table_row = _positions(columns[name[1]])
+    table_row = positions(columns[name[1]])
     names = [str(value) for value in own[name[0]]]
     places = [table_row.get(text) for text in names]
     if not any(place is not None for place in places):  # other folders, same files
-        places = _by_ends(names, columns[name[1]])
+        places = by_ends(names, columns[name[1]])
     rows = np.array([row for row, place in enumerate(places) if place is not None], dtype=int)
     if not len(rows):
         raise DataError(
@@ -149,24 +149,15 @@ def label_items(
     for name in (*kinds, *names, *([group] if group else [])):
         if name not in left:
             raise DataError(f"There is no column '{name}'{closest(name, left)}")
-    given = _taken(left, ("split",))
+    given = take_column(left, ("split",))
     named = key or next((n for n in left if n.strip().lower() in PATHS), None)
     paths = left.pop(named, None) if named else None
     ids = np.array([str(p) for p in paths] if paths else [str(row) for row in rows])
-    grouped = left[group] if group else _taken(left, RECORDINGS)
+    grouped = left[group] if group else take_column(left, RECORDINGS)
     recordings = recordings_of(grouped, ids.tolist())
-    factors, guesses, notes = {}, [], []
-    for name, values in left.items():
-        if names and name not in names:
-            continue
-        count = len(set(recordings))
-        factor, remark = factor_from_column(name, values, kind=kinds.get(name), recordings=count)
-        if factor is None:
-            notes.append(f"Column '{name}' is no factor: {remark}.")
-            continue
-        factors[name] = factor
-        guesses += [remark] if remark else []
-    notes = ([f"Guessed: {', '.join(guesses)}."] if guesses else []) + notes
+    asked = {name: values for name, values in left.items() if not names or name in names}
+    kinds = {name: kind for name, kind in kinds.items() if name in asked}
+    factors, notes = factors_of(asked, kinds, {}, len(set(recordings)))
     where, more = make_splits(given, recordings, factors, how=split, seed=seed)
     made = given is None or split != "given"
     unique = len(set(ids)) == len(ids)
@@ -189,32 +180,3 @@ def _key(
         if key not in names:
             raise DataError(f"{where} has no column '{key}'{closest(key, names)}")
     return key, key
-
-
-def _positions(values: Sequence[Any]) -> dict[str, int]:
-    """Where each name is; a name that occurs twice is ambiguous and left out."""
-    texts = np.array([str(value) for value in values])
-    names, first, counts = np.unique(texts, return_index=True, return_counts=True)
-    return dict(zip(names[counts == 1].tolist(), first[counts == 1].tolist()))
-
-
-def _by_ends(names: Sequence[str], values: Sequence[Any]) -> list[int | None]:
-    """Where names are in a table whose paths start elsewhere: by as many last parts as match most.
-
-    An end that several names or several rows have in common is ambiguous and ignored.
-    """
-    ours, theirs = ([PurePath(str(text)).parts for text in given] for given in (names, values))
-    best: list[int | None] = [None] * len(names)
-    for depth in range(max(map(len, theirs), default=0), 0, -1):
-        rows = _positions(["/".join(parts[-depth:]) for parts in theirs])
-        ends = ["/".join(parts[-depth:]) for parts in ours]
-        shared = Counter(end for end, _ in set(zip(ends, names)))
-        found = [rows.get(end) if shared[end] == 1 else None for end in ends]
-        if found.count(None) < best.count(None):
-            best = found
-    return best
-
-
-def _taken(columns: dict[str, list[Any]], names: Sequence[str]) -> list[Any] | None:
-    found = [name for name in columns if name.strip().lower() in names]
-    return columns.pop(found[0]) if found else None

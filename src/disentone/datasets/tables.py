@@ -14,14 +14,14 @@ import numpy as np
 
 from disentone.audio import Skipped
 from disentone.clips import ClipTable
-from disentone.datasets.columns import derived_factor, factor_from_column
+from disentone.datasets.columns import derived_factor, factors_of, take_column
 from disentone.datasets.config import CollectionConfig
 from disentone.datasets.estimates import estimated_factor, is_estimate
 from disentone.datasets.file_sounds import FileSounds
 from disentone.datasets.segments import is_short, segment, short_note, without_short
 from disentone.datasets.splits import make_splits
-from disentone.errors import DataError, closest
-from disentone.factors import Factor, FactorKind
+from disentone.errors import DataError
+from disentone.factors import Factor
 
 __all__ = [
     "PATHS",
@@ -176,10 +176,10 @@ def collect(
     for name in ("start", "seconds", "duration") if is_part else ():
         columns.pop(name, None)
     columns = {name: [values[row] for row in order] for name, values in columns.items()}
-    given = _pop(columns, ("split",))
-    sources = _pop(columns, RECORDINGS)
+    given = take_column(columns, ("split",))
+    sources = take_column(columns, RECORDINGS)
     recordings = recordings_of(sources, [os.path.normpath(paths[row]) for row in order])
-    factors, notes = _factors(columns, config.kinds, config.tolerances, len(set(recordings)))
+    factors, notes = factors_of(columns, config.kinds, config.tolerances, len(set(recordings)))
     for name, rule in config.derive.items():
         if is_estimate(rule):  # of clips as a whole, whatever segments they are cut into
             used, place = np.unique(rows, return_inverse=True)
@@ -312,40 +312,8 @@ def _problem(path: str) -> str:
     return "" if size else "The file is empty (0 bytes)."
 
 
-def _pop(columns: dict[str, list[Any]], names: Sequence[str]) -> list[Any] | None:
-    found = [name for name in columns if name.strip().lower() in names]
-    return columns.pop(found[0]) if found else None
-
-
 def recordings_of(sources: Sequence[Any] | None, paths: Sequence[str]) -> np.ndarray:
     """Give the recording of every clip: as in the table, else its file."""
     named = [None] * len(paths) if sources is None else sources
     names = [p if s is None or s == "" else str(s) for s, p in zip(named, paths)]  # 0 is a name
     return np.array(names, dtype=object)
-
-
-def _factors(
-    columns: Mapping[str, Sequence[Any]],
-    kinds: Mapping[str, FactorKind],
-    tolerances: Mapping[str, float],
-    recordings: int,
-) -> tuple[dict[str, Factor], list[str]]:
-    """Factors of the columns that can be factors, and what was guessed and left out."""
-    for name in (*kinds, *tolerances):
-        if name not in columns:
-            raise DataError(f"There is no column '{name}'{closest(name, columns)}")
-    factors, guesses, notes = {}, [], []
-    for name, values in columns.items():
-        factor, remark = factor_from_column(
-            name,
-            values,
-            kind=kinds.get(name),
-            tolerance=tolerances.get(name),
-            recordings=recordings,
-        )
-        if factor is None:
-            notes.append(f"Column '{name}' is no factor: {remark}.")
-        else:
-            factors[name] = factor
-            guesses += [remark] if remark else []
-    return factors, ([f"Guessed: {', '.join(guesses)}."] if guesses else []) + notes

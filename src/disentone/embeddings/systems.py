@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -14,6 +14,7 @@ from disentone.agreement.given import GivenTriplets
 from disentone.clips import ClipTable
 from disentone.datasets.config import CollectionConfig
 from disentone.datasets.file_sounds import FileSounds
+from disentone.datasets.matching import places
 from disentone.datasets.opening import open_collection
 from disentone.datasets.segments import short_note
 from disentone.embeddings.embedder import open_embedder
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 __all__ = [
     "Songs",
     "System",
-    "places",
     "statistics_system",
     "system_of_file",
     "system_of_run",
@@ -221,27 +221,6 @@ def system_of_file(
     np.add.at(values, rows, np.asarray(opened.values, dtype=float))
     values /= np.bincount(rows)[:, None]
     return System(Path(path).stem, layout, tuple(ids), values)
-
-
-def places(ids: Sequence[str], wanted: Iterable[str]) -> dict[str, int]:
-    """Row of every wanted name: the same, or the one path that ends with it, or its stem.
-
-    Parameters
-    ----------
-    ids : sequence of str
-    wanted : iterable of str
-        Names that several paths end with are left out, and so are those that none has.
-    """
-    place: dict[str, int] = {name: row for row, name in enumerate(ids)}
-    ends: dict[str, int] = {}
-    for row, name in enumerate(ids):
-        path, at, start = name.replace("\\", "/").partition("@")
-        parts = path.split("/")
-        for end in {"/".join(parts[i:]) for i in range(len(parts))} | {PurePosixPath(path).stem}:
-            tail = end + at + start
-            ends[tail] = -1 if tail in ends else row  # what two paths end with names neither
-    found = {name: place.get(name, ends.get(name, -1)) for name in wanted}
-    return {name: row for name, row in found.items() if row >= 0}
 
 
 def _untrained(model: Model, recipe: Recipe) -> Model:

@@ -17,10 +17,10 @@ from disentone.audit import facet_subsets
 from disentone.audit.card import ALL
 from disentone.datasets.config import CollectionConfig
 from disentone.datasets.dimsim import is_dimsim, read_any_triplets
+from disentone.datasets.matching import places
 from disentone.embeddings.systems import (
     Songs,
     System,
-    places,
     statistics_system,
     system_of_run,
     wanted_songs,

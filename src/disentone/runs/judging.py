@@ -15,10 +15,10 @@ from disentone.audit import retrieval_scores, triplet_scores
 from disentone.clips import ClipTable
 from disentone.datasets.config import CollectionConfig
 from disentone.datasets.dimsim import read_any_triplets
+from disentone.datasets.matching import places
 from disentone.embeddings.systems import (
     Songs,
     System,
-    places,
     statistics_system,
     system_of_file,
     system_of_run,
