@@ -5,7 +5,7 @@
 WHEEL is ours, WHEELS a folder with all that the constraints lead to. Nothing is installed: pip says
 what it would install where nothing is. With the constraints, each of these must be pinned there
 and in the folder, or this fails; without, the index is asked for the newest, and what is wrong is
-told but fails nothing: it depends on what others have released, not on a change of ours.
+reported but fails nothing: it depends on what others have released, not on a change of ours.
 """
 
 import json

@@ -22,7 +22,7 @@ from sklearn.metrics import mutual_info_score
 from disentone.audit import audit, mutual_information, quantile_codes
 from disentone.audit.families import measured
 from disentone.audit.measuring import family_inputs
-from disentone.audit.plan import Clips, blocks_of, make_plan
+from disentone.audit.plan import AuditedClips, blocks_of, make_plan
 from disentone.audit.registry import MEASURES
 from disentone.clips import random_split
 from disentone.facets import Facets
@@ -125,7 +125,7 @@ def families(codes, factors, split):
     """Seconds of every family, one after the other in this process."""
     plan = make_plan(
         blocks_of(codes, FACETS, {}), facets=FACETS, factors=factors,
-        clips=Clips(split, whole=True), owns={}, classes={}, seeds=range(1), limit=None,
+        clips=AuditedClips(split, whole=True), owns={}, classes={}, seeds=range(1), limit=None,
     )  # fmt: skip
     beside = {"again": codes[:, ::-1]}
     asked, _ = family_inputs(plan, names=frozenset(MEASURES), variants=(), beside=beside, seed=0)

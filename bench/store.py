@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from disentone.clips import ClipTable
-from disentone.frontends.store import compute_features
+from disentone.frontends.feature_store import compute_features
 from timing import publish, record, side_by_side
 
 FRAMES, FEATURES = 32, 64

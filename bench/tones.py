@@ -8,8 +8,8 @@ import scipy.signal
 
 from disentone.datasets.syntone import SynTone, syntone
 from disentone.frontends.config import LogMelConfig
+from disentone.frontends.feature_store import compute_features
 from disentone.frontends.logmel import LogMel
-from disentone.frontends.store import compute_features
 from timing import publish, record, side_by_side
 
 

@@ -125,7 +125,7 @@ def or_plugin(
     shape : type
         The pydantic model that all of them are subclasses of.
     key : str
-        The key that says the kind.
+        The key of the kind.
 
     Returns
     -------

@@ -26,8 +26,8 @@ def test_it_is_the_difference_of_the_means():
 @pytest.mark.parametrize("classes", [2, 4, 12])
 def test_perfect_separation_is_one_less_chance(classes):
     labels = np.arange(6000) % classes
-    blind = (labels == 0)[None] * 1.0  # a probe of nothing says one class
-    found = dsc_delta(own=np.ones((1, 6000)), other=blind)
+    constant = (labels == 0)[None] * 1.0  # a probe without information predicts one class
+    found = dsc_delta(own=np.ones((1, 6000)), other=constant)
     assert found.value == pytest.approx(1 - 1 / classes)
 
 

@@ -105,6 +105,6 @@ def test_what_is_silent_and_what_is_broken_is_told_apart(tmp_path, rng):
         sounds = sounds_of(pool, [str(tmp_path / n) for n in names], [0, 0.2, 0.4, 0, 0])
         assert len(sounds.read(0, RATE)) == SAMPLES
         for index, match in enumerate(["silent", "no samples", "not finite", "not exist"], 1):
-            with pytest.raises(AudioError, match=match) as told:
+            with pytest.raises(AudioError, match=match) as refused:
                 sounds.read(index, RATE)
-            assert isinstance(told.value, SilenceError) == (index == 1)
+            assert isinstance(refused.value, SilenceError) == (index == 1)

@@ -25,7 +25,7 @@ UNMET = {
     "check_estimators_dtypes": "whole numbers of 64 bits have no full scale, so they are no sound",
 }
 UNMET_BY_A_MODEL = {
-    "check_estimators_overwrite_params": "joblib tells a copy of a torch module from the module",
+    "check_estimators_overwrite_params": "joblib takes a copy of a torch module for another",
 }
 
 

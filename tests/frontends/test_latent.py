@@ -16,8 +16,8 @@ from disentone.datasets.folder import read_folder
 from disentone.errors import ArtifactError, RecipeError
 from disentone.frontends import latent
 from disentone.frontends.config import frontend_config
+from disentone.frontends.feature_store import compute_features
 from disentone.frontends.logmel import LogMel
-from disentone.frontends.store import compute_features
 
 transformers = small.transformers
 RATE = 44100

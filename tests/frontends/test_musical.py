@@ -12,9 +12,9 @@ from disentone.agreement.rules import TONICS
 from disentone.datasets.folder import read_folder
 from disentone.frontends.chroma import cens, chroma_filters
 from disentone.frontends.config import Inputs, MusicalConfig, frontend_config
+from disentone.frontends.feature_store import compute_features
 from disentone.frontends.logmel import power_spectrogram
 from disentone.frontends.musical import Musical
-from disentone.frontends.store import compute_features
 from disentone.frontends.tempogram import folding, onset_strength, tempogram
 from disentone.recipes import load_recipe, parse_recipe
 from disentone.runs import training as runs

@@ -215,7 +215,7 @@ def test_what_was_changed_for_another_facet_must_tell():
     """Views 0 and 1 of a clip are its tempo's; 2 is the same clip at another tempo."""
     groups = {"private": (0, 1), "shared": (0, 2)}
     changed = {"private": Relation("clip", unlike=("shared",))}
-    blind = {"private": Relation("clip")}
+    by_clip = {"private": Relation("clip")}
     out = replace(outputs(batch=6, views=3, training=True), groups=groups)
     generator = torch.Generator().manual_seed(0)
     directions = torch.eye(3).repeat(2, 1)[:, None] + 0.01 * torch.randn(
@@ -228,7 +228,7 @@ def test_what_was_changed_for_another_facet_must_tell():
     better = Objective([Triplet()], FACETS, {}, changed)(with_codes(out, apart))[1]
     assert float(better["correct_private"]) > float(parts["correct_private"])
     same = [
-        Objective([Triplet()], FACETS, {}, blind)(with_codes(out, c))[1]["total"]
+        Objective([Triplet()], FACETS, {}, by_clip)(with_codes(out, c))[1]["total"]
         for c in (codes, apart)
     ]
     assert float(same[0]) == float(same[1]), "without 'unlike' the copy takes no part"

@@ -50,7 +50,7 @@ def test_no_search_is_lost_or_mixed_up(all_of, served, index):
 def test_sounds_and_outlines_all_come(all_of, tones):
     content = (tones / "saw" / "60.wav").read_bytes()
 
-    async def hear(client, n):
+    async def play(client, n):
         route = ("audio", "peaks", "audio")[n % 3]
         item = "saw/60.wav" if n % 3 else "saw/71.aiff"
         answer = await client.get(
@@ -58,7 +58,7 @@ def test_sounds_and_outlines_all_come(all_of, tones):
         )
         return n % 3, answer
 
-    for kind, answer in all_of(hear):
+    for kind, answer in all_of(play):
         assert answer.status_code == (200 if kind == 1 else 206)
         if kind == 2:
             assert answer.content == content[:1000]

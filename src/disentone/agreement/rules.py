@@ -182,8 +182,7 @@ def normalise_key(name: str) -> str:
         tonic, minor = _tonic(text.lower(), german=False), False
         if tonic is not None and text[0].islower():
             raise DataError(
-                f"Key '{name}' does not say whether it is major or minor: "
-                f"write '{text} major' or '{text} minor'."
+                f"Key '{name}' is neither major nor minor: write '{text} major' or '{text} minor'."
             )
     if tonic is None:
         raise DataError(

@@ -17,7 +17,7 @@ from disentone.audit.families import measured
 from disentone.audit.information import Information, dimension_information, entropy
 from disentone.audit.measuring import family_inputs, family_records
 from disentone.audit.outcomes import Outcomes
-from disentone.audit.plan import Clips, Plan, blocks_of, make_plan
+from disentone.audit.plan import AuditedClips, Plan, blocks_of, make_plan
 from disentone.audit.probes import Question, fit_probes, one_thread, together
 from disentone.audit.records import (
     Predictions,
@@ -154,7 +154,7 @@ def audit(
         blocks_of(embedding, facets, baselines or {}),
         facets=facets,
         factors=factors,
-        clips=Clips(split, groups, whole),
+        clips=AuditedClips(split, groups, whole),
         owns=owns or {},
         classes=classes or {},
         seeds=range(seed, seed + seeds),

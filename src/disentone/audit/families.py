@@ -28,7 +28,7 @@ PERMUTATIONS = 5
 MANY = 20_000  # clips of which two permutations give the mean as well as five of fewer
 MOST = 5_000  # clips of such a part
 PAIRS = 1600  # for each factor
-NULLS = 20  # permutations that say which dimensions are informative
+NULLS = 20  # permutations that decide which dimensions are informative
 STEPS = 10  # of a recorded traversal
 
 HALVES = "half-samples"

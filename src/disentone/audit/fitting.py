@@ -1,4 +1,4 @@
-"""How probes learn: until held-out clips say stop, or to the end under a prior.
+"""How probes learn: until the held-out loss stops falling, or to the end under a prior.
 
 References
 ----------

@@ -13,11 +13,11 @@ from disentone.errors import DataError, closest
 from disentone.facets import Facets
 from disentone.factors import Factor
 
-__all__ = ["Clips", "Plan", "blocks_of", "make_plan"]
+__all__ = ["AuditedClips", "Plan", "blocks_of", "make_plan"]
 
 
 @dataclass(frozen=True)
-class Clips:
+class AuditedClips:
     """Which clips are fitted and which are measured on.
 
     Parameters
@@ -98,7 +98,7 @@ def make_plan(
     *,
     facets: Facets,
     factors: Mapping[str, Factor],
-    clips: Clips,
+    clips: AuditedClips,
     owns: Mapping[str, Sequence[str]],
     classes: Mapping[str, int],
     seeds: range,

@@ -189,7 +189,7 @@ def _attributes(item: Any) -> Iterator[str]:
     names = [*vars(item), *(n for n in dir(kind) if isinstance(getattr(kind, n), property))]
     for name in names:
         own = name in vars(item) and name.endswith(("_path", "_id"))
-        # 'start' would say that a clip is a part of its file
+        # 'start' would mean that a clip is a part of its file
         if not (own or name.startswith("_") or "audio" in name or name == "start"):
             yield name
 

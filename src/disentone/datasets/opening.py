@@ -19,7 +19,7 @@ def open_collection(config: CollectionConfig) -> Collection:
     Parameters
     ----------
     config : CollectionConfig
-        With a dataset's name, :mod:`disentone.datasets.named` says how to read the folder. With
+        With a dataset's name, :mod:`disentone.datasets.named` reads the folder. With
         a pattern, a ``clips.csv`` is not looked at.
 
     Returns

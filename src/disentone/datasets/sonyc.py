@@ -196,7 +196,7 @@ def aggregate(presence: np.ndarray, recording: np.ndarray, verified: np.ndarray)
     Returns
     -------
     ndarray of float, shape (recordings, tags)
-        1, 0, and NaN where nobody decided.
+        1, 0, and NaN where it is not decided.
     """
     shape = (int(recording.max(initial=-1)) + 1, presence.shape[1])
     agreed, annotated = np.full(shape, -1.0), np.full(shape, -1.0)

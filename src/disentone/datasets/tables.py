@@ -121,7 +121,7 @@ def collect(
     source: str = "The list",
     skipped: Iterable[Skipped] = (),
 ) -> Collection:
-    """Make a collection of paths and columns; :func:`read_table` says how columns are read.
+    """Make a collection of paths and columns; columns are read as by :func:`read_table`.
 
     Parameters
     ----------

@@ -43,7 +43,7 @@ class Windows(NamedTuple):
 def model_windows(
     start: np.ndarray, duration: np.ndarray, given: np.ndarray, *, samples: int, rate: int
 ) -> Windows:
-    """Cut parts of files into windows, as :mod:`disentone.audio.windows` says.
+    """Cut parts of files into windows, by the rules of :mod:`disentone.audio.windows`.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ class SoundWindows(NamedTuple):
 def cut_sounds(
     sounds: Sounds, clips: int, *, samples: int, rate: int, pool: Executor
 ) -> SoundWindows:
-    """Cut clips into windows, as :mod:`disentone.audio.windows` says.
+    """Cut clips into windows, by the rules of :mod:`disentone.audio.windows`.
 
     Those of a transformed copy are the transformed windows of its original. A sound that is made
     and not read, such as a tone, gives its first window.
@@ -141,7 +141,7 @@ def _cut_copies(
 
 
 def _durations(files: FileSounds, *, enough: float) -> np.ndarray:
-    """Seconds of clips: 0 where a file cannot be read, which reading it will tell.
+    """Seconds of clips: 0 where a file cannot be read, with the reason when it is read.
 
     Headers are looked at for those alone that a table does not call shorter than `enough`.
     """

@@ -215,7 +215,7 @@ class Embedder:
         show: Callable[[int, int], None],
     ) -> None:
         """Embed windows, and add them to the sums of those that own them."""
-        from disentone.frontends.store import compute_features
+        from disentone.frontends.feature_store import compute_features
 
         frontend = self.model.frontend
         sounds = WindowSounds(

@@ -15,11 +15,11 @@ import torch
 from disentone import audio
 from disentone.errors import AudioError, DataError
 
-__all__ = ["Sound", "Sounds", "list_sounds"]
+__all__ = ["SoundLike", "UnreadClip", "list_sounds"]
 
 Waveform = np.ndarray | torch.Tensor
 Clip = str | Path | Waveform | tuple[Waveform, int]
-Sounds = Clip | Sequence[Clip]
+SoundLike = Clip | Sequence[Clip]
 """What :meth:`Model.embed` takes; see :func:`list_sounds`."""
 
 _MANY = 100  # more rows or columns than channels: an array of (_MANY, 2) is no batch of clips
@@ -30,7 +30,7 @@ _KINDS = (
 
 
 @dataclass(frozen=True)
-class Sound:
+class UnreadClip:
     """A clip that is not read yet.
 
     Parameters
@@ -85,7 +85,7 @@ class Sound:
         return audio.resample(wave, self.rate or rate, rate)
 
 
-def list_sounds(given: Sounds, *, sample_rate: int | None = None) -> list[Sound]:
+def list_sounds(given: SoundLike, *, sample_rate: int | None = None) -> list[UnreadClip]:
     """List the clips that a user names or has in memory; no file is opened.
 
     Parameters
@@ -98,7 +98,7 @@ def list_sounds(given: Sounds, *, sample_rate: int | None = None) -> list[Sound]
 
     Returns
     -------
-    list of Sound
+    list of UnreadClip
 
     Raises
     ------
@@ -121,7 +121,7 @@ def list_sounds(given: Sounds, *, sample_rate: int | None = None) -> list[Sound]
     return [_of_item(item, number, sample_rate) for number, item in enumerate(_items(given))]
 
 
-def _of_path(path: str) -> list[Sound]:
+def _of_path(path: str) -> list[UnreadClip]:
     from disentone.datasets.folder import find_audio  # and pyarrow, which arrays do not need
     from disentone.datasets.tables import TABLE_SUFFIXES
 
@@ -130,13 +130,13 @@ def _of_path(path: str) -> list[Sound]:
         found = [*files, *(item.path for item in refused)]  # these are named when they are read
         if not found:
             raise DataError(f"There is no audio in the folder '{path}'.")
-        return [Sound(name, name) for name in (os.path.join(path, one) for one in found)]
+        return [UnreadClip(name, name) for name in (os.path.join(path, one) for one in found)]
     if Path(path).suffix.lower() in TABLE_SUFFIXES:
         raise DataError(
             f"'{path}' is a table: embed the files that it names, or use disentone embed, which "
             "reads tables."
         )
-    return [Sound(path, path)]
+    return [UnreadClip(path, path)]
 
 
 def _items(given: Iterable[Any]) -> list[Any]:
@@ -149,9 +149,9 @@ def _items(given: Iterable[Any]) -> list[Any]:
     return list(given)
 
 
-def _of_item(item: Any, number: int, sample_rate: int | None) -> Sound:
+def _of_item(item: Any, number: int, sample_rate: int | None) -> UnreadClip:
     if isinstance(item, str | os.PathLike):
-        return Sound(os.fspath(item), os.fspath(item))
+        return UnreadClip(os.fspath(item), os.fspath(item))
     if isinstance(item, tuple) and len(item) == 2:
         item, sample_rate = _pair(item)
     if not isinstance(item, np.ndarray | torch.Tensor):
@@ -168,12 +168,12 @@ def _of_item(item: Any, number: int, sample_rate: int | None) -> Sound:
     return _of_wave(waves[0], str(number), sample_rate)
 
 
-def _of_wave(wave: np.ndarray, name: str, rate: int | None) -> Sound:
+def _of_wave(wave: np.ndarray, name: str, rate: int | None) -> UnreadClip:
     if rate is None:
         raise DataError("Give the array's sample rate: embed(array, sample_rate=44100).")
     if not isinstance(rate, Real) or isinstance(rate, bool) or rate < 1 or rate != int(rate):
         raise DataError(f"A sample rate is a positive whole number of Hz, not {rate!r}.")
-    return Sound(name, wave, int(rate))
+    return UnreadClip(name, wave, int(rate))
 
 
 def _pair(pair: tuple[Any, Any]) -> tuple[np.ndarray, Any]:

@@ -20,7 +20,7 @@ from disentone import audio
 from disentone.audio import Skipped
 from disentone.audio.windows import cut_wave
 from disentone.embeddings.embedding import Embedding
-from disentone.embeddings.inputs import Sound, Sounds, list_sounds
+from disentone.embeddings.inputs import SoundLike, UnreadClip, list_sounds
 from disentone.embeddings.model_files import FORMAT, MODEL_FILES, NETWORK, damaged, read_config
 from disentone.errors import ArtifactError, AudioError, DataError
 from disentone.facets import Facets
@@ -179,7 +179,7 @@ class Model:
 
     def embed(
         self,
-        sounds: Sounds,
+        sounds: SoundLike,
         *,
         sample_rate: int | None = None,
         on_error: Literal["stop", "skip"] = "stop",
@@ -242,7 +242,7 @@ class Model:
         values = np.stack(rows) if rows else np.empty((0, self.facets.dim), np.float32)
         return Embedding(values, self.facets, tuple(ids), tuple(skipped))
 
-    def embed_frames(self, sound: Sounds, *, sample_rate: int | None = None) -> Embedding:
+    def embed_frames(self, sound: SoundLike, *, sample_rate: int | None = None) -> Embedding:
         """Embed every frame of one clip, for models whose network encodes frame by frame.
 
         Parameters
@@ -275,7 +275,7 @@ class Model:
         rows = codes.reshape(-1, self.facets.dim)
         return Embedding(rows, self.facets, tuple(map(str, range(len(rows)))))
 
-    def transform(self, sounds: Sounds, **options: Any) -> np.ndarray:
+    def transform(self, sounds: SoundLike, **options: Any) -> np.ndarray:
         """Embed as a plain array (clips, dim), as scikit-learn's transformers do."""
         return self.embed(sounds, **options).values
 
@@ -283,11 +283,11 @@ class Model:
         """Do nothing, so that a trained model fits in a scikit-learn pipeline."""
         return self
 
-    def _embed_sound(self, sound: Sound) -> np.ndarray:
+    def _embed_sound(self, sound: UnreadClip) -> np.ndarray:
         parts = [self.embed_features(part) for part in self._features(sound)]
         return np.concatenate(parts).mean(axis=0)
 
-    def _features(self, sound: Sound) -> Iterator[Tensor]:
+    def _features(self, sound: UnreadClip) -> Iterator[Tensor]:
         """Features of a clip's windows, some windows at a time."""
         size = self.frontend.samples
         windows = cut_wave(sound.read(self.frontend.sample_rate), size, sound.name)

@@ -113,7 +113,7 @@ def _named(frontend: dict[str, Any]) -> str:
 
 def damaged(folder: str | Path, error: Exception) -> ArtifactError:
     """Explain in one sentence what is wrong with a model's files."""
-    lines = [line.strip() for line in str(error).splitlines()]  # the second one says what
+    lines = [line.strip() for line in str(error).splitlines()]  # the second one has the reason
     reason = textwrap.shorten(" ".join(lines[:2]), 200)
     return ArtifactError(
         f"The model in {folder} is damaged, or its two files do not belong together: {reason}"

@@ -97,7 +97,7 @@ def wanted_songs(config: CollectionConfig, given: GivenTriplets) -> Songs:
     ------
     DataError
         If there is no collection, or triplets name clips that it does not have. Of Dim-sim, whose
-        audio nobody has whole, songs may lack.
+        audio is rarely complete, songs may be missing.
     """
     whole = config.model_copy(update={"segment": None, "hop": None})
     table = open_collection(whole).table

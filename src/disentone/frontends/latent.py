@@ -27,7 +27,7 @@ class Latent(nn.Module, ABC):
     Shape
     -----
     Input (batch, samples), float32; output (batch, frames, features), float32, rounded to what
-    float16 holds where the configuration says so: a clip has the same features whether they come
+    float16 holds where so configured: a clip has the same features whether they come
     from a store or not. Every clip is zero-padded to ``samples``, so a clip's last frames do not
     depend on what else is in its batch.
     """

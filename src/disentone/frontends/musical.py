@@ -42,7 +42,7 @@ class Musical(nn.Module):
     Shape
     -----
     Input (batch, samples), float32; output (batch, frames, features), float32, rounded to what
-    float16 holds where the configuration says so, with ``frames = 1 + samples // hop``. Frames are
+    float16 holds where so configured, with ``frames = 1 + samples // hop``. Frames are
     centred, the signal is zero-padded at both ends. No gradient flows back to the waveforms.
     """
 

@@ -115,7 +115,7 @@ def _sample_rate(
 ) -> tuple[int, str]:
     rates = [info.sample_rate for info in _infos(table)]
     if not rates:
-        return RATES[1], "no file says another"
+        return RATES[1], "no file has another"
     found, counts = np.unique(rates, return_counts=True)
     most = int(found[counts.argmax()])
     rate = int(np.clip(most, *RATES))

@@ -9,7 +9,7 @@ from disentone.recipes.schema import Recipe
 
 __all__ = ["audited_factors", "check_factors", "open_data", "private_note"]
 
-RESTS = ("rest", "private", "residual", "remainder", "other", "others")  # promise nothing
+UNNAMED = ("rest", "private", "residual", "remainder", "other", "others")  # promise nothing
 
 
 def open_data(recipe: Recipe) -> ClipTable:
@@ -62,7 +62,7 @@ def private_note(recipe: Recipe) -> str | None:
     named = [
         facet
         for facet, owned in recipe.owns().items()
-        if facet not in {*related, *labelled} and not owned and facet not in RESTS
+        if facet not in {*related, *labelled} and not owned and facet not in UNNAMED
     ]
     if not named or recipe.sampling != "partners":
         return None

@@ -160,7 +160,7 @@ def _panels(
     *,
     better: tuple[int, int],
 ) -> list[Panel]:
-    """One panel a data set and network: two scores, by name and with what their axes say."""
+    """One panel a data set and network: two scores, by name and with the labels of their axes."""
     return [
         Panel(
             title=table,

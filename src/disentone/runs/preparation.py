@@ -19,8 +19,8 @@ from disentone.datasets.syntone import SynTone, syntone
 from disentone.datasets.windowing import cut_sounds
 from disentone.embeddings.watcher import Watcher
 from disentone.errors import DataError
+from disentone.frontends.feature_store import compute_features
 from disentone.frontends.protocol import FrontEnd
-from disentone.frontends.store import compute_features
 from disentone.recipes import Recipe
 
 __all__ = ["Data", "prepare"]

@@ -83,7 +83,7 @@ def free_folder(folder: Path) -> Path:
 
 @contextmanager
 def occupied(out: Path) -> Iterator[None]:
-    """Keep other commands out of a run folder, which is made; killed ones keep nobody out.
+    """Lock a run folder, which is made if need be; killed commands leave no lock.
 
     Raises
     ------
@@ -112,7 +112,7 @@ def claim(out: Path, recipe: Recipe, *, resume: bool, device: str = "cpu") -> Re
     Returns
     -------
     Recipe
-        As it is run, and as ``config.yaml`` there says: a precision of ``auto`` becomes the one
+        As it is run, and as in its ``config.yaml``: a precision of ``auto`` becomes the one
         that the run was begun with, or for a new run the one that is fast on the device.
     """
     file = out / "config.yaml"

@@ -38,7 +38,7 @@ def dmig(
 ) -> Measured:
     """Dependency-aware MIG: (I(a; own dimension) - I(a; runner-up)) / H(a | b), mean over factors.
 
-    b is the factor that owns the runner-up among the other dimensions; where nobody owns it, the
+    b is the factor that owns the runner-up among the other dimensions; where it has no owner, the
     divisor is H(a). No unit; a perfect code scores 1 however much its factors depend on each
     other, a code with a factor held twice 0; at most 1, negative where another dimension than the
     owned one encodes the factor better. A factor that another one determines has nothing of its

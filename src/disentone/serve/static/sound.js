@@ -76,9 +76,9 @@ export function button(element, name, events) {
 
 /** A play button of a sound without a waveform. */
 export function bareButton(element, name, url) {
-  const heard = bare(url);
-  button(element, name, heard.media);
-  element.addEventListener("click", () => heard.playPause());
+  const player = bare(url);
+  button(element, name, player.media);
+  element.addEventListener("click", () => player.playPause());
 }
 
 export const stop = () => playing?.pause();

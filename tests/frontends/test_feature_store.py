@@ -15,8 +15,8 @@ from pydantic import BaseModel
 from disentone.clips import ClipTable
 from disentone.datasets.folder import read_folder
 from disentone.errors import AudioError, DataError, DisentoneError
-from disentone.frontends import store
-from disentone.frontends.store import compute_features
+from disentone.frontends import feature_store
+from disentone.frontends.feature_store import compute_features
 
 RATE = 8000
 
@@ -87,7 +87,7 @@ def test_features_are_those_of_the_cropped_or_padded_wave(tmp_path, cached, samp
 
 def test_batches_and_jobs_change_nothing(folder, monkeypatch):
     whole = compute_features(open_clips(folder), Blocks(), jobs=1).array
-    monkeypatch.setattr(store, "_BATCH_SAMPLES", 800)
+    monkeypatch.setattr(feature_store, "_BATCH_SAMPLES", 800)
     np.testing.assert_array_equal(
         compute_features(open_clips(folder), Blocks(), jobs=3).array, whole
     )
@@ -225,7 +225,7 @@ def test_a_file_that_vanishes_or_changes_is_skipped(folder, tmp_path, monkeypatc
     compute_features(table, Blocks(), cache=tmp_path / "cache")
     (folder / "3.wav").unlink()
     noise(folder / "1.wav", 99)
-    read = store.audio.read
+    read = feature_store.audio.read
 
     def touching(path, **options):
         wave = read(path, **options)
@@ -285,17 +285,18 @@ import os, signal, sys
 sys.path.insert(0, {tests!r})
 import torch
 torch.set_num_threads(1)
-import test_store
-from disentone.frontends import store
-store._BATCH_SAMPLES = 800  # two clips at once
+import test_feature_store
+from disentone.frontends import feature_store
+feature_store._BATCH_SAMPLES = 800  # two clips at once
 
-class Blocks(test_store.Blocks):
+class Blocks(test_feature_store.Blocks):
     def forward(self, wave):
         {before}
         return super().forward(wave)
 
 frontend = Blocks()
-store.compute_features(test_store.open_clips({folder!r}), frontend, cache={cache!r}, jobs=2)
+table = test_feature_store.open_clips({folder!r})
+feature_store.compute_features(table, frontend, cache={cache!r}, jobs=2)
 print(frontend.clips)
 """
 
