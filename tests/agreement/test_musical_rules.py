@@ -106,7 +106,9 @@ def test_what_is_no_key_is_refused_by_name(name):
 
 
 def test_a_small_letter_alone_is_refused_as_it_may_be_either():
-    with pytest.raises(DataError, match=r"'fis' is neither major nor minor.*'fis major' or 'fis minor'"):
+    with pytest.raises(
+        DataError, match=r"'fis' is neither major nor minor.*'fis major' or 'fis minor'"
+    ):
         normalise_key("fis")
 
 

@@ -73,7 +73,7 @@ def test_records_are_complete_and_only_owners_are_judged(card):
     assert {r["train"] for r in card.records if r["measure"] == "probe"} == {480}
     assert card.factors["shape"]["classes"] == ["saw", "sine", "square"]
     assert json.loads(json.dumps(card.to_json(), allow_nan=False))["run"] == "made up"
-    assert card.verdict().startswith("The pitch facet tells note at ")
+    assert card.verdict().startswith("The pitch facet predicts note at ")
 
 
 def test_the_same_numbers_from_two_threads_with_stages():

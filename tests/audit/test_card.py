@@ -106,17 +106,18 @@ def test_tables(card):
 
 def test_verdict(card):
     assert card.verdict() == (
-        "The private facet tells frequency at 0.90 (chance 0.05) and shows no leak above chance. "
-        "The shared facet tells timbre at 0.99 (chance 0.25) and leaks frequency at 0.06 above "
-        "chance. The whole embedding tells timbre at 0.99 (chance 0.25)."
+        "The private facet predicts frequency at 0.90 (chance 0.05) and shows no leak above "
+        "chance. The shared facet predicts timbre at 0.99 (chance 0.25) and leaks frequency at "
+        "0.06 above chance. The whole embedding predicts timbre at 0.99 (chance 0.25)."
     )
 
 
 def test_verdict_says_what_a_facet_does_not_tell_and_names_some_of_many():
-    told = [record("probe", "a", f"f{i}", "accuracy", 0.9) for i in range(7)]
-    untold = record("probe", "a", "room", "accuracy", 0.3, low=0.2)
-    verdict = Card(Facets({"a": 1}), {}, (*told, untold)).verdict()
-    assert verdict.endswith("f3 at 0.90 (chance 0.25) and 3 more and does not surely tell room.")
+    predicted = [record("probe", "a", f"f{i}", "accuracy", 0.9) for i in range(7)]
+    unclear = record("probe", "a", "room", "accuracy", 0.3, low=0.2)
+    verdict = Card(Facets({"a": 1}), {}, (*predicted, unclear)).verdict()
+    end = "f3 at 0.90 (chance 0.25) and 3 more and does not clearly predict room."
+    assert verdict.endswith(end)
 
 
 def test_verdict_names_those_of_many_facets_that_leak_most():
@@ -128,7 +129,7 @@ def test_verdict_names_those_of_many_facets_that_leak_most():
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ('{"schema": 3, "records": []}', "schema 3.*reads 1 and 2"),
         ('{"schema": 1, "facets": {"a": 1}}', "damaged"),
@@ -138,9 +139,9 @@ def test_verdict_names_those_of_many_facets_that_leak_most():
         (None, "could not be read"),
     ],
 )
-def test_what_is_not_a_card_is_refused_by_name(tmp_path, text, said):
+def test_what_is_not_a_card_is_refused_by_name(tmp_path, text, message):
     path = tmp_path / "audit.json"
     if text is not None:
         path.write_text(text)
-    with pytest.raises(ArtifactError, match=rf"audit\.json.*{said}"):
+    with pytest.raises(ArtifactError, match=rf"audit\.json.*{message}"):
         Card.load(path)

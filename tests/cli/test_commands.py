@@ -68,7 +68,7 @@ def test_info_tells_what_a_model_is_and_what_its_audit_found(copied):
     count = sum(t.numel() for name, t in parameters.items() if name.startswith("network."))
     assert f"{count:,} parameters" in done.out
     assert f"trained    in {resolved('auto', 'cpu')} on {kind_of('cpu')}\n" in done.out
-    assert "The shared facet tells timbre at" in done.out
+    assert "The shared facet predicts timbre at" in done.out
     (copied / "audit.json").unlink()
     assert "audit" not in call("info", copied).out
 

@@ -343,7 +343,7 @@ def test_a_card_that_judges_nothing_is_judged_by_own(tmp_path):
     assert from_card["shared", "frequency"] == "leak"
     assert from_card["shared", "timbre"] == "own"
     tree = read(tmp_path / "r.html")
-    assert "no sure leak" in cell(tree, "shared", "frequency").words
+    assert "no clear leak" in cell(tree, "shared", "frequency").words
 
 
 def test_directional_differences_stand_with_the_facet_that_should_tell(tmp_path):

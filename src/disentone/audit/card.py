@@ -27,7 +27,7 @@ MENTIONED = 4  # factors in a sentence
 
 @dataclass(frozen=True)
 class Card:
-    """What an audit found.
+    """The results of an audit.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ class Card:
     notes : tuple of str
         What could not be measured, and why.
     outcomes : Outcomes, optional
-        How every test clip came out; kept beside the card, as ``NAME-outcomes.npz``.
+        The result of every test clip; kept beside the card, as ``NAME-outcomes.npz``.
     """
 
     facets: Facets
@@ -63,7 +63,7 @@ class Card:
     outcomes: Outcomes | None = field(default=None, compare=False, repr=False)
 
     def __repr__(self) -> str:
-        """Say what was audited, and how much is recorded."""
+        """Show what was audited, and how much is recorded."""
         run = f"'{self.run}', " if self.run else ""
         factors = ", ".join(self.factors) or "none"
         return (
@@ -151,7 +151,7 @@ class Card:
         Returns
         -------
         float
-            NaN where the audit could not tell.
+            NaN where the audit could not compute it.
 
         Raises
         ------
@@ -192,16 +192,16 @@ class Card:
         return rows
 
     def verdict(self) -> str:
-        """Say in at most three sentences what the facets tell and what they leak.
+        """Describe in at most three sentences what the facets predict and what they leak.
 
         A facet that owns factors is judged by them; of more than three facets, those that leak
         most are named.
         """
         facets = sorted(self.facets, key=self._worst_leak, reverse=True)[:SENTENCES]
-        told = [self._sentence(name) for name in self.facets if name in facets]
+        sentences = [self._sentence(name) for name in self.facets if name in facets]
         if 1 < len(self.facets) < SENTENCES:
-            told.append(self._sentence(ALL))
-        return " ".join(sentence for sentence in told if sentence)
+            sentences.append(self._sentence(ALL))
+        return " ".join(sentence for sentence in sentences if sentence)
 
     def _main(self, measure: str, facet: str) -> dict[str, dict[str, Any]]:
         """Records of the main metric, by factor."""
@@ -222,19 +222,19 @@ class Card:
             f: one for f, one in probes if f not in leaks and math.isfinite(_number(one["value"]))
         }
         sure = {f: probe for f, probe in own.items() if _above_chance(probe)}
-        told = [
+        predicted = [
             f"{factor} at {_number(probe['value']):.2f} (chance {_number(probe.get('chance')):.2f})"
             for factor, probe in sure.items()
         ]
-        untold = [factor for factor in own if factor not in sure]
+        unclear = [factor for factor in own if factor not in sure]
         leaked = [
             f"{factor} at {leak['value']:.2f} above chance"
             for factor, leak in leaks.items()
             if _number(leak["low"]) > 0
         ]
-        parts = [f"tells {_listed(_some(told))}"] if told else []
-        if untold:
-            parts.append(f"does not surely tell {_listed(_some(untold))}")
+        parts = [f"predicts {_listed(_some(predicted))}"] if predicted else []
+        if unclear:
+            parts.append(f"does not clearly predict {_listed(_some(unclear))}")
         if leaked:
             parts.append(f"leaks {_listed(leaked)}")
         elif leaks:
@@ -245,7 +245,7 @@ class Card:
 
 def _above_chance(record: Mapping[str, Any]) -> bool:
     low, chance = _number(record.get("low")), _number(record.get("chance"))
-    return not low <= chance  # where there is no interval, nobody can say that it is not
+    return not low <= chance  # without an interval it counts as above
 
 
 def _some(parts: list[str]) -> list[str]:

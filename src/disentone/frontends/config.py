@@ -189,7 +189,7 @@ class DACConfig(LatentConfig):
     which is the collection's part: set ``data.lufs: -24`` in the recipe.
     """
 
-    builds: ClassVar[str] = "disentone.frontends.latent:DAC"
+    builds: ClassVar[str] = "disentone.frontends.latents:DAC"
 
     kind: Literal["dac"] = "dac"
     model: str = Field(default="descript/dac_44khz", description="name on the hub, or a folder")
@@ -204,7 +204,7 @@ class HFEncoderConfig(LatentConfig):
     their last hidden state, or the ``layer`` asked for.
     """
 
-    builds: ClassVar[str] = "disentone.frontends.latent:HFEncoder"
+    builds: ClassVar[str] = "disentone.frontends.latents:HFEncoder"
 
     kind: Literal["encoder"] = "encoder"
     model: str = Field(description="name on the hub, or a folder")

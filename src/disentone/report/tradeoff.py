@@ -68,7 +68,7 @@ class Panel:
 
 
 def pareto(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Say which points no other point beats in one measure without losing in the other.
+    """Find the points that no other point beats in one measure without losing in the other.
 
     Parameters
     ----------

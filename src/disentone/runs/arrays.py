@@ -17,7 +17,7 @@ from disentone.factors import Factor, FactorKind
 
 __all__ = ["audit_arrays"]
 
-PROBED = 10_000  # clips that a probe is fitted on at most, where nothing else is said
+PROBED = 10_000  # clips that a probe is fitted on at most, by default
 
 
 def audit_arrays(
@@ -54,11 +54,11 @@ def audit_arrays(
     facets : str, optional
         ``"a=0:64,b=64:128"``; by default what the embeddings say, or one facet.
     owns : mapping of str to sequence of str, optional
-        Factors that each facet is meant to hold: what else it tells is a leak.
+        Factors that each facet is meant to encode: what else it predicts is a leak.
     kinds : mapping of str to kind, optional
         Of factors; others are guessed, and the guesses noted.
     names : sequence of str
-        Factors to audit for; all that can be told by default.
+        Factors to audit for; all that can be predicted by default.
     split : str
         See :func:`~disentone.datasets.splits.make_splits`. Where it is made here, what is not
         fitted is measured on all items, as no model was trained by it.
@@ -103,8 +103,8 @@ def audit_arrays(
     rows = _drawn(known, subsample, seed)
     if len(rows) < len(known.rows):
         watcher.note(f"{len(rows)} of {len(known.rows)} items were drawn (seed {seed}).")
-    told = {name: factor.take(rows) for name, factor in known.factors.items()}
-    chosen = {name: f for name, f in told.items() if _tellable(f, known.split[rows])}
+    taken = {name: factor.take(rows) for name, factor in known.factors.items()}
+    chosen = {name: f for name, f in taken.items() if _can_be_probed(f, known.split[rows])}
     _check_named(names, owns or {}, known.factors, chosen)
     others = {Path(path).stem: open_embeddings(path).values for path in beside}
     for name, values in others.items():
@@ -187,7 +187,7 @@ def _drawn(known: Labelled, subsample: int | None, seed: int) -> np.ndarray:
     return np.sort(np.concatenate(kept))
 
 
-def _tellable(factor: Factor, split: np.ndarray) -> bool:
+def _can_be_probed(factor: Factor, split: np.ndarray) -> bool:
     """Whether a factor has two values among training items, and one among those of test."""
     train, test = factor.take(split == "train"), factor.take(split == "test")
     return len(np.unique(train.values[train.known], axis=0)) > 1 and bool(test.known.any())

@@ -12,7 +12,7 @@ import torch
 from disentone.audit import Card
 from disentone.clips import ClipTable
 from disentone.frontends.inversion import griffin_lim, mel_to_linear
-from disentone.frontends.latent import Latent
+from disentone.frontends.latents import Latent
 from disentone.frontends.logmel import LogMel
 from disentone.recipes import Recipe, dump_recipe
 from disentone.report.inputs import MelAxes, ReportInputs, Sound

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from disentone.clips import ClipTable
 from disentone.datasets.folder import read_folder
 from disentone.errors import ArtifactError, RecipeError
-from disentone.frontends import latent
+from disentone.frontends import latents
 from disentone.frontends.config import frontend_config
 from disentone.frontends.feature_store import compute_features
 from disentone.frontends.logmel import LogMel
@@ -24,11 +24,11 @@ RATE = 44100
 
 
 def dac(folder, **options):
-    return latent.DACConfig(model=str(folder), **options).build()
+    return latents.DACConfig(model=str(folder), **options).build()
 
 
 def encoder(folder, **options):
-    return latent.HFEncoderConfig(model=str(folder), **options).build()
+    return latents.HFEncoderConfig(model=str(folder), **options).build()
 
 
 def noise(clips, samples, seed=0):
@@ -64,8 +64,8 @@ def test_the_published_codec_has_1024_features():
     """By its configuration: strides 2, 4, 8, 8 from 64 channels, at 44.1 kHz."""
     config = transformers.DacConfig(**small.DAC | {"encoder_hidden_size": 64})
     assert (config.hidden_size, config.hop_length) == (1024, 512)
-    assert latent.DACConfig().model == "descript/dac_44khz"
-    assert latent.DACConfig().sample_rate == 44100
+    assert latents.DACConfig().model == "descript/dac_44khz"
+    assert latents.DACConfig().sample_rate == 44100
 
 
 def test_latents_are_the_encoders_output_before_quantisation(codec):
@@ -401,7 +401,7 @@ def test_nothing_is_printed(codec, capfd):
 def test_a_configuration_without_a_kind_is_of_spectrograms():
     assert isinstance(frontend_config({"n_mels": 12}).build(), LogMel)
     assert frontend_config({}) == frontend_config({"kind": "logmel"})
-    assert isinstance(frontend_config({"kind": "dac"}), latent.DACConfig)
+    assert isinstance(frontend_config({"kind": "dac"}), latents.DACConfig)
 
 
 @pytest.mark.parametrize("values", [{"kind": "dax"}, {"kind": "dac", "n_mels": 3}, {"hub": 1}])
