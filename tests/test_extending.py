@@ -248,7 +248,7 @@ def test_a_broken_measure_does_not_keep_the_others_from_being_measured(site):
 
 
 def test_a_card_can_be_read_where_the_package_is_not(run, monkeypatch):
-    card = json.loads((run / "audit.json").read_text(encoding="utf-8"))
+    card = Card.load(run / "audit.json")
     inputs = ReportInputs(
         title="", facets=Facets({"one": 1}), factors={}, card=card, embedding=np.zeros((0, 1))
     )
