@@ -16,8 +16,8 @@ HERE = Path(__file__).parent
 INTRO = """# Audit anyone's embeddings
 
 PCA of log-mel spectrograms, made with librosa and scikit-learn: no disentone model has seen these
-notes. What do its first components tell of an instrument, a pitch, a dynamic, a microphone, and how
-well are these kept apart?
+notes. How well do its first components predict the instrument, pitch, dynamic and microphone, and
+how well are these separated?
 
 The notes are 360 recordings of three instruments (CC0 and public domain): a folder with a table
 `clips.csv`, one row a file."""
@@ -45,7 +45,7 @@ mels.shape, codes.shape"""
 
 ABOUT_AUDIT = """The audit reads files, as `disentone audit codes.npz clips.csv --facets ...` does.
 The array `path` names the rows, so that they are matched with the table's. The first four
-components are one facet, the other twelve a second: an arbitrary cut, and the audit will say so.
+components are one facet, the other twelve a second: an arbitrary cut, as the audit will show.
 The split is made here, with no recording in two parts of it."""
 
 AUDIT = """import tempfile
@@ -75,16 +75,16 @@ card = Card.load(page.parent / "audit.json")
 print()
 print(card.verdict())"""
 
-ABOUT_TOLD = """What each facet tells: accuracy of a two-layer probe on held-out recordings. Chance
-is the best constant answer."""
+ABOUT_PROBES = """What each facet predicts: accuracy of a two-layer probe on held-out recordings.
+Chance is the best constant answer."""
 
-TOLD = """told = pd.DataFrame(card.table("probe")).T
-told.loc["chance"] = {r["factor"]: r["chance"] for r in card.records if r["measure"] == "probe"}
-told.round(2)"""
+PROBES = """accuracy = pd.DataFrame(card.table("probe")).T
+accuracy.loc["chance"] = {r["factor"]: r["chance"] for r in card.records if r["measure"] == "probe"}
+accuracy.round(2)"""
 
 ABOUT_MEASURES = """Measures of disentanglement, each with its 95 % interval and what the same codes
-score when they are shuffled. The last line is the number that the code published with SynTone would
-print: its note says why it differs."""
+score when they are shuffled. The last line is the number that the code published with SynTone
+would print: its note says why it differs."""
 
 MEASURES = """\
 rows = [r for r in card.records if r["facet"] == r["factor"] == "all" and r["measure"] != "probe"]
@@ -107,8 +107,8 @@ figure.colorbar(picture, label="nats")
 plt.show()"""
 
 ABOUT_COMPARE = """Does whitening by PCA help at all? The same components, turned at random within
-each facet, tell exactly as much, but no dimension stands for anything any more. Probes see hardly a
-difference, pair by pair; gaps between dimensions do."""
+each facet, have exactly the same information, but no dimension stands for a factor any more.
+Probes hardly differ, pair by pair; gaps between dimensions do."""
 
 COMPARE = """from disentone.audit.comparing import compare
 
@@ -130,15 +130,15 @@ columns = ["measure", "factor", "first", "second", "difference", "low", "high", 
 asked[columns].round(3)"""
 
 END = """`report.html` in the folder is the card's page: the same numbers with maps, bars and how
-each came about. `disentone compare` writes such a comparison as a page, too."""
+each was computed. `disentone compare` writes such a comparison as a page, too."""
 
 CELLS = (
     ("markdown", INTRO),
     ("code", FEATURES),
     ("markdown", ABOUT_AUDIT),
     ("code", AUDIT),
-    ("markdown", ABOUT_TOLD),
-    ("code", TOLD),
+    ("markdown", ABOUT_PROBES),
+    ("code", PROBES),
     ("markdown", ABOUT_MEASURES),
     ("code", MEASURES),
     ("markdown", ABOUT_DIMENSIONS),
