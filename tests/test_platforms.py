@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-import small
+import tiny_training
 from disentone import audio, cli, load
 from disentone.embeddings import indexing
 from disentone.runs.checkpoint import restore
@@ -32,9 +32,9 @@ def test_the_pipeline_runs_without_what_only_posix_has(tmp_path):
 @pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="the system lists no maps")
 def test_a_model_and_a_resumed_run_hold_no_file(tmp_path):
     """Windows neither replaces nor deletes a file that is mapped."""
-    small.train(tmp_path, epochs=1)
+    tiny_training.train(tmp_path, epochs=1)
     model = load(tmp_path)
-    learner = small.problem()[0].network
+    learner = tiny_training.problem()[0].network
     optimiser = torch.optim.AdamW(learner.parameters())
     restore(tmp_path / "last" / "state.safetensors", [learner], optimiser)
     assert optimiser.state_dict()["state"]

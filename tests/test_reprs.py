@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 
 import disentone
-import small
+import tiny_training
 from disentone import Card, ClipTable, Facets, Factor, Index
 from disentone.datasets.syntone import SynTone, syntone
 
@@ -13,7 +13,7 @@ FACETS = Facets({"timbre": 2, "pitch": 1})
 
 
 def test_a_model_says_what_it_hears_and_which_facets_it_gives():
-    model = small.problem()[0]
+    model = tiny_training.problem()[0]
     assert repr(model) == "Model(facets: private 3 | shared 2, logmel 16 kHz, 0.2 s)"
 
 

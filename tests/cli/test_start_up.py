@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 import soundfile
 
-import small
+import tiny_training
 from disentone.audit import audit
 from disentone.embeddings import model_id
 from disentone.factors import Factor
@@ -52,7 +52,7 @@ print(json.dumps(results))
 def home(tmp_path_factory):
     """A model and its recipe, an index, a sound, clips, foreign embeddings and two audits."""
     folder = tmp_path_factory.mktemp("home")
-    model = small.problem()[0]
+    model = tiny_training.problem()[0]
     model.save(folder / "model")
     names = [f"{n}.wav" for n in range(20)]
     vectors = np.random.default_rng(0).standard_normal((20, model.facets.dim)).astype("float32")

@@ -4,16 +4,16 @@ from pathlib import Path
 
 import pytest
 import soundfile
-from windows import RATE, WINDOW
+from near_embeddings import RATE, WINDOW
 
-import small
+import tiny_training
 
 
 @pytest.fixture(scope="session")
 def model(tmp_path_factory):
     """A trained model's folder."""
     folder = tmp_path_factory.mktemp("model")
-    small.train(folder, epochs=2)
+    tiny_training.train(folder, epochs=2)
     return folder
 
 

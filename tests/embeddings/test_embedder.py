@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from windows import RATE, WINDOW, close
+from near_embeddings import RATE, WINDOW, close
 
-import small
+import tiny_training
 from disentone.clips import ClipTable
 from disentone.datasets.file_sounds import FileSounds
 from disentone.embeddings import read_embeddings
@@ -88,7 +88,7 @@ def test_a_run_hears_and_audits_the_same_windows(model, odd, tmp_path):
     table = ClipTable(odd, {}, ["train"] * len(odd), files)
     for _ in range(2):  # the second time from the store
         data = window_features(
-            table, LogMel(small.FRONTEND), cache=tmp_path / "s", watcher=Watcher(), stage=""
+            table, LogMel(tiny_training.FRONTEND), cache=tmp_path / "s", watcher=Watcher(), stage=""
         )
         assert data.windows.count.tolist() == [1, 1, 1, 2, 2, 2, 1, 37]
         close(data.of_clips(loaded.embed_features, np.arange(len(odd))), expected)

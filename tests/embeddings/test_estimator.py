@@ -9,13 +9,13 @@ import pandas as pd
 import pytest
 import soundfile
 import torch
+from near_embeddings import RATE, WINDOW
 from sklearn.base import clone
 from sklearn.compose import make_column_transformer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import check_estimator
-from windows import RATE, WINDOW
 
 from disentone import FacetEmbedder, load
 from disentone.errors import ArtifactError, AudioError, DataError

@@ -12,9 +12,9 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import soundfile
-from windows import RATE, close
+from near_embeddings import RATE, close
 
-import small
+import tiny_training
 from disentone.datasets.windowing import WindowSounds
 from disentone.embeddings import collection as extraction
 from disentone.embeddings import read_embeddings
@@ -245,7 +245,7 @@ def test_resume_leaves_out_what_is_no_longer_named(model, noise, monkeypatch):
 def test_resume_with_other_settings_is_refused(model, noise, monkeypatch, tmp_path):
     paths = [noise(f"{letter}.wav") for letter in "abcde"]
     stopped(model, paths, monkeypatch)
-    small.train(tmp_path / "other", epochs=1)
+    tiny_training.train(tmp_path / "other", epochs=1)
     for match, options in {
         "add --resume": {},
         "segment None instead of 0.5": {"segment": 0.5, "resume": True},

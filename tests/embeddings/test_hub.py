@@ -11,7 +11,7 @@ import pytest
 import yaml
 from huggingface_hub import ModelCard
 from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
-from windows import RATE, WINDOW
+from near_embeddings import RATE, WINDOW
 
 from disentone import Card, Facets, Model, load
 from disentone.errors import ArtifactError

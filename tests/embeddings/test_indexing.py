@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
-import small
+import tiny_training
 from command_line import call, complaint
 from disentone.embeddings import collection as extraction
 from disentone.embeddings import model_id
@@ -25,7 +25,7 @@ RATE = 16000
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     folder = tmp_path_factory.mktemp("model")
-    small.train(folder, epochs=1)
+    tiny_training.train(folder, epochs=1)
     return str(folder)
 
 
@@ -77,10 +77,10 @@ def test_items_are_embeddings_with_the_factors_of_the_table(index, model):
         "split": ["train", "test", "test", "extra"],
     }
     assert index.model == model_id(model)
-    assert index.facets == small.FACETS
+    assert index.facets == tiny_training.FACETS
     embedded = load(model).embed([f"sounds/{name}.wav" for name in "abcd"])
     stored = index.vectors(["a.wav", "b.wav", "c.wav", "d.wav"])
-    for name in small.FACETS:
+    for name in tiny_training.FACETS:
         unit = embedded[name] / np.linalg.norm(embedded[name], axis=1, keepdims=True)
         np.testing.assert_allclose(index.facets.take(stored, name), unit, atol=1e-5)
 
@@ -162,7 +162,7 @@ def test_segments_are_items_of_their_own(model, sounds):
 
 def test_an_index_is_of_one_model(index, model, tmp_path):
     other = tmp_path / "other"
-    small.train(other, epochs=2)
+    tiny_training.train(other, epochs=2)
     with pytest.raises(ArtifactError, match="another model"):
         index_collection(other, ["sounds"], "my.index")
     with pytest.raises(ArtifactError, match="another model"):
@@ -190,7 +190,7 @@ def test_a_vector_that_has_no_angle_is_left_out(model, sounds, monkeypatch):
     def spoilt(table):
         values = values_of(table).copy()
         values[1] = np.nan
-        values[2, small.FACETS.slice("shared")] = 0
+        values[2, tiny_training.FACETS.slice("shared")] = 0
         return values
 
     monkeypatch.setattr(indexing, "values_of", spoilt)

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import soundfile
 import torch
-from windows import RATE, WINDOW
+from near_embeddings import RATE, WINDOW
 
 from disentone.embeddings.model import load
 from disentone.errors import AudioError, DataError, DisentoneError, SilenceError

@@ -12,18 +12,18 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 import disentone
-import small
+import tiny_training
 from disentone.embeddings.model import write_tensors
 from disentone.errors import ArtifactError, AudioError, DataError, RecipeError
 from disentone.models import ModelConfig
 
 RATE = 16000
-WINDOW = 3200  # samples of small.FRONTEND
+WINDOW = 3200  # samples of tiny_training.FRONTEND
 
 
 @pytest.fixture(scope="module")
 def model():
-    return small.problem()[0]
+    return tiny_training.problem()[0]
 
 
 @pytest.fixture
@@ -93,8 +93,8 @@ def test_another_format_is_refused(saved, form):
 
 
 def test_the_weights_of_another_model_are_refused(saved, tmp_path):
-    options = small.NETWORK.model_dump() | {"decoder": {"kind": "dense", "widths": [8]}}
-    small.problem(network=ModelConfig(**options))[0].save(tmp_path / "other")
+    options = tiny_training.NETWORK.model_dump() | {"decoder": {"kind": "dense", "widths": [8]}}
+    tiny_training.problem(network=ModelConfig(**options))[0].save(tmp_path / "other")
     os.replace(tmp_path / "other" / "model.safetensors", saved / "model.safetensors")
     with pytest.raises(ArtifactError, match=r"do not belong together: .*decoder") as caught:
         disentone.load(saved)
@@ -343,7 +343,7 @@ def test_frames_of_one_clip_have_their_codes(model, tmp_path, rng):
         fusion="mean",
         stochastic=False,
     )
-    framewise = small.problem(network=network)[0]
+    framewise = tiny_training.problem(network=network)[0]
     wave = rng.standard_normal(2 * framewise.frontend.samples).astype(np.float32)
     by_frame = framewise.embed_frames(wave, sample_rate=16000)
     assert by_frame["private"].shape == (2 * framewise.frontend.frames, 3)

@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import soundfile
-from windows import RATE, WINDOW, close
+from near_embeddings import RATE, WINDOW, close
 
-import small
+import tiny_training
 from disentone import audio
 from disentone.embeddings import embedder, model_id, read_about, read_embeddings
 from disentone.embeddings.collection import embed_collection
@@ -48,7 +48,7 @@ def test_formats_hold_the_same(model, noise, name):
     table.write_text("\n".join([*rows, "d.wav,0.1,ja"]), encoding="utf-8")
     expected = read_embeddings(embed_collection(model, [table], "first.parquet"))
     stored = read_embeddings(embed_collection(model, [table], name))
-    assert stored.facets == expected.facets == small.FACETS
+    assert stored.facets == expected.facets == tiny_training.FACETS
     assert stored.values.dtype == np.float32
     np.testing.assert_array_equal(stored.values, expected.values)
     assert stored.columns["path"].tolist() == paths
@@ -65,7 +65,7 @@ def test_formats_hold_the_same(model, noise, name):
 def test_parquet_has_a_column_of_its_own_for_every_facet(model, noise):
     table = pq.read_table(embed_collection(model, [noise("a.wav")], "o.parquet"))
     assert table.column_names == ["path", "start", "duration", "private", "shared"]
-    assert [table.schema.field(name).type.list_size for name in small.FACETS] == [3, 2]
+    assert [table.schema.field(name).type.list_size for name in tiny_training.FACETS] == [3, 2]
     joined = np.concatenate([table["private"][0].as_py(), table["shared"][0].as_py()])
     close(joined, load(model).embed("a.wav").values[0])
 

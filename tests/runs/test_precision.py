@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-import small
+import tiny_training
 from disentone.runs.precision import cost_note, kind_of, resolved
 
 CAPS = ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA", "MKL_ENABLE_INSTRUCTIONS")
@@ -154,14 +154,16 @@ def test_what_is_asked_for_is_done_and_its_cost_is_told(processor, abilities, gi
 def test_caps_are_as_torch_sees_them(tmp_path):
     """On whatever runs this: under the caps of AVX2 auto is float32, and both precisions train."""
     code = (
-        "import json, sys, small; from disentone.runs.precision import kind_of\n"
-        "losses = {p: small.train(f'{sys.argv[1]}/{p}', epochs=1, precision=p)[1][0]['train/total']"
+        "import json, sys, tiny_training as tiny; from disentone.runs.precision import kind_of\n"
+        "losses = {p: tiny.train(f'{sys.argv[1]}/{p}', epochs=1, precision=p)[1][0]['train/total']"
         " for p in ('auto', 'float32', 'bfloat16')}\n"
         "print(json.dumps([kind_of('cpu'), losses]))"
     )
     capped = {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2",
               "MKL_ENABLE_INSTRUCTIONS": "AVX2", "OMP_NUM_THREADS": "1"}  # fmt: skip
-    here = {"PYTHONPATH": os.pathsep.join([str(Path(small.__file__).parent), *sys.path[1:]])}
+    here = {
+        "PYTHONPATH": os.pathsep.join([str(Path(tiny_training.__file__).parent), *sys.path[1:]])
+    }
     done = subprocess.run(
         [sys.executable, "-c", code, str(tmp_path)],
         env=os.environ | capped | here, capture_output=True, text=True, check=True,

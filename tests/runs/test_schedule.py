@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-import small
+import tiny_training
 from disentone.recipes.schema import TrainingConfig
 from disentone.runs.schedule import reductions
 
@@ -34,7 +34,7 @@ def test_the_defaults_are_the_papers():
 
 def test_the_rate_falls_by_the_factor_and_not_below_the_floor(tmp_path):
     """Steps that are much too long: the loss gets no better, and the rate falls."""
-    _, history = small.train(
+    _, history = tiny_training.train(
         tmp_path, epochs=16, learning_rate=1.0, schedule="plateau", plateau=1, min_lr=0.05,
         warmup=0,
     )  # fmt: skip
@@ -45,7 +45,7 @@ def test_the_rate_falls_by_the_factor_and_not_below_the_floor(tmp_path):
 
 
 def test_a_floor_above_the_rate_does_not_raise_it(tmp_path):
-    _, history = small.train(
+    _, history = tiny_training.train(
         tmp_path, epochs=2, learning_rate=1e-3, schedule="plateau", min_lr=1.0, warmup=0
     )
     assert {record["learning_rate"] for record in history} == {1e-3}
@@ -53,10 +53,10 @@ def test_a_floor_above_the_rate_does_not_raise_it(tmp_path):
 
 def test_resuming_goes_on_with_the_schedule(tmp_path):
     options = {"learning_rate": 0.1, "schedule": "plateau", "plateau": 1, "warmup": 0}
-    _, whole = small.train(tmp_path / "whole", epochs=8, **options)
+    _, whole = tiny_training.train(tmp_path / "whole", epochs=8, **options)
     rates = [record["learning_rate"] for record in whole]
     assert rates[4] < rates[0], "the rate has not fallen before the stop"
-    small.train(tmp_path / "parts", epochs=5, **options)
-    _, resumed = small.train(tmp_path / "parts", epochs=8, resume=True, **options)
+    tiny_training.train(tmp_path / "parts", epochs=5, **options)
+    _, resumed = tiny_training.train(tmp_path / "parts", epochs=8, resume=True, **options)
     untimed = [[{**r, "seconds": 0} for r in history] for history in (whole, resumed)]
     assert untimed[0] == untimed[1]

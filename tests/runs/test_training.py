@@ -11,7 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-import small
+import tiny_training
 from disentone.audio.windows import ClipWindows
 from disentone.embeddings.model import load
 from disentone.errors import ArtifactError, DataError, RecipeError
@@ -32,7 +32,7 @@ def same_weights(one, two):
 
 
 def test_training_lowers_the_loss_and_leaves_a_run(tmp_path):
-    _, history = small.train(tmp_path)
+    _, history = tiny_training.train(tmp_path)
     assert history[-1]["valid/total"] < 0.7 * history[0]["valid/total"]
     lines = (tmp_path / "metrics.jsonl").read_text().splitlines()
     assert [json.loads(line) for line in lines] == history
@@ -43,15 +43,15 @@ def test_training_lowers_the_loss_and_leaves_a_run(tmp_path):
 
 
 def test_the_same_seed_gives_the_same_numbers(tmp_path):
-    _, one = small.train(tmp_path / "one")
-    _, two = small.train(tmp_path / "two")
+    _, one = tiny_training.train(tmp_path / "one")
+    _, two = tiny_training.train(tmp_path / "two")
     assert without_time(one) == without_time(two)
     assert same_weights(tmp_path / "one", tmp_path / "two")
 
 
 def test_features_that_stay_in_a_file_train_the_same_model(tmp_path):
     """A split that is some rows of a map, against one whose clips were copied."""
-    model, copied, valid, objective = small.problem()
+    model, copied, valid, objective = tiny_training.problem()
     clips = len(copied)
     order = np.random.default_rng(1).permutation(2 * clips)[:clips]
     stored = np.full((2 * clips, *copied.features.shape[1:]), np.nan, dtype=np.float32)
@@ -63,7 +63,7 @@ def test_features_that_stay_in_a_file_train_the_same_model(tmp_path):
     one, other = (any_split.epoch(3) for any_split in (split, copied))
     cpu = torch.device("cpu")
     assert torch.equal(split.batch(one.windows[:7], cpu), copied.batch(other.windows[:7], cpu))
-    _, expected = small.train(tmp_path / "copied", epochs=2)
+    _, expected = tiny_training.train(tmp_path / "copied", epochs=2)
     config = TrainingConfig(epochs=2, batch=16, learning_rate=5e-3)
     history = fit(
         Learner(model.network, objective, config),
@@ -78,10 +78,10 @@ def test_features_that_stay_in_a_file_train_the_same_model(tmp_path):
 
 def test_resume_after_kill_is_bit_exact(tmp_path):
     epochs = 40
-    _, whole = small.train(tmp_path / "whole", epochs=epochs)
+    _, whole = tiny_training.train(tmp_path / "whole", epochs=epochs)
     killed = tmp_path / "killed"
-    script = [sys.executable, small.__file__, str(killed), str(epochs)]
-    environment = os.environ | {"PYTHONPATH": str(Path(small.__file__).parent)}
+    script = [sys.executable, tiny_training.__file__, str(killed), str(epochs)]
+    environment = os.environ | {"PYTHONPATH": str(Path(tiny_training.__file__).parent)}
     process = subprocess.Popen(script, env=environment)
     metrics = killed / "metrics.jsonl"
     deadline = time.monotonic() + 120
@@ -92,18 +92,18 @@ def test_resume_after_kill_is_bit_exact(tmp_path):
     process.wait()
     done = len(metrics.read_text().splitlines())
     assert 3 <= done < epochs, "killed in the middle"
-    _, resumed = small.train(killed, epochs=epochs, resume=True)
+    _, resumed = tiny_training.train(killed, epochs=epochs, resume=True)
     assert without_time(resumed) == without_time(whole)
     assert same_weights(killed, tmp_path / "whole")
 
 
 def test_a_resumed_run_drops_the_same_entries(tmp_path):
-    dropping = small.NETWORK.model_dump()
+    dropping = tiny_training.NETWORK.model_dump()
     dropping["encoder"] |= {"dropout": 0.5}
     config = TrainingConfig(epochs=4, batch=16, learning_rate=5e-3)
 
     def train(out, resume=False, progress=lambda _: None):
-        model, train, valid, objective = small.problem(network=ModelConfig(**dropping))
+        model, train, valid, objective = tiny_training.problem(network=ModelConfig(**dropping))
         history = fit(
             Learner(model.network, objective, config),
             train,
@@ -124,14 +124,14 @@ def test_a_resumed_run_drops_the_same_entries(tmp_path):
     whole = train(tmp_path / "whole")
     assert train(tmp_path / "stopped", resume=True) == whole
     assert same_weights(tmp_path / "stopped", tmp_path / "whole")
-    _, without = small.train(tmp_path / "without", epochs=4)
+    _, without = tiny_training.train(tmp_path / "without", epochs=4)
     assert without_time(without) != whole, "nothing was dropped"
 
 
 def test_resuming_with_another_model_is_refused(tmp_path):
-    small.train(tmp_path, epochs=1)
-    other = small.NETWORK.model_dump() | {"encoder": {"kind": "patch", "width": 8}}
-    model, split, valid, objective = small.problem(network=ModelConfig(**other))
+    tiny_training.train(tmp_path, epochs=1)
+    other = tiny_training.NETWORK.model_dump() | {"encoder": {"kind": "patch", "width": 8}}
+    model, split, valid, objective = tiny_training.problem(network=ModelConfig(**other))
     with pytest.raises(ArtifactError, match="another model"):
         fit(
             Learner(model.network, objective, TrainingConfig(epochs=2)),
@@ -144,7 +144,7 @@ def test_resuming_with_another_model_is_refused(tmp_path):
 
 
 def test_early_stop(tmp_path):
-    _, history = small.train(
+    _, history = tiny_training.train(
         tmp_path, epochs=200, patience=1, learning_rate=0.05, schedule="constant"
     )
     losses = [record["valid/total"] for record in history]
@@ -153,7 +153,9 @@ def test_early_stop(tmp_path):
 
 
 def test_best_model_is_the_one_of_the_lowest_validation_loss(tmp_path):
-    model, history = small.train(tmp_path, epochs=12, learning_rate=0.05, schedule="constant")
+    model, history = tiny_training.train(
+        tmp_path, epochs=12, learning_rate=0.05, schedule="constant"
+    )
     losses = [record["valid/total"] for record in history]
     assert np.argmin(losses) < len(losses) - 1, "the last epoch should not be the best here"
     best = load(tmp_path)
@@ -165,11 +167,11 @@ def test_best_model_is_the_one_of_the_lowest_validation_loss(tmp_path):
 
 def test_a_diverging_run_says_so(tmp_path):
     with pytest.raises(RecipeError, match="no longer finite"):
-        small.train(tmp_path, learning_rate=1e30, max_grad_norm=None, warmup=0)
+        tiny_training.train(tmp_path, learning_rate=1e30, max_grad_norm=None, warmup=0)
 
 
 def test_a_validation_loss_that_is_not_finite_is_told(tmp_path):
-    model, train, valid, objective = small.problem()
+    model, train, valid, objective = tiny_training.problem()
     valid.features[0] = torch.nan
     with pytest.raises(RecipeError, match="validation loss is not finite in epoch 0"):
         fit(
@@ -183,7 +185,7 @@ def test_a_validation_loss_that_is_not_finite_is_told(tmp_path):
 
 @pytest.mark.parametrize("name", ["Training", "Validation"])
 def test_a_split_of_one_clip_is_refused_before_the_first_epoch(tmp_path, name):
-    model, train, valid, objective = small.problem()
+    model, train, valid, objective = tiny_training.problem()
     lone = train if name == "Training" else valid
     lone.sampler.anchors = lone.sampler.anchors[:1]
     with pytest.raises(DataError, match=f"{name} needs at least 2 clips .* there are 1"):
@@ -198,7 +200,7 @@ def test_a_split_of_one_clip_is_refused_before_the_first_epoch(tmp_path, name):
 
 
 def test_bfloat16_trains_too(tmp_path):
-    _, history = small.train(tmp_path, precision="bfloat16")
+    _, history = tiny_training.train(tmp_path, precision="bfloat16")
     assert history[-1]["valid/total"] < 0.7 * history[0]["valid/total"]
 
 
@@ -216,9 +218,9 @@ def test_every_clip_of_an_epoch_is_used_once_whatever_the_batch():
 
 
 def test_two_processes_have_the_gradient_of_one(tmp_path):
-    small.gradients(0, 1, tmp_path)
-    environment = os.environ | {"PYTHONPATH": str(Path(small.__file__).parent)}
-    code = "import small, sys; small.gradients(int(sys.argv[1]), 2, sys.argv[2])"
+    tiny_training.gradients(0, 1, tmp_path)
+    environment = os.environ | {"PYTHONPATH": str(Path(tiny_training.__file__).parent)}
+    code = "import tiny_training, sys; tiny_training.gradients(int(sys.argv[1]), 2, sys.argv[2])"
     ranks = [
         subprocess.Popen([sys.executable, "-c", code, str(rank), str(tmp_path)], env=environment)
         for rank in range(2)
@@ -226,6 +228,6 @@ def test_two_processes_have_the_gradient_of_one(tmp_path):
     assert [process.wait(timeout=120) for process in ranks] == [0, 0]
     one, two = (load_file(tmp_path / f"gradients{world}.safetensors") for world in (1, 2))
     assert one.keys() == two.keys()
-    assert {name.partition(".")[0] for name in one} == set(small.TERMS)
+    assert {name.partition(".")[0] for name in one} == set(tiny_training.TERMS)
     for name, gradient in one.items():
         torch.testing.assert_close(two[name], gradient, atol=1e-5, rtol=1e-4)

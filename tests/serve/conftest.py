@@ -14,7 +14,7 @@ from disentone.models import MultiView
 from disentone.search import Index
 from disentone.serve.app import create_app
 from disentone.serve.served import Limits, Served
-from small import FRONTEND, NETWORK
+from tiny_training import FRONTEND, NETWORK
 
 FACETS = Facets({"timbre": 3, "pitch": 3, "rest": 2})
 PITCHES = range(60, 72)

@@ -1,4 +1,4 @@
-"""The windows that small.FRONTEND takes, and how near their embeddings must be."""
+"""The windows that tiny_training.FRONTEND takes, and how near their embeddings must be."""
 
 import numpy as np
 
