@@ -24,9 +24,10 @@ RATE, SECONDS = 44100, 10
 OURS = """
 import sys, time
 from disentone.embeddings.collection import embed_collection
+from disentone.embeddings.embedder import EmbedOptions
 model, folder, out, *cache = sys.argv[1:]
 began = time.perf_counter()
-embed_collection(model, [folder], out, cache=cache[0] if cache else None)
+embed_collection(model, [folder], out, EmbedOptions(cache=cache[0] if cache else None))
 print(time.perf_counter() - began)
 """
 

@@ -26,6 +26,7 @@ import pyarrow.parquet as pq
 import soundfile
 import torch
 
+from disentone.embeddings.embedder import EmbedOptions
 from disentone.embeddings.indexing import index_collection
 from disentone.embeddings.model import Model
 from disentone.facets import Facets
@@ -281,7 +282,7 @@ def overhead(files, folder, lines):
 
         setattr(Index, name, clocked)
     began = time.perf_counter()
-    index_collection(model, [sounds], Path(folder) / "made.index", jobs=1)
+    index_collection(model, [sounds], Path(folder) / "made.index", EmbedOptions(jobs=1))
     embedding = time.perf_counter() - began - sum(spent)
     title = f"index of files of {frontend.config.seconds:g} s, without their embedding"
     size = {"size": files, "size_unit": "files"}

@@ -44,6 +44,7 @@ def pipeline(folder: Path) -> None:
     from disentone import audio
     from disentone.datasets.syntone import SynTone, syntone
     from disentone.embeddings.collection import embed_collection
+    from disentone.embeddings.embedder import EmbedOptions
     from disentone.embeddings.indexing import index_collection
     from disentone.recipes import load_recipe
     from disentone.runs.training import train
@@ -55,9 +56,13 @@ def pipeline(folder: Path) -> None:
     sounds.mkdir()
     for number, wave in enumerate(tones.sounds.read_many(range(len(tones)), 16_000)):
         audio.write(sounds / f"{number}.wav", wave, 16_000)
-    made = embed_collection(folder / "run", [sounds], folder / "e.npy", cache=folder / "cache")
+    made = embed_collection(
+        folder / "run", [sounds], folder / "e.npy", EmbedOptions(cache=folder / "cache")
+    )
     assert not made.with_name("e.npy.partial").exists()
-    index = index_collection(folder / "run", [sounds], folder / "my.index", cache=folder / "cache")
+    index = index_collection(
+        folder / "run", [sounds], folder / "my.index", EmbedOptions(cache=folder / "cache")
+    )
     found = index.query(like=["0.wav"]).rank({"shared": 1}, k=3)
     print(*(hit.id for hit in found))
 

@@ -19,6 +19,7 @@ from disentone.datasets.windowing import WindowSounds
 from disentone.embeddings import collection as extraction
 from disentone.embeddings import read_embeddings
 from disentone.embeddings.collection import embed_collection
+from disentone.embeddings.embedder import EmbedOptions
 from disentone.embeddings.model import load
 from disentone.embeddings.watcher import Watcher
 from disentone.errors import ArtifactError, AudioError, DataError, RecipeError
@@ -61,16 +62,16 @@ def test_a_clip_shorter_than_the_window_is_padded_openly_or_refused(model, folde
         "Clips shorter than a segment of 0.2 s, such as 'sounds/high/d.wav' (1 in all), are padded "
         "with silence; leave them out with --short skip."
     ]
-    out = embed_collection(model, [folder], "o.parquet", short="skip")
+    out = embed_collection(model, [folder], "o.parquet", EmbedOptions(short="skip"))
     assert len(read_embeddings(out).values) == 3
     with open("o-skipped.csv", encoding="utf-8", newline="") as file:
         (row,) = csv.DictReader(file)
     assert row["path"] == "sounds/high/d.wav"
     assert row["reason"] == "The clip lasts 0.09 s, less than a segment of 0.2 s."
-    out = embed_collection(model, [folder], "cut.parquet", short="skip", segment=0.05)
+    out = embed_collection(model, [folder], "cut.parquet", EmbedOptions(short="skip", segment=0.05))
     assert "sounds/high/d.wav" in read_embeddings(out).columns["path"], "it has whole segments"
     with pytest.raises(AudioError, match=r"lasts 0\.09 s"):
-        embed_collection(model, [folder], "s.parquet", short="skip", on_error="stop")
+        embed_collection(model, [folder], "s.parquet", EmbedOptions(short="skip"), on_error="stop")
 
 
 def test_nothing_skipped_leaves_no_list(model, noise):
@@ -125,10 +126,13 @@ def test_bad_input_is_refused_in_one_sentence(model, noise):
     refused(DataError, "No clip is usable; .*text.wav", model, ["text.wav"], "o.parquet")
     refused(DataError, "nothing to embed", model, [], "o.parquet")
     refused(DataError, r"must end in \.parquet, \.npz or \.npy", model, [path], "o.csv")
-    refused(DataError, "segment must be longer than 0", model, [path], "o.npz", segment=0)
-    refused(DataError, "hop needs a segment", model, [path], "o.npz", hop=1)
+    with pytest.raises(DataError, match="segment must be longer than 0"):
+        EmbedOptions(segment=0)
+    with pytest.raises(DataError, match="hop needs a segment"):
+        EmbedOptions(hop=1)
     refused(ArtifactError, "no model in", "nowhere", [path], "o.parquet")
-    refused(RecipeError, "no device 'abacus'", model, [path], "o.parquet", device="abacus")
+    nowhere = EmbedOptions(device="abacus")
+    refused(RecipeError, "no device 'abacus'", model, [path], "o.parquet", nowhere)
     refused(ArtifactError, "could not be made", model, [path], "a.wav/o.parquet")
 
 
@@ -196,7 +200,7 @@ def test_what_exists_is_not_overwritten(model, noise):
     assert not counted.calls
     refused(
         ArtifactError, "segment None instead of 0.2", model, [path], "o.parquet",
-        resume=True, segment=0.2,
+        EmbedOptions(segment=0.2), resume=True,
     )  # fmt: skip
     assert Path("o.parquet").read_bytes() == content
 
@@ -248,7 +252,7 @@ def test_resume_with_other_settings_is_refused(model, noise, monkeypatch, tmp_pa
     tiny_training.train(tmp_path / "other", epochs=1)
     for match, options in {
         "add --resume": {},
-        "segment None instead of 0.5": {"segment": 0.5, "resume": True},
+        "segment None instead of 0.5": {"options": EmbedOptions(segment=0.5), "resume": True},
         "another model": {"model": tmp_path / "other", "resume": True},
     }.items():
         given = {"model": model, "paths": paths, "out": "o.parquet"} | options

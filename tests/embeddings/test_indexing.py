@@ -12,6 +12,7 @@ import tiny_training
 from command_line import call, complaint
 from disentone.embeddings import collection as extraction
 from disentone.embeddings import model_id
+from disentone.embeddings.embedder import EmbedOptions
 from disentone.embeddings.indexing import index_collection
 from disentone.embeddings.model import load
 from disentone.embeddings.querying import AudioQueries, embed_query, model_of
@@ -131,12 +132,12 @@ def test_the_same_command_goes_on_and_adds_what_is_new(model, sounds, noise, mon
 
 
 def test_a_file_that_changed_is_embedded_anew(model, sounds, noise):
-    before = index_collection(model, [sounds], "my.index", segment=0.2)
+    before = index_collection(model, [sounds], "my.index", EmbedOptions(segment=0.2))
     count = len(before)
     old = before.vectors(["b.wav", "a.wav"])
     noise("sounds/b.wav", 0.3)  # one segment instead of two
     os.utime("sounds/b.wav", (1, 1))
-    after = index_collection(model, [sounds], "my.index", segment=0.2)
+    after = index_collection(model, [sounds], "my.index", EmbedOptions(segment=0.2))
     assert len(after) == count - 1
     assert "b.wav@0.2" not in after
     query = embed_query(load(model), "sounds/b.wav", end=0.2)
@@ -145,17 +146,19 @@ def test_a_file_that_changed_is_embedded_anew(model, sounds, noise):
     assert not np.allclose(new[0], old[0])
     np.testing.assert_array_equal(new[1], old[1])
     os.unlink("sounds/b.wav")
-    assert len(index_collection(model, [sounds], "my.index", segment=0.2)) == count - 1
+    assert (
+        len(index_collection(model, [sounds], "my.index", EmbedOptions(segment=0.2))) == count - 1
+    )
 
 
 def test_segments_are_items_of_their_own(model, sounds):
-    index = index_collection(model, [sounds], "my.index", segment=0.2)
+    index = index_collection(model, [sounds], "my.index", EmbedOptions(segment=0.2))
     found = index.items(["a.wav", "a.wav@0.2"]).to_pydict()
     assert found["start"] == [0.0, 0.2]
     assert found["end"] == pytest.approx([0.2, 0.4])
     assert found["recording"] == ["r1", "r1"]
     with pytest.raises(ArtifactError, match="segment"):
-        index_collection(model, [sounds], "my.index", segment=0.3)
+        index_collection(model, [sounds], "my.index", EmbedOptions(segment=0.3))
     close = embed_query(load(model), "sounds/a.wav", start=0.2, end=0.4)
     assert index.search(close, k=1)[0].id == "a.wav@0.2"
 

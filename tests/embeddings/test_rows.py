@@ -15,6 +15,7 @@ import tiny_training
 from disentone import audio
 from disentone.embeddings import embedder, model_id, read_about, read_embeddings
 from disentone.embeddings.collection import embed_collection
+from disentone.embeddings.embedder import EmbedOptions
 from disentone.embeddings.model import load
 from disentone.errors import DataError
 
@@ -24,7 +25,7 @@ FORMATS = ("o.parquet", "o.npz", "o.npy")
 @pytest.mark.parametrize("cache", [None, "store"])
 def test_a_row_of_a_file_is_what_the_model_gives(model, folder, cache):
     for _ in range(2):  # with a store, the second time from it
-        out = embed_collection(model, [folder], "o.parquet", cache=cache)
+        out = embed_collection(model, [folder], "o.parquet", EmbedOptions(cache=cache))
         values, facets, columns, _ = read_embeddings(out)
         assert columns["path"].tolist() == [
             f"sounds/{name}" for name in ("high/c.ogg", "high/d.wav", "low/a.wav", "low/b.flac")
@@ -79,7 +80,7 @@ def test_npz_needs_nothing_but_numpy(model, noise):
 
 def test_segments_are_embedded_one_by_one(model, noise):
     path = noise("long.flac", 1.1, rate=22050)
-    out = embed_collection(model, [path], "o.parquet", segment=0.4, hop=0.25)
+    out = embed_collection(model, [path], "o.parquet", EmbedOptions(segment=0.4, hop=0.25))
     values, _, columns, about = read_embeddings(out)
     close(columns["start"], [0, 0.25, 0.5])
     close(columns["duration"], [0.4] * 3)

@@ -159,8 +159,11 @@ def test_info_names_the_codec(home, capsys):
 
 def test_a_collection_is_embedded(home, tmp_path):
     from disentone.embeddings.collection import embed_collection
+    from disentone.embeddings.embedder import EmbedOptions
 
-    out = embed_collection(home / "run", [home / "clips"], tmp_path / "out.npz", jobs=1)
+    out = embed_collection(
+        home / "run", [home / "clips"], tmp_path / "out.npz", EmbedOptions(jobs=1)
+    )
     with np.load(out) as stored:
         assert stored["embedding"].shape == (49, 8)
 

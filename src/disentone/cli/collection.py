@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -127,14 +127,9 @@ def embed(
     What was left out is listed in OUT-skipped.csv, with the reason.
     """
     from disentone.embeddings.collection import embed_collection
+    from disentone.embeddings.embedder import EmbedOptions
 
-    options: dict[str, Any] = {
-        "segment": segment,
-        "hop": hop,
-        "cache": cache,
-        "jobs": jobs,
-        "short": short.value,
-    }
+    options = EmbedOptions(segment, hop, cache, jobs, short.value, device)
     with Screen(quiet=quiet) as screen:
         made = resumable(
             again(
@@ -142,17 +137,15 @@ def embed(
                 model,
                 *paths,
                 out=out,
-                **options,
+                **vars(options),
                 on_error=on_error.value if on_error is not OnError.skip else None,
-                device=device,
                 resume=True,
             ),
             lambda: embed_collection(
                 model,
                 paths,
                 out,
-                **options,
-                device=device,
+                options,
                 resume=resume,
                 on_error=on_error.value,
                 watcher=screen,

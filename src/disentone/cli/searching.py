@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -47,24 +47,18 @@ def index(
     The same command goes on where it stopped, and later adds files that are new or changed. What
     was left out is listed in OUT/skipped.csv, with the reason.
     """
+    from disentone.embeddings.embedder import EmbedOptions
     from disentone.embeddings.indexing import index_collection
 
-    options: dict[str, Any] = {
-        "segment": segment,
-        "hop": hop,
-        "cache": cache,
-        "jobs": jobs,
-        "short": short.value,
-    }
+    options = EmbedOptions(segment, hop, cache, jobs, short.value, device)
     with Screen(quiet=quiet) as screen:
         made = resumable(
-            again("index", model, *paths, out=out, **options, device=device),
+            again("index", model, *paths, out=out, **vars(options)),
             lambda: index_collection(
                 model,
                 paths,
                 out,
-                **options,
-                device=device,
+                options,
                 watcher=screen,
             ),
         )

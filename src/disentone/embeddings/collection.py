@@ -6,7 +6,6 @@ together at the end. A process that is killed loses the part in flight and nothi
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -19,17 +18,17 @@ from disentone.audio import Skipped
 from disentone.datasets.clip_lists import Clips, is_numeric, list_clips
 from disentone.datasets.segments import short_note
 from disentone.embeddings import model_id, read_about
-from disentone.embeddings.embedder import Embedder, Rows, open_embedder
+from disentone.embeddings.embedder import DEFAULTS, Embedder, EmbedOptions, Rows, open_embedder
 from disentone.embeddings.layout import check_suffix, schema_of, table_of
 from disentone.embeddings.model_files import check_model
 from disentone.embeddings.parts import Sink, assemble, check_same, claimed
 from disentone.embeddings.watcher import Watcher
-from disentone.errors import ArtifactError, AudioError, DataError, RecipeError
+from disentone.errors import ArtifactError, AudioError, RecipeError
 
 if TYPE_CHECKING:
     from disentone.embeddings.model import Model
 
-__all__ = ["check_lengths", "embed_collection", "embed_into", "load_model"]
+__all__ = ["embed_collection", "embed_into", "load_model"]
 
 _PART = 2048  # clips in a part; more where a feature store keeps what a killed process did
 _STORED_PART = 16384
@@ -39,13 +38,8 @@ def embed_collection(
     model: str | Path,
     paths: Sequence[str | Path],
     out: str | Path,
+    options: EmbedOptions = DEFAULTS,
     *,
-    segment: float | None = None,
-    hop: float | None = None,
-    cache: str | Path | None = None,
-    jobs: int | None = None,
-    short: Literal["pad", "skip"] = "pad",
-    device: str = "cpu",
     resume: bool = False,
     on_error: Literal["skip", "stop"] = "skip",
     watcher: Watcher | None = None,
@@ -68,19 +62,8 @@ def embed_collection(
     out : path
         ``.parquet``, ``.npz``, or ``.npy`` (with a ``.csv`` and a ``.json`` beside it). Clips
         that are left out are listed in ``OUT-skipped.csv``.
-    segment : float, optional
-        Seconds: a row for each segment that fits, and one for a shorter clip.
-    hop : float, optional
-        Seconds from one segment to the next; without overlap by default.
-    cache : path, optional
-        Feature store, which makes the next pass many times faster; none by default.
-    jobs : int, optional
-        Threads that decode; as many as there are cores by default.
-    short : {"pad", "skip"}
-        What is done with a clip that is shorter than the model's window (or than the segments,
-        where these are): it is padded with silence, with a note, or left out.
-    device : str
-        Where front-end and network run.
+    options : EmbedOptions
+        Segments, cache, threads, short clips, device.
     resume : bool
         Go on with what a stopped command left. Clips that were skipped are tried again.
     on_error : {"skip", "stop"}
@@ -105,9 +88,8 @@ def embed_collection(
         If this machine has no such device.
     """
     out, watcher = check_suffix(out), watcher or Watcher()
-    check_lengths(segment, hop)
     check_model(model)
-    settings = {"model": model_id(model), "segment": segment, "hop": hop}
+    settings = {"model": model_id(model), **options.cut}
     if out.exists():
         _check_finished(out, settings, resume=resume)
         watcher.note(f"{out} is finished already; for clips added since then, choose another -o.")
@@ -117,16 +99,14 @@ def embed_collection(
         watcher.note(note)
     if skipped and on_error == "stop":
         raise AudioError(f"{skipped[0].path}: {skipped[0].reason}")
-    loaded = load_model(model, device)
+    loaded = load_model(model, options.device)
     numeric = {name: is_numeric(values) for name, values in clips.factors.items()}
     about = {**settings, "disentone": __version__, "recipe": loaded.about.get("recipe")}
     schema = schema_of(loaded.facets, numeric, about)
     partial = out.with_name(f"{out.name}.partial")
-    stop = on_error == "stop"
-    cut = {"segment": segment, "hop": hop, "cache": cache, "jobs": jobs, "short": short}
     with (
         claimed(partial, settings, resume=resume) as parts,
-        open_embedder(loaded, **cut, stop=stop) as embedder,
+        open_embedder(loaded, options, stop=on_error == "stop") as embedder,
     ):
         gone = embed_into(parts, embedder, clips, schema, skipped, watcher)
         assemble(out, parts, schema, gone, skipped)
@@ -180,7 +160,7 @@ def _embed_parts(
     done = sink.ids()
     gone = set(done)  # rows of clips that are no longer named
     padded: list[str] = []
-    size = _PART if embedder.cache is None else _STORED_PART
+    size = _PART if embedder.options.cache is None else _STORED_PART
     for first in range(0, len(clips), size):
         some = clips.take(np.arange(first, min(first + size, len(clips))))
         rows, broken, short = embedder.rows(some.paths, some.start, some.seconds)
@@ -202,15 +182,6 @@ def _table(
 ) -> pa.Table:
     known = {name: column[rows.clips] for name, column in factors.items()}
     return table_of(schema, [rows.paths, rows.start, rows.duration], values, known)
-
-
-def check_lengths(segment: float | None, hop: float | None) -> None:
-    """Refuse segments that cannot be cut."""
-    for name, seconds in (("segment", segment), ("hop", hop)):
-        if seconds is not None and not 0 < seconds < math.inf:
-            raise DataError(f"A {name} must be longer than 0 seconds, not {seconds:g}.")
-    if hop is not None and segment is None:
-        raise DataError("A hop needs a segment: give the length of the segments.")
 
 
 def load_model(model: str | Path, device: str) -> Model:

@@ -6,6 +6,7 @@ holds no more than some windows at a time, however long a clip is.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -22,17 +23,67 @@ from disentone.datasets.file_sounds import FileSounds
 from disentone.datasets.segments import is_short, without_short
 from disentone.datasets.segments import segment as cut_clips
 from disentone.datasets.windowing import WindowSounds, model_windows
-from disentone.errors import AudioError
+from disentone.errors import AudioError, DataError
 
 if TYPE_CHECKING:
     from disentone.embeddings.model import Model
 
-__all__ = ["Embedder", "Rows", "open_embedder"]
+__all__ = ["EmbedOptions", "Embedder", "Rows", "open_embedder"]
 
 _FEATURE_BYTES = 2**26  # of features that are in memory at once, where they are not stored
 _STORED_WINDOWS = 2**16  # in a call of the store, which reads its index each time
 _BATCH = 256  # windows that go through the network at once
 _ENTIRE = 1e9  # seconds: longer than any file
+
+
+@dataclass(frozen=True)
+class EmbedOptions:
+    """How a collection is embedded.
+
+    Parameters
+    ----------
+    segment : float, optional
+        Seconds: an embedding of each segment that fits, and one of a shorter clip.
+    hop : float, optional
+        Seconds from one segment to the next; without overlap by default.
+    cache : path, optional
+        Feature store, which makes the next pass many times faster; none by default.
+    jobs : int, optional
+        Threads that decode; as many as there are cores by default.
+    short : {"pad", "skip"}
+        What is done with a clip that is shorter than the model's window (or than the segments,
+        where these are): it is padded with silence, which is noted, or left out.
+    device : str
+        Where front-end and network run.
+
+    Raises
+    ------
+    DataError
+        If a length is out of range.
+    """
+
+    segment: float | None = None
+    hop: float | None = None
+    cache: str | Path | None = None
+    jobs: int | None = None
+    short: Literal["pad", "skip"] = "pad"
+    device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        for name in ("segment", "hop"):
+            seconds = getattr(self, name)
+            if seconds is not None and not 0 < seconds < math.inf:
+                raise DataError(f"A {name} must be longer than 0 seconds, not {seconds:g}.")
+        if self.hop is not None and self.segment is None:
+            raise DataError("A hop needs a segment: give the length of the segments.")
+
+    @property
+    def cut(self) -> dict[str, float | None]:
+        """What decides which embeddings there are, as it is kept with them."""
+        return {"segment": self.segment, "hop": self.hop}
+
+
+DEFAULTS = EmbedOptions()
 
 
 class Rows(NamedTuple):
@@ -71,28 +122,21 @@ class Rows(NamedTuple):
 
 @contextmanager
 def open_embedder(
-    model: Model,
-    *,
-    segment: float | None = None,
-    hop: float | None = None,
-    cache: str | Path | None = None,
-    jobs: int | None = None,
-    short: Literal["pad", "skip"] = "pad",
-    stop: bool = False,
+    model: Model, options: EmbedOptions = DEFAULTS, *, stop: bool = False
 ) -> Iterator[Embedder]:
     """Give an embedder with its threads, which end with it.
 
     Parameters
     ----------
     model : Model
-    segment, hop, cache, jobs, short
-        See :func:`disentone.embeddings.collection.embed_collection`.
+        On its device already.
+    options : EmbedOptions
     stop : bool
         Raise AudioError at the first clip that cannot be used.
     """
-    jobs = jobs or os.cpu_count() or 1
+    jobs = options.jobs or os.cpu_count() or 1
     with _one_torch_thread(), ThreadPoolExecutor(jobs) as pool:  # before those of the pool
-        yield Embedder(model, segment, hop, cache, jobs, pool, short=short, stop=stop)
+        yield Embedder(model, options, jobs, pool, stop)
 
 
 @contextmanager
@@ -112,18 +156,15 @@ class Embedder:
     """How clips become embeddings; see :func:`open_embedder`."""
 
     model: Model
-    segment: float | None
-    hop: float | None
-    cache: str | Path | None
+    options: EmbedOptions
     jobs: int
     pool: Executor
-    short: Literal["pad", "skip"]
     stop: bool
 
     @property
     def whole(self) -> float:
         """Seconds of a clip that needs no padding."""
-        return min(self.model.frontend.config.seconds, self.segment or _ENTIRE)
+        return min(self.model.frontend.config.seconds, self.options.segment or _ENTIRE)
 
     def rows(
         self, paths: np.ndarray, start: np.ndarray, seconds: np.ndarray
@@ -148,15 +189,15 @@ class Embedder:
             paths.tolist(),
             start,
             seconds,
-            length=self.segment or _ENTIRE,
-            hop=self.hop,
+            length=self.options.segment or _ENTIRE,
+            hop=self.options.hop,
             jobs=self.jobs,
         )
-        if self.short == "skip":
+        if self.options.short == "skip":
             cut = without_short(cut, self.whole)
         if cut.broken and self.stop:
             raise AudioError(next(iter(cut.broken.values())))
-        known = cut.seconds if self.segment else seconds[cut.rows]
+        known = cut.seconds if self.options.segment else seconds[cut.rows]
         rows = Rows(cut.rows, paths[cut.rows], cut.start, cut.seconds, known)
         return rows, cut.broken, cut.rows[is_short(cut, self.whole)]
 
@@ -189,7 +230,7 @@ class Embedder:
         usable = Usable(len(sums))
         count = len(windows.rows)
         size = max(16, _FEATURE_BYTES // (4 * frontend.frames * frontend.features))
-        size = size if self.cache is None else _STORED_WINDOWS
+        size = size if self.options.cache is None else _STORED_WINDOWS
         for first in range(0, count, size):
             piece = slice(first, first + size)
             owner = windows.rows[piece]
@@ -229,7 +270,7 @@ class Embedder:
         computed = compute_features(
             ClipTable(np.array(ids, object), {}, np.full(len(ids), "train"), sounds),
             frontend,
-            cache=self.cache,
+            cache=self.options.cache,
             jobs=self.jobs,
             progress=show,
             on_error="stop" if self.stop else "skip",

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -17,8 +17,8 @@ from disentone.audio import Skipped
 from disentone.datasets.clip_lists import Clips, is_numeric, list_clips
 from disentone.datasets.skipped import write_skipped
 from disentone.embeddings import model_id
-from disentone.embeddings.collection import check_lengths, embed_into, load_model
-from disentone.embeddings.embedder import open_embedder
+from disentone.embeddings.collection import embed_into, load_model
+from disentone.embeddings.embedder import DEFAULTS, EmbedOptions, open_embedder
 from disentone.embeddings.layout import about_of, schema_of, values_of
 from disentone.embeddings.model_files import MODEL_FILES, check_model
 from disentone.embeddings.parts import check_same
@@ -38,13 +38,8 @@ def index_collection(
     model: str | Path,
     paths: Sequence[str | Path],
     out: str | Path,
+    options: EmbedOptions = DEFAULTS,
     *,
-    segment: float | None = None,
-    hop: float | None = None,
-    cache: str | Path | None = None,
-    jobs: int | None = None,
-    short: Literal["pad", "skip"] = "pad",
-    device: str = "cpu",
     watcher: Watcher | None = None,
 ) -> Index:
     """Embed files, folders and tables, and put them into an index, part by part.
@@ -63,8 +58,8 @@ def index_collection(
         and the splits of a table are factors of the items.
     out : path or URI
         New, or an index of the same model and segments.
-    segment, hop, cache, jobs, short, device, watcher
-        See :func:`disentone.embeddings.collection.embed_collection`.
+    options : EmbedOptions
+    watcher : Watcher, optional
 
     Returns
     -------
@@ -81,11 +76,10 @@ def index_collection(
         If this machine has no such device.
     """
     watcher = watcher or Watcher()
-    check_lengths(segment, hop)
     check_model(model)
     clips, skipped, notes = list_clips(paths)
-    loaded = load_model(model, device)
-    about = {"segment": segment, "hop": hop, "disentone": __version__}
+    loaded = load_model(model, options.device)
+    about = {**options.cut, "disentone": __version__}
     about |= {"recipe": loaded.about.get("recipe"), "model_folder": os.path.abspath(model)}
     sink = _Sink(out, Path(model), model_id(model), about)
     for note in notes:
@@ -94,8 +88,7 @@ def index_collection(
     sink.open(clips)
     numeric = {name: is_numeric(values) for name, values in clips.factors.items()}
     schema = schema_of(loaded.facets, numeric, {})
-    cut = {"segment": segment, "hop": hop, "cache": cache, "jobs": jobs, "short": short}
-    with open_embedder(loaded, **cut) as embedder:
+    with open_embedder(loaded, options) as embedder:
         embed_into(sink, embedder, clips, schema, skipped, watcher)
     skipped += sink.skipped
     if sink.index is None:

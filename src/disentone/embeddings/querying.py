@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from disentone.embeddings import model_id
-from disentone.embeddings.embedder import open_embedder
+from disentone.embeddings.embedder import EmbedOptions, open_embedder
 from disentone.embeddings.model_files import MODEL_FILES, check_model
 from disentone.errors import ArtifactError, AudioError
 from disentone.search import Index
@@ -76,7 +76,7 @@ def embed_query(
     if end is not None and not end > start:
         raise AudioError(f"A segment from {start:g} s cannot end at {end:g} s: it must end later.")
     seconds = np.nan if end is None else end - start
-    with open_embedder(model, jobs=1, stop=True) as embedder:
+    with open_embedder(model, EmbedOptions(jobs=1), stop=True) as embedder:
         paths = np.array([str(path)], dtype=object)
         rows, _, _ = embedder.rows(paths, np.array([start]), np.array([seconds]))
         return embedder.embed(rows)[0][0]

@@ -17,7 +17,7 @@ from disentone.datasets.file_sounds import FileSounds
 from disentone.datasets.matching import places
 from disentone.datasets.opening import open_collection
 from disentone.datasets.segments import short_note
-from disentone.embeddings.embedder import open_embedder
+from disentone.embeddings.embedder import EmbedOptions, open_embedder
 from disentone.embeddings.opening import WHOLE, open_embeddings
 from disentone.embeddings.watcher import Watcher
 from disentone.errors import AudioError, DataError
@@ -144,7 +144,7 @@ def system_of_run(
     assert isinstance(sounds, FileSounds)  # collections are made of files
     files, ids = sounds.take(songs.rows), songs.table.ids[songs.rows]
     show = watcher.stage("Embedding")
-    with open_embedder(model, short=short) as embedder:
+    with open_embedder(model, EmbedOptions(short=short)) as embedder:
         rows, broken, brief = embedder.rows(files.paths, files.start, files.seconds)
         values, refused = embedder.embed(rows, lambda share: show(int(share * len(ids)), len(ids)))
     refused = broken | {int(rows.clips[row]): reason for row, reason in refused.items()}
