@@ -83,7 +83,9 @@ def test_a_silent_collection_is_one_sentence(tmp_path):
 
 
 def test_a_run_is_neither_run_over_nor_mixed(copied):
-    assert "finished run: add --resume" in complaint("train", "debug", "--out", copied)
+    assert "finished run: add --resume" in complaint("train", "debug", "--out", copied, *QUICK)
+    message = complaint("train", "debug", "--out", copied)  # to resume it would be refused next
+    assert "finished run with other settings" in message
     message = complaint("train", "debug", "--out", copied, "--resume", "--seed", 9)
     assert "started with other settings" in message
 

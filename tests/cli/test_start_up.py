@@ -156,7 +156,7 @@ MISTYPED = {
     "audit model --data nowhere": "'nowhere' does not exist",
     "audit model --beside nowhere": "There is no model in nowhere",
     "audit model --facets timbre=0:2": "these are for embeddings",
-    "compare one": "give two cards or more",
+    "compare one": "Give two audits or more",
     "compare one nowhere": "nowhere could not be read",
     "triplets nowhere --triplets triplets.csv": "nowhere",
     "triplets model --triplets nothing.csv": "Table 'nothing.csv' cannot be read",

@@ -172,3 +172,17 @@ def test_a_model_of_one_loudness_does_not_depend_on_level(model, noise, tmp_path
     soundfile.write("soft.wav", soft, RATE, subtype="FLOAT")
     embed_collection(tmp_path / "loud", ["soft.wav"], "o.npz")
     np.testing.assert_allclose(read_embeddings("o.npz").values, values[1], atol=1e-4)
+
+
+def test_split_and_recording_of_a_table_go_along(model, noise):
+    """Else an audit of the file would test on clips that a model was trained on."""
+    for name in "abc":
+        noise(f"{name}.wav")
+    Path("t.csv").write_text(
+        "path,split,source_id\na.wav,train,one\nb.wav,valid,one\nc.wav,test,two\n"
+    )
+    stored = read_embeddings(embed_collection(model, ["t.csv"], "o.parquet"))
+    assert stored.columns["split"].tolist() == ["train", "valid", "test"]
+    assert stored.columns["recording"].tolist() == ["one", "one", "two"]
+    plain = read_embeddings(embed_collection(model, ["a.wav"], "p.parquet"))
+    assert not {"split", "recording"} & set(plain.columns)

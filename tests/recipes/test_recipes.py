@@ -257,7 +257,7 @@ def test_facets_in_one_line_each():
         (["8"], "must begin with NAME:SIZE"),
         (["a:x"], "must begin with NAME:SIZE"),
         (["a:8 sam=b"], "did you mean 'same'"),
-        (["a:8 same"], "not of the form key=value"),
+        (["a:8 same"], "not one of its keys with a value"),
         (["a:2", "a:3"], "given twice"),
         (["a:0 same=b"], "facets.a.dim"),
         (["a:2 differ=b"], "'differ' needs 'same'"),

@@ -171,7 +171,7 @@ def test_two_audits_and_their_comparison(folder, monkeypatch):
         ("audit codes.npy labels.csv --variant sintone", "did you mean 'syntone'"),
         ("audit codes.npy labels.csv --data labels.csv", "--data is for a run"),
         ("audit . labels.csv", "these are for embeddings, but '.' is a run"),
-        ("compare labels.csv", "give two cards or more"),
+        ("compare labels.csv", "Give two audits or more"),
         ("compare labels.csv labels.csv", "labels.csv is not JSON"),
     ],
 )

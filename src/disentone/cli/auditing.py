@@ -170,7 +170,7 @@ def compare(
     from disentone.report.comparison import differences_text, write_comparison
 
     if len(cards) < 2:
-        raise DataError("To compare, give two cards or more.")
+        raise DataError("Give two audits or more to compare.")
     files = [path / "audit.json" if path.is_dir() else path for path in cards]
     first, *others = loaded = [Card.load(file) for file in files]
     names = _names(files)

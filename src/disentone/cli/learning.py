@@ -24,7 +24,7 @@ def demo(
     seed: Seed = None,
     quiet: Quiet = False,
 ) -> None:
-    """Show the main job, offline: make tones, train, audit, and write a report."""
+    """Try it without data or network: make tones, train, audit, and write a report."""
     from disentone.recipes import load_recipe
     from disentone.runs.run_folder import free_folder, is_finished
 
@@ -35,7 +35,7 @@ def demo(
         else:
             resume = True  # the last one was stopped
     changes = _changes([], seed)
-    command = again("train", "demo", out=folder, resume=True, set=changes)
+    command = again("demo", out=out, resume=out is not None, seed=seed)
     _train(load_recipe("demo", settings=changes), folder, command, resume=resume, quiet=quiet)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +55,18 @@ class Clips:
         factors = {name: values[rows] for name, values in self.factors.items()}
         columns = (self.recordings[rows], self.splits[rows])
         return Clips(self.paths[rows], self.start[rows], self.seconds[rows], factors, *columns)
+
+    def with_origin(self) -> Clips:
+        """Give the same clips, with split and recording, where a table names them, as factors.
+
+        So an audit of what is made of the clips does not judge by clips that were trained on.
+        """
+        known = dict(self.factors)
+        if any(self.splits):
+            known["split"] = self.splits
+        if (self.recordings != self.paths).any():
+            known["recording"] = self.recordings
+        return replace(self, factors=known)
 
 
 def list_clips(paths: Sequence[str | Path]) -> tuple[Clips, list[Skipped], list[str]]:

@@ -100,6 +100,7 @@ def embed_collection(
     if skipped and on_error == "stop":
         raise AudioError(f"{skipped[0].path}: {skipped[0].reason}")
     loaded = load_model(model, options.device)
+    clips = clips.with_origin()
     numeric = {name: is_numeric(values) for name, values in clips.factors.items()}
     about = {**settings, "disentone": __version__, "recipe": loaded.about.get("recipe")}
     schema = schema_of(loaded.facets, numeric, about)

@@ -86,6 +86,6 @@ class Embedding:
         try:
             import pandas as pd
         except ImportError as error:
-            raise ArtifactError("A table of pandas needs it: pip install pandas.") from error
+            raise ArtifactError("A DataFrame needs pandas: pip install pandas.") from error
         index = pd.Index(self.ids, name="id", dtype=object)
         return pd.DataFrame(self.values, index=index, columns=self.facets.columns())

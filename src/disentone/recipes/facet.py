@@ -142,7 +142,8 @@ def _parse(text: str) -> tuple[str, dict[str, Any]]:
         key, equals, value = word.partition("=")
         if key not in FacetConfig.model_fields or not equals or not value:
             raise RecipeError(
-                f"Facet '{text}': '{word}' is not of the form key=value"
+                f"Facet '{text}': '{word}' is not one of its keys with a value, such as "
+                "same=instrument"
                 f"{closest(key, FacetConfig.model_fields)}"
             )
         if key in ("same", "differ", "owns", "unlike"):

@@ -126,6 +126,12 @@ def claim(out: Path, recipe: Recipe, *, resume: bool, device: str = "cpu") -> Re
         return _written(file, recipe, device)  # the run there ended before it trained
     if not resume:
         state = "a finished run" if is_finished(out) else "an unfinished run"
+        asked = with_precision(recipe, stored.training.precision)
+        if stored != (asked if recipe.training.precision == AUTO else recipe):
+            raise ArtifactError(
+                f"{out} holds {state} with other settings (see config.yaml there): choose another "
+                "--out."
+            )
         raise ArtifactError(
             f"{out} holds {state}: add --resume to go on with it, or choose another --out."
         )

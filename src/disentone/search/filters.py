@@ -107,7 +107,7 @@ def _column(name: str, columns: Sequence[str]) -> str:
     found = name if name in columns else same[0] if len(same) == 1 else None
     if found is None:
         raise DataError(
-            f"There is no column '{name}' to filter by{closest(name, columns)}; texts stand in "
+            f"There is no column '{name}' to filter by{closest(name, columns)} Text must be in "
             "single quotes: instrument = 'piano'."
         )
     return f"`{found}`"

@@ -97,7 +97,7 @@ class Results(Sequence[Hit]):
         try:
             import pandas as pd
         except ImportError as error:
-            raise ArtifactError("A table of pandas needs it: pip install pandas.") from error
+            raise ArtifactError("A DataFrame needs pandas: pip install pandas.") from error
         rows = []
         for hit in self.hits:
             shares = {f"facets.{name}": share for name, share in hit.facets.items()}
