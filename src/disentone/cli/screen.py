@@ -90,7 +90,7 @@ class Screen(Watcher):
             TimeRemainingColumn(),
             TextColumn("{task.fields[detail]}"),
             console=console,
-            disable=quiet,
+            disable=quiet or not console.is_terminal,  # a log gets lines
         )
         self._training: TaskID | None = None
 
@@ -133,6 +133,8 @@ class Screen(Watcher):
         total = progress.epochs * progress.steps
         if self._training is None:
             self._training = self.bar.add_task("Training", total=total, detail="")
+            if not console.is_terminal:
+                self.note(f"Training: {progress.epochs} epochs of {progress.steps} steps")
         shown = {k: v for k, v in progress.logs.items() if "_" not in k}
         detail = " ".join(f"{name} {value:.3g}" for name, value in shown.items())
         if not console.is_terminal and progress.step == progress.steps:
