@@ -216,15 +216,15 @@ def _transformed(
     """Apply transforms to a waveform, drawing from `draw`; global random states are restored."""
     one, two = (int(number) for number in draw.generate_state(2))
     with _lock:
-        before, before_numpy = random.getstate(), np.random.get_state()  # noqa: NPY002  as below
+        before, before_numpy = random.getstate(), np.random.get_state()  # noqa: NPY002  the library draws from it
         random.seed(one)
-        np.random.seed(two)  # noqa: NPY002  the library draws from it
+        np.random.seed(two)  # noqa: NPY002  as above
         try:
             for transform in chain:
                 wave = transform(np.ascontiguousarray(wave), sample_rate)
         finally:
             random.setstate(before)
-            np.random.set_state(before_numpy)  # noqa: NPY002
+            np.random.set_state(before_numpy)  # noqa: NPY002  as above
     return np.asarray(wave, dtype=np.float32)
 
 

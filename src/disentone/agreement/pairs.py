@@ -119,7 +119,7 @@ class BoundRelation:
 
     def differ(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
         """Whether clips differ in all of `differ`."""
-        found = np.ones(np.broadcast_shapes(np.shape(first), np.shape(second)), dtype=bool)
+        found = _all_true(first, second)
         for by in self._differ.values():
             if isinstance(by, PairTest):
                 found &= by.both_known(first, second) & ~by(first, second)
@@ -129,9 +129,10 @@ class BoundRelation:
 
     def comparable(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
         """Whether all of `same` is known of both clips, so that they can be found to disagree."""
-        some = np.ones(np.broadcast_shapes(np.shape(first), np.shape(second)), dtype=bool)
-        tests = self._tests.values()
-        return np.logical_and.reduce([some, *(test.both_known(first, second) for test in tests)])
+        found = _all_true(first, second)
+        for test in self._tests.values():
+            found &= test.both_known(first, second)
+        return found
 
     def codes(self) -> np.ndarray:
         """Group of every clip by all that must be equal: int (clips,), -1 if unknown."""
@@ -193,6 +194,10 @@ class BoundRelation:
                 raise DataError(
                     "Views cannot differ in their recording: all clips are of the same one."
                 )
+
+
+def _all_true(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    return np.ones(np.broadcast_shapes(np.shape(first), np.shape(second)), dtype=bool)
 
 
 def _is_of_numbers(test: PairTest) -> bool:

@@ -34,11 +34,11 @@ class Sampler(Protocol):
     @property
     def columns(self) -> int: ...  # noqa: D102  as above
     @property
-    def groups(self) -> Mapping[str, tuple[int, ...]]: ...  # noqa: D102
+    def groups(self) -> Mapping[str, tuple[int, ...]]: ...  # noqa: D102  as above
     @property
-    def left_out(self) -> Mapping[str, int]: ...  # noqa: D102
+    def left_out(self) -> Mapping[str, int]: ...  # noqa: D102  as above
     @property
-    def clips(self) -> int: ...  # noqa: D102
+    def clips(self) -> int: ...  # noqa: D102  as above
 
     def __len__(self) -> int:
         """Count the rows of an epoch."""

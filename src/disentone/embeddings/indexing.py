@@ -105,10 +105,7 @@ def index_collection(
 
 def _for_items(clips: Clips) -> Clips:
     """Clips with full paths, and with recording and split among their factors."""
-    known = dict(clips.factors)
-    if any(clips.splits):
-        known["split"] = clips.splits
-    known["recording"] = clips.recordings
+    known = clips.with_origin().factors | {"recording": clips.recordings}
     paths = np.array([os.path.abspath(path) for path in clips.paths], dtype=object)
     return replace(clips, paths=paths, factors=known)
 
