@@ -21,9 +21,8 @@ from disentone.clips import ClipTable
 from disentone.embeddings.model import untrained_network
 from disentone.embeddings.watcher import Watcher
 from disentone.factors import Factor
-from disentone.objectives import Objective
 from disentone.recipes import load_recipe
-from disentone.runs.batches import make_split, statistics
+from disentone.runs.batches import make_objective, make_split, statistics
 from disentone.runs.preparation import Data
 from disentone.runs.split import Views
 from disentone.runs.step import Learner
@@ -87,7 +86,7 @@ def step_of(recipe):
     windows = ClipWindows.single(np.arange(len(table)))
     data = Data(table, features, windows, np.zeros(len(table)), [])
     rows = table.where("train")
-    objective = Objective(recipe.objective, recipe.layout(), table.take(rows).factors)
+    objective = make_objective(recipe, table)
     moments = statistics(features, rows, per_feature=frontend.per_feature)
     split = make_split(recipe, data, "train", moments, objective, Watcher())
     network = untrained_network(recipe, frontend)

@@ -33,13 +33,14 @@ def data(rows):
 
 
 def ours(codes, labels):
+    from disentone.agreement.criterion import Criterion
     from disentone.agreement.masks import masks
     from disentone.objectives.mining import semi_hard, triplet_loss
     from disentone.objectives.similarity import cosines
 
     def mine():
         distances = 1 - cosines(codes, codes)
-        valid = masks(labels, kind="categorical")
+        valid = masks(labels, Criterion("equal"))
         return distances, semi_hard(distances, *valid, margin=MARGIN, fallback=False)
 
     def loss():

@@ -36,3 +36,12 @@ def test_only_products_and_convolutions_are_timed_forward_and_backward(steps, cl
 
 def test_a_step_without_products_takes_no_time_in_them(steps, clock):
     assert steps.in_products(lambda: torch.ones(3) + 1, clock, repeats=2) == 0
+
+
+@pytest.mark.parametrize("name", ["debug", "csn-music"])
+def test_a_step_of_a_recipe_is_that_of_its_objective(steps, monkeypatch, name):
+    monkeypatch.setattr(steps, "CLIPS", 200)  # fewer are quicker, and have partners
+    recipe = steps.recipe_of(name)
+    step = steps.step_of(recipe)
+    assert {term.term for term in recipe.objective} <= set(step())
+    assert steps.operations(step) > 0

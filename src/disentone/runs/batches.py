@@ -25,10 +25,23 @@ from disentone.recipes.schema import TripletFile
 from disentone.runs.preparation import Data, step_of
 from disentone.runs.split import Split
 
-__all__ = ["make_split", "statistics"]
+__all__ = ["make_objective", "make_split", "statistics"]
 
 LOOKED_AT = 1000
 """Clips of a split among which triplets are looked for."""
+
+
+def make_objective(recipe: Recipe, table: ClipTable) -> Objective:
+    """Build a recipe's objective, with what is known of the training clips.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    table : ClipTable
+        Clips of all splits.
+    """
+    factors = table.take(table.where("train")).factors
+    return Objective(recipe.objective, recipe.layout(), factors, recipe.relations())
 
 
 def make_split(

@@ -15,11 +15,10 @@ from disentone.datasets.syntone import SynTone
 from disentone.embeddings.model import Model, load, untrained_network
 from disentone.embeddings.watcher import Watcher
 from disentone.errors import RecipeError
-from disentone.objectives import Objective
 from disentone.recipes import Recipe, load_recipe
 from disentone.recipes.naming import audited_factors, private_note
 from disentone.runs.auditing import audit_model
-from disentone.runs.batches import make_split, statistics
+from disentone.runs.batches import make_objective, make_split, statistics
 from disentone.runs.loop import fit
 from disentone.runs.precision import cost_note, kind_of
 from disentone.runs.preparation import Data, prepare
@@ -137,10 +136,9 @@ def check_device(device: str) -> None:
 def _train(
     recipe: Recipe, data: Data, out: Path, *, resume: bool, device: str, watcher: Watcher
 ) -> Model:
-    frontend, facets = recipe.frontend.build(), recipe.layout()
+    frontend = recipe.frontend.build()
     network = untrained_network(recipe, frontend)
-    train_clips = data.table.take(data.table.where("train"))
-    objective = Objective(recipe.objective, facets, train_clips.factors, recipe.relations())
+    objective = make_objective(recipe, data.table)
     train_windows = data.windows.take(data.table.where("train")).rows
     moments = statistics(data.features, train_windows, per_feature=frontend.per_feature)
     train_split, valid_split = (
