@@ -73,15 +73,29 @@ def test_the_mean_over_one_window_is_that_window_to_the_bit():
     assert ClipWindows.single(np.arange(10)).means(values) is values
 
 
-@given(COUNTS)
-def test_every_window_of_a_clip_is_drawn_and_no_other(counts):
+@given(COUNTS, st.integers(0, 5), st.integers(0, 3))
+def test_an_epoch_takes_the_next_window_of_its_own_clips_and_any_of_their_partners(
+    counts, seed, draws
+):
     windows = ClipWindows.of_counts(np.array(counts))
-    clips = np.tile(np.arange(len(counts)), (200, 1))
-    drawn = windows.draw(clips, np.random.default_rng(0))
-    assert drawn.shape == clips.shape
+    rows = np.tile(np.arange(len(counts)), 1 + draws)
+    clips = np.stack([rows, rows[::-1]], axis=1)
+    epochs = np.stack([windows.draw(clips, number, seed) for number in range(100)])
+    np.testing.assert_array_equal(windows.draw(clips, 7, seed), epochs[7])
+    assert epochs.shape == (100, *clips.shape)
     for clip, count in enumerate(counts):
-        first = sum(counts[:clip])
-        assert set(drawn[:, clip]) == set(range(first, first + count))
+        all_of_it = set(range(sum(counts[:clip]), sum(counts[: clip + 1])))
+        own = epochs[:, clips[:, 0] == clip, 0]
+        for place in range(100 - count):
+            assert set(own[place : place + count, 0]) == all_of_it, "in turn, epoch after epoch"
+        assert (np.sort([len(set(epoch)) for epoch in own]) == min(count, 1 + draws)).all()
+        assert set(epochs[:, clips[:, 1] == clip, 1].ravel()) == all_of_it
+
+
+def test_clips_of_equal_length_begin_at_different_windows():
+    windows = ClipWindows.of_counts(np.full(200, 4))
+    first = windows.draw(np.arange(200)[:, None], 0, 0) % 4
+    assert np.bincount(first.ravel(), minlength=4).min() > 30
 
 
 def test_a_clip_needs_one_window_with_sound_and_none_that_is_broken():

@@ -118,21 +118,32 @@ class ClipWindows:
         offset = self.first - _starts(self.count)
         return np.arange(self.count.sum()) + np.repeat(offset, self.count)
 
-    def draw(self, clips: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Draw one window of every clip, all equally likely.
+    def draw(self, clips: np.ndarray, epoch: int, seed: int) -> np.ndarray:
+        """Take one window of every clip of an epoch.
+
+        Clips of the first column, an epoch's own, take their windows in turn from a random first
+        one: another every epoch, and all of them in as many epochs as there are. The others are
+        their partners, drawn with any window, so that windows meet in every combination.
 
         Parameters
         ----------
-        clips : ndarray of int, any shape
-        rng : Generator
+        clips : ndarray of int, shape (rows, columns)
+        epoch : int
+            The same number and seed give the same, whatever was drawn before.
+        seed : int
 
         Returns
         -------
         ndarray of int, of the same shape
             Rows.
         """
-        drawn = (rng.random(clips.shape) * self.count[clips]).astype(np.int64)
-        return self.first[clips] + drawn
+        start = np.random.default_rng(seed).random(len(self))
+        rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(epoch,)))
+        place = (rng.random(clips.shape) * self.count[clips]).astype(np.int64)
+        own = clips[:, 0]
+        first = (start[own] * self.count[own]).astype(np.int64)
+        place[:, 0] = (first + epoch + _times_before(own)) % self.count[own]
+        return self.first[clips] + place
 
     def means(self, values: np.ndarray) -> np.ndarray:
         """Mean over the windows of each clip.
@@ -150,6 +161,15 @@ class ClipWindows:
             return values
         sums = np.add.reduceat(values, _starts(self.count), axis=0, dtype=np.float64)
         return (sums / self.count.reshape(-1, *[1] * (values.ndim - 1))).astype(values.dtype)
+
+
+def _times_before(values: np.ndarray) -> np.ndarray:
+    """How often each value of (values,) stands before its place."""
+    order = np.argsort(values, kind="stable")
+    ordered = values[order]
+    before = np.empty(len(values), dtype=np.int64)
+    before[order] = np.arange(len(values)) - np.searchsorted(ordered, ordered)
+    return before
 
 
 def _starts(count: np.ndarray) -> np.ndarray:

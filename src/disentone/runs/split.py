@@ -56,7 +56,7 @@ class Split:
         return len(self.features if self.windows is None else self.windows)
 
     def epoch(self, number: int) -> Views:
-        """Give the views of one epoch, and one window of each, drawn anew in every epoch.
+        """Give the views of one epoch, and one window of each (:meth:`ClipWindows.draw`).
 
         The same number and seed give the same. Windows have a generator of their own: clips are
         drawn as they are where each has one window.
@@ -65,8 +65,7 @@ class Split:
         clips = views[:, : self.sampler.columns]
         if self.windows is None:
             return Views(views, clips)
-        seed = np.random.SeedSequence(self.seed, spawn_key=(number,))
-        return Views(views, self.windows.draw(clips, np.random.default_rng(seed)))
+        return Views(views, self.windows.draw(clips, number, self.seed))
 
     def batch(self, windows: np.ndarray, device: torch.device) -> Tensor:
         """Windows (rows, columns) as standardised features (rows, columns, ...)."""
