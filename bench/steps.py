@@ -18,7 +18,7 @@ from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
 from disentone.audio.windows import ClipWindows
 from disentone.clips import ClipTable
-from disentone.embeddings.model import untrained_network
+from disentone.embeddings.networks import untrained_network
 from disentone.embeddings.watcher import Watcher
 from disentone.factors import Factor
 from disentone.recipes import load_recipe

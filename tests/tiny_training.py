@@ -8,7 +8,8 @@ import torch
 
 from disentone.agreement import Relation, ViewSampler
 from disentone.datasets.syntone import SynTone, syntone
-from disentone.embeddings.model import Model, write_tensors
+from disentone.embeddings.model import Model
+from disentone.embeddings.networks import write_tensors
 from disentone.facets import Facets
 from disentone.factors import Factor
 from disentone.frontends.config import LogMelConfig

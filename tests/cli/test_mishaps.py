@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 
 from command_line import QUICK, call, complaint
 from disentone import cli
-from disentone.embeddings.model import write_tensors
+from disentone.embeddings.networks import write_tensors
 
 # --- bad input ------------------------------------------------------------------------------------
 

@@ -8,12 +8,10 @@ import pytest
 import soundfile
 import torch
 from safetensors.torch import load_file
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
 
 import disentone
 import tiny_training
-from disentone.embeddings.model import write_tensors
+from disentone.embeddings.networks import write_tensors
 from disentone.errors import ArtifactError, AudioError, DataError, RecipeError
 from disentone.models import ModelConfig
 
@@ -306,21 +304,6 @@ def test_a_file_that_cannot_be_read_is_named(model, tmp_path, noise):
     for name in ("bad.wav", "nan.wav", "missing.wav"):
         with pytest.raises(AudioError, match=name):
             model.embed([good, tmp_path / name])
-
-
-def test_as_the_first_step_of_a_pipeline(model, noise):
-    paths = [noise(f"{i}.wav")[0] for i in range(6)]
-    labels = [0, 1] * 3
-    pipeline = make_pipeline(model, LogisticRegression())
-    pipeline.fit(paths, labels)
-    expected = LogisticRegression().fit(model.embed(paths).values, labels)
-    np.testing.assert_allclose(
-        pipeline.predict_proba(paths), expected.predict_proba(model.transform(paths))
-    )
-    wave = noise()[1]
-    np.testing.assert_array_equal(
-        model.transform(wave, sample_rate=RATE), model.embed(wave, sample_rate=RATE).values
-    )
 
 
 def test_decoding_gives_features_in_db(model, rng):

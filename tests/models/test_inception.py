@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from disentone.embeddings.model import build_network
+from disentone.embeddings.networks import build_network
 from disentone.errors import RecipeError
 from disentone.facets import Facets
 from disentone.frontends.config import MusicalConfig

@@ -10,7 +10,8 @@ import soundfile
 import torch
 
 from disentone.datasets.triplets import read_triplets
-from disentone.embeddings.model import Model, untrained_network
+from disentone.embeddings.model import Model
+from disentone.embeddings.networks import untrained_network
 from disentone.errors import DataError
 from disentone.files import write_bytes
 from disentone.models.config import InceptionConfig

@@ -13,7 +13,8 @@ from disentone.clips import ClipTable
 from disentone.datasets.config import CollectionConfig
 from disentone.datasets.file_sounds import FileSounds
 from disentone.datasets.matching import places
-from disentone.embeddings.model import Model, load, untrained_network
+from disentone.embeddings.model import Model, load
+from disentone.embeddings.networks import untrained_network
 from disentone.embeddings.systems import System, system_of_file, system_of_run, wanted_songs
 from disentone.embeddings.watcher import Watcher
 from disentone.errors import DataError

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import load_file
 from torch import Tensor
 
 from disentone import audio
@@ -22,19 +22,19 @@ from disentone.audio.windows import cut_wave
 from disentone.embeddings.embedding import Embedding
 from disentone.embeddings.inputs import SoundLike, UnreadClip, list_sounds
 from disentone.embeddings.model_files import FORMAT, MODEL_FILES, NETWORK, damaged, read_config
+from disentone.embeddings.networks import build_network, write_tensors
 from disentone.errors import ArtifactError, AudioError, DataError
 from disentone.facets import Facets
-from disentone.files import write_bytes, write_json
+from disentone.files import write_json
 from disentone.frontends.config import frontend_config
 from disentone.models import MultiView
 from disentone.models.config import ModelConfig
 from disentone.models.counting import multiply_adds
-from disentone.recipes import Recipe
 
 if TYPE_CHECKING:
     from disentone.frontends.protocol import FrontEnd
 
-__all__ = ["Model", "build_network", "load", "untrained_network", "write_tensors"]
+__all__ = ["Model", "load"]
 
 BATCH = 256  # clips at once, fewer where they are large
 _BATCH_NUMBERS = 2**24
@@ -275,14 +275,6 @@ class Model:
         rows = codes.reshape(-1, self.facets.dim)
         return Embedding(rows, self.facets, tuple(map(str, range(len(rows)))))
 
-    def transform(self, sounds: SoundLike, **options: Any) -> np.ndarray:
-        """Embed as a plain array (clips, dim), as scikit-learn's transformers do."""
-        return self.embed(sounds, **options).values
-
-    def fit(self, *_: Any) -> Model:
-        """Do nothing, so that a trained model fits in a scikit-learn pipeline."""
-        return self
-
     def _embed_sound(self, sound: UnreadClip) -> np.ndarray:
         parts = [self.embed_features(part) for part in self._features(sound)]
         return np.concatenate(parts).mean(axis=0)
@@ -447,26 +439,6 @@ def load(folder: str | Path, *, device: str | torch.device = "cpu") -> Model:
     network.eval()
     model = Model(network, frontend, mean, std, lufs=lufs, folder=Path(folder), about=about)
     return model.to(device)
-
-
-def build_network(config: ModelConfig, facets: Facets, frontend: FrontEnd) -> MultiView:
-    """Build an untrained network for the features of a front-end."""
-    shape = {"frames": frontend.frames, "features": frontend.features}
-    return MultiView(config, facets, **shape, parts=getattr(frontend, "parts", None))
-
-
-def untrained_network(recipe: Recipe, frontend: FrontEnd) -> MultiView:
-    """Give a recipe's network, untrained: the same for the same seed."""
-    torch.manual_seed(recipe.seed)
-    return build_network(recipe.model, recipe.layout(), frontend)
-
-
-def write_tensors(
-    file: str | Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None
-) -> None:
-    """Write tensors atomically as safetensors."""
-    ready = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
-    write_bytes(file, save(ready, metadata=dict(metadata) if metadata else None))
 
 
 def _hub() -> ModuleType:

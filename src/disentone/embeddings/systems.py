@@ -225,7 +225,8 @@ def system_of_file(
 
 def _untrained(model: Model, recipe: Recipe) -> Model:
     """The same model with a network as it was before training."""
-    from disentone.embeddings.model import Model, untrained_network
+    from disentone.embeddings.model import Model
+    from disentone.embeddings.networks import untrained_network
 
     network = untrained_network(recipe, model.frontend)
     fresh = Model(network, model.frontend, model.mean, model.std, lufs=model.lufs)

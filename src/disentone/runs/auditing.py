@@ -13,7 +13,8 @@ from disentone.clips import ClipTable
 from disentone.datasets.inspection.known import find_decided
 from disentone.datasets.skipped import write_skipped
 from disentone.datasets.stratification import split_within
-from disentone.embeddings.model import Model, load, untrained_network
+from disentone.embeddings.model import Model, load
+from disentone.embeddings.networks import untrained_network
 from disentone.embeddings.watcher import Watcher
 from disentone.errors import ArtifactError
 from disentone.factors import Factor

@@ -10,7 +10,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import nn
 
-from disentone.embeddings.model import write_tensors
+from disentone.embeddings.networks import write_tensors
 from disentone.errors import ArtifactError
 from disentone.files import write_bytes
 

@@ -12,7 +12,8 @@ import torch
 
 from disentone.datasets.skipped import write_skipped
 from disentone.datasets.syntone import SynTone
-from disentone.embeddings.model import Model, load, untrained_network
+from disentone.embeddings.model import Model, load
+from disentone.embeddings.networks import untrained_network
 from disentone.embeddings.watcher import Watcher
 from disentone.errors import RecipeError
 from disentone.recipes import Recipe, load_recipe
