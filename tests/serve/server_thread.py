@@ -6,13 +6,16 @@ import time
 
 import uvicorn
 
+from disentone.serve.patience import HeadInTime
+
 
 class Server:
     def __init__(self, app):
         self.door = socket.create_server(("127.0.0.1", 0))
         self.port = self.door.getsockname()[1]
         self.address = f"http://127.0.0.1:{self.port}"
-        self.server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
+        config = uvicorn.Config(app, http=HeadInTime, log_level="warning", lifespan="off")
+        self.server = uvicorn.Server(config)
         self.thread = threading.Thread(target=self.server.run, kwargs={"sockets": [self.door]})
 
     def __enter__(self):

@@ -1,11 +1,14 @@
 """The API: what it gives is what the index gives, and every mistake is one clear sentence."""
 
+import errno
 import http.client
 import json
+import os
 
 import numpy as np
 import pytest
 
+from disentone.errors import AudioError
 from disentone.serve.describing import factor_of
 
 API = "/api/v1"
@@ -357,3 +360,43 @@ def test_factors_are_described_by_what_they_hold():
     assert (classes.kind, classes.classes) == ("classes", ["9", "10", "b"])
     titles = factor_of("title", pa.chunked_array([[str(n) for n in range(1000)]]))
     assert (titles.kind, titles.classes) == ("text", [])
+
+
+def test_a_busy_server_says_when_to_come_back(client, monkeypatch):
+    monkeypatch.setattr("disentone.serve.lanes.Lane.wait", 7.2)
+    answer = client.get(f"{API}/peaks", params={"id": "saw/60.wav"})
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "8")
+    assert answer.json()["error"] == "The server is busy: ask again in 8 s."
+
+
+def test_no_error_shows_where_a_file_lies(client, served, tones, monkeypatch):
+    """Errors of sounds call an upload by its name, and an item by its id."""
+
+    def damaged(path, *_, **__):
+        raise AudioError(f"'{path}' is damaged.")
+
+    content = (tones / "saw" / "60.wav").read_bytes()
+    sent = client.post(f"{API}/uploads", params={"name": "mine.wav"}, content=content).json()
+    monkeypatch.setattr("disentone.serve.sounds.outline", damaged)
+    monkeypatch.setattr("disentone.serve.served.embed_query", lambda _, path, **__: damaged(path))
+    query = {"query": {"examples": [{"upload": sent["upload"], "end": 0.5}]}}
+    answers = [
+        client.post(f"{API}/search", json=query),
+        client.get(f"{API}/peaks", params={"id": "saw/61.wav"}),
+        client.post(f"{API}/uploads", params={"name": "other.wav"}, content=content),
+    ]
+    assert [answer.json()["error"] for answer in answers] == [
+        "'mine.wav' is damaged.",
+        "'saw/61.wav' is damaged.",
+        "'other.wav' is damaged.",
+    ]
+
+
+def test_a_disk_that_is_full_is_told_without_a_path(client, served, monkeypatch, caplog):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(served.folder))
+
+    monkeypatch.setattr("disentone.serve.uploads.Uploads._receive", full)
+    answer = client.post(f"{API}/uploads", content=b"x")
+    assert answer.status_code == 507
+    assert answer.json()["error"] == "The server cannot store this: No space left on device."

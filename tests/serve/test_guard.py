@@ -14,19 +14,49 @@ def closed(served):
     return create_app(served, token=TOKEN)
 
 
-@pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "[::1", ""])
-def test_another_host_name_is_refused_without_a_token(client, host):
+OTHER_HOSTS = (
+    "evil.example", "localhost.evil.example", "localhost:1", "localhost.", "localhost.:80", "",
+    "[::1", "[::1]", "127.1", "0.0.0.0", "user@localhost", "localhost:80@evil.example",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("host", OTHER_HOSTS)
+def test_another_host_is_refused_without_a_token(client, host):
     answer = client.get(HEALTH, headers={"Host": host})
     assert answer.status_code == 421
-    assert answer.json()["error"].startswith("This server answers on this machine only")
+    assert answer.json()["error"] == "This server answers at its own address only: localhost:80."
 
 
-@pytest.mark.parametrize("host", ["localhost", "127.0.0.1:8765", "[::1]:80"])
-def test_this_machines_names_are_answered(client, host):
+@pytest.mark.parametrize("host", ["localhost", "localhost:80", "LOCALHOST"])
+def test_the_served_address_is_answered(client, host):
     assert client.get(HEALTH, headers={"Host": host}).status_code == 200
 
 
-@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://localhost:1"])
+@pytest.mark.parametrize(
+    ("socket", "right", "wrong"),
+    [
+        (("127.0.0.1", 8765), "127.0.0.1:8765 localhost:8765", "127.0.0.1 [::1]:8765 localhost"),
+        (("::1", 8765), "[::1]:8765 localhost:8765", "::1:8765 127.0.0.1:8765 [::1]"),
+        (("127.0.0.1", 80), "127.0.0.1 localhost localhost:80", "localhost:8765 [::1]"),
+    ],
+)
+def test_the_address_is_that_of_the_socket(served, socket, right, wrong):
+    address = f"[{socket[0]}]" if ":" in socket[0] else socket[0]
+    there = TestClient(create_app(served), base_url=f"http://{address}:{socket[1]}")
+    for host in right.split():
+        assert there.get(HEALTH, headers={"Host": host}).status_code == 200, host
+    for host in wrong.split():
+        assert there.get(HEALTH, headers={"Host": host}).status_code == 421, host
+
+
+OTHER_SITES = (
+    "https://evil.example", "null", "http://localhost:1", "https://localhost", "http://localhost.",
+    "http://user@localhost", "http://user:word@localhost", "localhost", "//localhost", "",
+    "http://localhost/", "http://127.0.0.1", "ws://localhost", "http://localhost.evil.example",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("origin", OTHER_SITES)
 def test_other_sites_are_refused(client, origin):
     answer = client.post("/api/v1/search", json={}, headers={"Origin": origin})
     assert answer.status_code == 403
@@ -35,6 +65,14 @@ def test_other_sites_are_refused(client, origin):
 def test_the_page_itself_is_no_other_site(client):
     answer = client.get(HEALTH, headers={"Origin": "http://localhost"})
     assert answer.status_code == 200
+
+
+def test_behind_a_proxy_the_page_has_the_scheme_of_the_proxy(closed):
+    """uvicorn takes it from X-Forwarded-Proto."""
+    sent = {"Authorization": f"Bearer {TOKEN}", "Origin": "https://any.example"}
+    for scheme, status in (("https", 200), ("http", 403)):
+        there = TestClient(closed, base_url=f"{scheme}://any.example")
+        assert there.get(HEALTH, headers=sent).status_code == status
 
 
 def test_everything_needs_the_token(closed):

@@ -20,7 +20,7 @@ from disentone.search.store import HIDDEN, missing, reason, texts_filter
 __all__ = ["Snapshot"]
 
 _BATCH = 8192  # rows that are read at once
-_MASKS = 32  # filters that are remembered
+_MASKS = 2**26  # bytes of filters that are remembered
 _ROW = "_rowid"
 _SMALL_MACHINE = 8 * 2**30  # bytes of memory
 
@@ -45,6 +45,7 @@ class Snapshot:
         self._masks: dict[str, np.ndarray] = {}
         self._lock = Lock()
         self._known: pa.Table | None = None
+        self._numbers: dict[str, int] | None = None
         self._recordings: np.ndarray | None = None
         self._rows: list[np.ndarray] = []  # of the store, in the order of the items
         self.scorer = self._load(table.count_rows())
@@ -120,6 +121,10 @@ class Snapshot:
         order = np.argsort(rows)
         return found.take(pa.array(order[np.searchsorted(rows, wanted, sorter=order)]))
 
+    def knows(self, expression: str) -> bool:
+        """Whether a filter is remembered, and costs nothing."""
+        return expression in self._masks
+
     def where(self, expression: str) -> np.ndarray:
         """Which items pass a filter: bool (items,).
 
@@ -140,7 +145,7 @@ class Snapshot:
             mask = np.zeros(len(self), dtype=bool)
             mask[self._places(found[_ROW].to_numpy())] = True
             with self._lock:
-                if len(self._masks) >= _MASKS:
+                while self._masks and (len(self._masks) + 1) * len(self) > _MASKS:
                     del self._masks[next(iter(self._masks))]
                 self._masks[expression] = mask
         return mask
@@ -156,13 +161,25 @@ class Snapshot:
         ids = list(ids)
         if not ids:
             return np.empty(0, dtype=np.int64)
-        query = self.table.search().where(texts_filter("id", ids)).with_row_id(True).select(["id"])
-        found = query.to_arrow()
-        rows = dict(zip(found["id"].to_pylist(), found[_ROW].to_pylist()))
-        unknown = [name for name in ids if name not in rows]
+        places = self._numbered() if isinstance(self.scorer, Matrix) else self._stored_places(ids)
+        unknown = [name for name in ids if name not in places]
         if unknown:
             raise self.missing(unknown[0])
-        return self._places(np.array([rows[name] for name in ids], dtype=np.uint64))
+        return np.array([places[name] for name in ids])
+
+    def _numbered(self) -> dict[str, int]:
+        """Position of every item by id; kept, for a question to the store costs 10 ms."""
+        if self._numbers is None:
+            ids = self.everything(["id"])["id"].to_pylist()
+            self._numbers = dict(zip(ids, range(len(ids))))
+        return self._numbers
+
+    def _stored_places(self, ids: Sequence[str]) -> dict[str, int]:
+        """Positions by id of those of the given items that are in the store."""
+        query = self.table.search().where(texts_filter("id", ids)).with_row_id(True).select(["id"])
+        found = query.to_arrow()
+        places = self._places(found[_ROW].to_numpy())
+        return dict(zip(found["id"].to_pylist(), places.tolist()))
 
     def missing(self, name: str, also: str = "") -> DataError:
         """Give the error that there is no item of this id."""

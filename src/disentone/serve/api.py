@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from typing import Annotated
 
-import anyio
-import anyio.to_thread
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import FileResponse
+from fastapi.responses import FileResponse, Response
 
 from disentone import __version__
 from disentone.errors import DataError
 from disentone.serve import schemas
 from disentone.serve.describing import item_of, result_of
+from disentone.serve.lanes import Lane
 from disentone.serve.served import Served
 from disentone.serve.uploads import Uploads
 
 __all__ = ["router"]
-
-_SEARCHES = 4  # at once; each needs room for the scores of all items, and a core
-_PATIENCE = 120  # seconds that an upload may take to arrive and be decoded
 
 Id = Annotated[str, Query(min_length=1, max_length=1000)]
 
@@ -29,72 +24,79 @@ Id = Annotated[str, Query(min_length=1, max_length=1000)]
 def router(served: Served) -> APIRouter:
     """Give the routes that answer from one index."""
     api = APIRouter(prefix="/api/v1", responses={"default": {"model": schemas.Problem}})
+    # Work of each cost has threads of its own, and waits for its like only.
+    looking = Lane(2, patience=2.0, guess=0.001)
+    searching = {
+        "weighing": Lane(2, patience=1.2, guess=0.002),
+        "opening": Lane(2, patience=1.4, guess=0.01),
+        "embedding": Lane(1, patience=10.0, guess=0.2),
+    }
+    listening = Lane(2, patience=5.0, guess=0.02)
+    mapping = Lane(1, patience=60.0, guess=1.0)
 
     @api.get("/health", tags=["server"])
-    def health() -> schemas.Health:
+    async def health() -> schemas.Health:
         """Give the server's state."""
         return schemas.Health(version=__version__, items=len(served.index))
 
     @api.get("/collection", tags=["items"])
-    def collection() -> schemas.CollectionInfo:
+    async def collection() -> schemas.CollectionInfo:
         """Give facets, factors, examples and limits."""
-        return served.collection()
+        return await looking.run(served.collection)
 
     @api.get("/items", tags=["items"])
-    def items(
+    async def items(
         where: schemas.Where = None,
         offset: Annotated[int, Query(ge=0)] = 0,
         limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     ) -> schemas.Items:
         """List items that pass a filter."""
-        return served.items(where, offset, limit)
+        return await searching["opening"].run(served.items, where, offset, limit)
 
     @api.get("/item", tags=["items"])
-    def item(id: Id) -> schemas.Item:
+    async def item(id: Id) -> schemas.Item:
         """Give one item."""
-        return item_of(served.row(id))
+        return item_of(await looking.run(served.row, id))
 
     @api.get("/audio", tags=["sounds"], response_class=FileResponse)
-    def audio(id: Id) -> FileResponse:
+    async def audio(id: Id) -> FileResponse:
         """Give an item's sound, whole or by ranges."""
-        path, kind = served.sound(id)
+        path, kind = await listening.run(served.sound, id)
         return FileResponse(path, media_type=kind)
 
     @api.get("/peaks", tags=["sounds"])
-    def peaks(id: Id) -> schemas.Peaks:
+    async def peaks(id: Id) -> schemas.Peaks:
         """Give an item's outline."""
-        return served.peaks(id)
+        return await listening.run(served.peaks, id)
 
     @api.get("/map/points", tags=["map"])
-    def points() -> schemas.Points:
+    async def points() -> schemas.Points:
         """Give the items of the maps, and their factors."""
-        return served.points()
+        return await mapping.run(served.points)
 
     @api.get("/map", tags=["map"])
-    def layout(facet: Id) -> schemas.Layout:
+    async def layout(facet: Id) -> schemas.Layout:
         """Give the places of these items on the map of one facet."""
-        return served.layout(facet)
+        return await mapping.run(served.layout, facet)
 
-    searching = anyio.CapacityLimiter(_SEARCHES)
-
-    @api.post("/search", tags=["search"])
-    async def search(wanted: schemas.Search) -> schemas.SearchResults:
+    @api.post("/search", tags=["search"], response_model=schemas.SearchResults)
+    async def search(wanted: schemas.Search) -> Response:
         """Find the items that are most like a query; the same query with other weights is fast."""
-        return await anyio.to_thread.run_sync(_found, served, wanted, limiter=searching)
+        return await searching[served.cost(wanted)].run(_found, served, wanted)
 
     @api.post("/uploads", tags=["search"], openapi_extra=_RAW_BODY)
     async def upload(
         request: Request, name: Annotated[str, Query(max_length=1000)] = "sound"
     ) -> schemas.Upload:
         """Send a sound, as the request's body, to search with."""
-        async with asyncio.timeout(_PATIENCE):
-            sent = await _uploads(served).take(request.stream(), name)
+        length = request.headers.get("content-length", "")  # what is no number has been refused
+        sent = await _uploads(served).take(request.stream(), name, int(length or 0))
         return schemas.Upload(
             upload=sent.upload, name=sent.name, seconds=sent.seconds, peaks=sent.peaks
         )
 
     @api.get("/uploads/audio", tags=["search"], response_class=FileResponse)
-    def upload_audio(upload: Id) -> FileResponse:
+    async def upload_audio(upload: Id) -> FileResponse:
         """Give back the sound of an upload, whole or by ranges."""
         return FileResponse(_uploads(served).find(upload).file, media_type="audio/wav")
 
@@ -109,7 +111,8 @@ _RAW_BODY = {
 }
 
 
-def _found(served: Served, wanted: schemas.Search) -> schemas.SearchResults:
+def _found(served: Served, wanted: schemas.Search) -> Response:
+    """Search, and write the answer, in one thread: the one that answers all has enough to do."""
     begin = time.perf_counter()
     found = served.open_query(wanted.query).rank(
         wanted.weights,
@@ -119,12 +122,13 @@ def _found(served: Served, wanted: schemas.Search) -> schemas.SearchResults:
         one_per_recording=wanted.one_per_recording,
     )
     served.remember(found)
-    return schemas.SearchResults(
+    results = schemas.SearchResults(
         weights=dict(found.weights),
         candidates=found.candidates,
         results=[result_of(hit) for hit in found],
         milliseconds=round(1000 * (time.perf_counter() - begin), 2),
     )
+    return Response(results.model_dump_json(), media_type="application/json")
 
 
 def _uploads(served: Served) -> Uploads:

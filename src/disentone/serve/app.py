@@ -10,12 +10,14 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from disentone import __version__
 from disentone.errors import DisentoneError
 from disentone.serve.api import router
 from disentone.serve.guard import Guard, refusal
-from disentone.serve.problems import Missing, TooLarge
+from disentone.serve.patience import Patience
+from disentone.serve.problems import Busy, Missing, TooLarge
 from disentone.serve.served import Served
 
 __all__ = ["create_app"]
@@ -53,6 +55,7 @@ def create_app(served: Served, *, token: str | None = None) -> FastAPI:
         )
 
     _answer_errors(app)
+    app.add_middleware(Patience)
     app.add_middleware(Guard, token=token)
     return app
 
@@ -66,7 +69,8 @@ def _answer_errors(app: FastAPI) -> None:
             404: "There is nothing at this address.",
             405: "This address takes other methods.",
         }
-        return refusal(error.status_code, messages.get(error.status_code, str(error.detail)))
+        sentence = messages.get(error.status_code, str(error.detail))
+        return refusal(error.status_code, sentence, error.headers)
 
     @app.exception_handler(RequestValidationError)
     def wrong_parameter(request: Request, error: RequestValidationError) -> JSONResponse:
@@ -80,9 +84,19 @@ def _answer_errors(app: FastAPI) -> None:
         status, sentence = {Missing: 404, TooLarge: 413}.get(type(error), 400), str(error)
         return refusal(status, sentence if sentence.endswith((".", "?")) else f"{sentence}.")
 
-    @app.exception_handler(TimeoutError)
-    def too_slow(request: Request, error: TimeoutError) -> JSONResponse:
-        return refusal(408, "The upload took too long: try again, or a smaller file.")
+    @app.exception_handler(Busy)
+    def busy(request: Request, error: Busy) -> JSONResponse:
+        return refusal(503, str(error), {"Retry-After": str(error.seconds)})
+
+    @app.exception_handler(ClientDisconnect)
+    def gone(request: Request, error: ClientDisconnect) -> JSONResponse:
+        _log.warning("%s was broken off by its client.", request.url.path)
+        return refusal(400, "The request was broken off.")  # which nobody reads
+
+    @app.exception_handler(OSError)
+    def no_room(request: Request, error: OSError) -> JSONResponse:
+        _log.error("%s %s failed: %s", request.method, request.url.path, error)
+        return refusal(507, f"The server cannot store this: {error.strerror or 'no room'}.")
 
     @app.exception_handler(Exception)
     def broken(request: Request, error: Exception) -> JSONResponse:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -57,6 +58,7 @@ def result_of(hit: Hit) -> schemas.SearchResult:
     )
 
 
+@lru_cache(maxsize=20_000)
 def name_of(item: str) -> str:
     """A short name of an id: the last two parts of a path, without its suffix."""
     path = PurePosixPath(item)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hmac
 import secrets
+from collections.abc import Mapping
 from http.cookies import CookieError, SimpleCookie
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
@@ -36,9 +36,9 @@ _POLICY = (
 class Guard:
     """Middleware: checks where a request comes from, and sets the security headers.
 
-    Without a token only requests to this machine's own names are answered, so that no web site can
-    reach the server under a name of its own (DNS rebinding). Requests that change anything must
-    come from the page itself.
+    Without a token only requests to the served address are answered, by its number or as localhost,
+    so that no web site can reach the server under a name of its own (DNS rebinding). An Origin must
+    be exactly the address of the page itself.
 
     Parameters
     ----------
@@ -69,16 +69,19 @@ class Guard:
             await send(message)
 
         request = Request(scope)
-        answer = self._refuse(request.headers) or self._admit(request) or _too_long(request)
+        answer = self._refuse(scope, request.headers) or self._admit(request) or _too_long(request)
         await (answer or self.app)(scope, receive, send_with_headers)
 
-    def _refuse(self, headers: Headers) -> Response | None:
+    def _refuse(self, scope: Scope, headers: Headers) -> Response | None:
         """Refuse what comes under another name or from another site."""
-        host = headers.get("host", "")
-        if self.token is None and _hostname(host) not in LOCAL:
-            return refusal(421, "This server answers on this machine only: open it as localhost.")
+        host = headers.get("host", "").lower()
+        served = _addresses(scope)
+        if self.token is None and host not in served:
+            return refusal(421, f"This server answers at its own address only: {served[0]}.")
+        # Without a token nothing stands in front of the server that could speak https for it.
+        scheme = "http" if self.token is None else scope["scheme"]
         origin = headers.get("origin")
-        if origin is not None and origin.partition("://")[2] != host:
+        if origin is not None and origin.lower() != f"{scheme}://{host}":
             return refusal(403, "Requests from other web sites are refused.")
         return None
 
@@ -111,11 +114,12 @@ def _too_long(request: Request) -> Response | None:
     return refusal(413, "This request is too long.") if int(length) > _LONGEST else None
 
 
-def _hostname(host: str) -> str | None:
-    try:
-        return urlsplit(f"//{host}").hostname
-    except ValueError:  # an address that is none
-        return None
+def _addresses(scope: Scope) -> list[str]:
+    """Names and port under which the socket of a request is reached on this machine."""
+    address, port = scope.get("server") or ("localhost", 80)
+    names = [f"[{address}]" if ":" in address else address]
+    names += ["localhost"] * (address != "localhost")
+    return [*(f"{name}:{port}" for name in names), *(names if port == 80 else ())]
 
 
 def _cookie(request: Request) -> str:
@@ -126,6 +130,6 @@ def _cookie(request: Request) -> str:
     return cookies[COOKIE].value if COOKIE in cookies else ""
 
 
-def refusal(status: int, sentence: str) -> JSONResponse:
+def refusal(status: int, sentence: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
     """Answer with an error: its status and one sentence."""
-    return JSONResponse({"status": status, "error": sentence}, status)
+    return JSONResponse({"status": status, "error": sentence}, status, headers)

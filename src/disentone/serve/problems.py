@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from disentone.errors import AudioError, DisentoneError
 
-__all__ = ["Missing", "TooLarge"]
+__all__ = ["Busy", "Missing", "TooLarge"]
 
 
 class Missing(DisentoneError):
@@ -13,3 +13,17 @@ class Missing(DisentoneError):
 
 class TooLarge(AudioError):
     """An upload of too many bytes: 413."""
+
+
+class Busy(DisentoneError):
+    """More work than can be done soon: 503.
+
+    Parameters
+    ----------
+    seconds : int
+        After which to ask again.
+    """
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(f"The server is busy: ask again in {seconds} s.")
+        self.seconds = seconds

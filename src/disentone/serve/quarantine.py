@@ -21,6 +21,7 @@ __all__ = ["decode"]
 _MEMORY = 2**31  # bytes of address space; ten minutes of 48 kHz stereo take a tenth of it
 _PATIENCE = 60  # seconds
 _REFUSED = 2  # exit status
+_POLITE = 5  # searches go first
 _CALM = {
     "OPENBLAS_NUM_THREADS": "1",  # each thread reserves memory
     "OMP_NUM_THREADS": "1",
@@ -64,7 +65,7 @@ def decode(file: Path, to: Path, *, name: str, sample_rate: int, seconds: float)
     if done.returncode:
         to.unlink(missing_ok=True)
         if done.returncode == _REFUSED:
-            raise AudioError(done.stdout.strip().replace(f"'{file}'", f"'{name}'"))
+            raise AudioError(done.stdout.strip().replace(str(file), name))
         raise AudioError(f"'{name}' takes too much memory or breaks the decoder: convert it.")
 
 
@@ -83,6 +84,8 @@ def _main(file: str, to: str, rate: str, seconds: str) -> int:
 
 
 def _limit() -> None:
+    if hasattr(os, "nice"):  # not on Windows
+        os.nice(_POLITE)
     with suppress(ImportError, ValueError):  # Windows has no such limits; a lower one may be set
         import resource
 

@@ -8,6 +8,7 @@ import logging
 import os
 import secrets
 import socket
+import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
@@ -21,11 +22,13 @@ from disentone.errors import ArtifactError, RecipeError
 from disentone.search import Index
 from disentone.serve.app import create_app
 from disentone.serve.guard import LOCAL
+from disentone.serve.patience import HeadInTime
 from disentone.serve.served import Limits, Served
 
 __all__ = ["run"]
 
 SHORTEST_TOKEN = 12  # characters
+_TURN = 0.001  # seconds that a thread may keep the others waiting; Python's own 5 ms add up
 _WAITING = 2048  # connections that the system keeps until they are accepted
 
 _log = logging.getLogger(__name__)
@@ -82,10 +85,16 @@ def run(
             model=_model(opened, model),
             limits=limits,
         )
+        opened.snapshot()  # vectors are read now, and not while the first client waits
         ready(_address(host, bound.getsockname()[1], token), served)
         config = uvicorn.Config(
-            create_app(served, token=token), log_level="warning", access_log=False, lifespan="off"
+            create_app(served, token=token),
+            http=HeadInTime,
+            log_level="warning",
+            access_log=False,
+            lifespan="off",
         )
+        sys.setswitchinterval(_TURN)
         with suppress(KeyboardInterrupt):
             asyncio.run(uvicorn.Server(config).serve(sockets=[bound]))
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -202,12 +202,21 @@ class Served:
 
     def open_query(self, query: schemas.Query) -> OpenQuery:
         """Open a query, or reuse an open one: sliders ask for the same one again and again."""
-        key = hashlib.sha256(query.model_dump_json().encode()).hexdigest()
+        key = _key(query)
         found = self._queries.get(key)
         if found is None:
             found = self._open(query)
             self._queries.put(key, found, 4 * len(self.index) * len(self.index.facets))
         return found
+
+    def cost(self, wanted: schemas.Search) -> Literal["weighing", "opening", "embedding"]:
+        """What is the most that a search has to do: embed a sound, open a query, or weigh one."""
+        if self._queries.get(_key(wanted.query)) is None:
+            examples = [*wanted.query.examples, *wanted.query.away]
+            embedded = any(e.upload or e.start is not None or e.end is not None for e in examples)
+            return "embedding" if embedded else "opening"
+        known = wanted.where is None or self.index.snapshot().knows(wanted.where)
+        return "weighing" if known else "opening"
 
     def _open(self, query: schemas.Query) -> OpenQuery:
         away = [self._embedded(example) for example in query.away]
@@ -232,16 +241,17 @@ class Served:
         if self.uploads is None or self.model is None:
             raise DataError("There is no model here to embed sounds: query by items.")
         if example.upload is not None:
-            path, begin, stop = self.uploads.find(example.upload).file, 0.0, None
+            sent = self.uploads.find(example.upload)
+            name, path, begin, stop = sent.name, sent.file, 0.0, None
         else:
             row = self.row(example.item or "")
-            path, (begin, stop) = self._file(row), part_of(row)
+            name, path, (begin, stop) = row["id"], self._file(row), part_of(row)
         begin = begin or 0.0
         start = begin + (example.start or 0.0)
         end = stop if example.end is None else begin + example.end
         if end is not None and end - start < SHORTEST:
             raise DataError(f"A part must be at least {SHORTEST:g} s long.")
-        with self._embedding:
+        with self._embedding, sounds.called(name, path):
             if isinstance(self.model, Path):
                 self.model = load_model(self.model, "cpu")
             return embed_query(self.model, path, start=start, end=end)
@@ -260,14 +270,17 @@ class Served:
         """
         row = self.row(item)
         path, (start, end) = self._file(row), part_of(row)
-        if sounds.is_played(path, start, end):
+        with sounds.called(item, path):
+            played = sounds.is_played(path, start, end)
+        if played:
             return path, sounds.PLAYED[path.suffix.lower()]
         key = hashlib.sha256(item.encode()).hexdigest()
         with self._converting:
             made = self._files.get(key)
             if made is None:
                 made = self.folder / f"{key}.wav"
-                sounds.write_wav(made, path, start, end)
+                with sounds.called(item, path):
+                    sounds.write_wav(made, path, start, end)
                 self._files.put(key, made, made.stat().st_size)
         return made, "audio/wav"
 
@@ -275,7 +288,8 @@ class Served:
         """An item's outline."""
         row = self.row(item)
         path, (start, end) = self._file(row), part_of(row)
-        seconds, peaks = self._once(f"peaks {item}", lambda: sounds.outline(path, start, end))
+        with sounds.called(item, path):
+            seconds, peaks = self._once(f"peaks {item}", lambda: sounds.outline(path, start, end))
         return schemas.Peaks(seconds=seconds, peaks=peaks)
 
     def _file(self, row: Mapping[str, Any]) -> Path:
@@ -283,6 +297,10 @@ class Served:
         if not path.is_file():
             raise Missing(f"The file of '{row['id']}' is not where it was when it was indexed.")
         return path
+
+
+def _key(query: schemas.Query) -> str:
+    return hashlib.sha256(query.model_dump_json().encode()).hexdigest()
 
 
 def _sample_rate(model: Model | Path) -> int:

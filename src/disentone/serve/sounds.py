@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import soundfile
 
 from disentone import audio
+from disentone.errors import AudioError
 
-__all__ = ["PLAYED", "is_played", "outline", "write_wav"]
+__all__ = ["PLAYED", "called", "is_played", "outline", "write_wav"]
 
 PLAYED = {  # what browsers play as it is
     ".wav": "audio/wav",
@@ -25,6 +27,15 @@ PLAYED = {  # what browsers play as it is
 }
 PARTS = 240  # of an outline
 _BLOCK = 60.0  # seconds that are in memory at once
+
+
+@contextmanager
+def called(name: str, path: Path) -> Iterator[None]:
+    """Let errors call a file what its client calls it, and not by its path here."""
+    try:
+        yield
+    except AudioError as error:
+        raise AudioError(str(error).replace(str(path), name)) from error
 
 
 def is_played(path: Path, start: float | None, end: float | None) -> bool:
