@@ -18,6 +18,7 @@ every facet is audited, and every facet can be weighed in a search.
 ``ClipTable``, ``Factor``     clips, and what is known about them
 ``Card``                      what an audit found; ``disentone.audit.audit`` makes one
 ``Index``                     a collection that can be searched by facets
+``allow``                     code that recipes name, and downloads: not unless in its block
 ``DisentoneError``            what every error on purpose derives from
 ============================  ====================================================================
 
@@ -28,8 +29,17 @@ The rooms, each a module with a page of its own in the docs: ``audio``, ``datase
 
 from __future__ import annotations
 
-import importlib
 import sys
+
+# ``python -m disentone`` looks in the working directory first, where a stray or hostile torch.py
+# may lie: it is taken off before anything is imported. Of other programs the path stays as it is.
+if sys.argv[:1] == ["-m"] and not sys.flags.safe_path:
+    _asked = sys.orig_argv[-len(sys.argv)].removeprefix("-m").partition(".")[0]
+    if _asked == "disentone":
+        del sys.path[0]
+    del _asked
+
+import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -41,6 +51,7 @@ if TYPE_CHECKING:
     from disentone.errors import DisentoneError
     from disentone.facets import Facets
     from disentone.factors import Factor
+    from disentone.permissions import allow
     from disentone.recipes import Recipe, load_recipe
     from disentone.runs.training import train
     from disentone.search import Index
@@ -59,6 +70,7 @@ __all__ = [
     "Model",
     "Recipe",
     "__version__",
+    "allow",
     "load",
     "load_recipe",
     "train",
@@ -76,6 +88,7 @@ _HOMES = {
     "Index": "search",
     "Model": "embeddings.model",
     "Recipe": "recipes",
+    "allow": "permissions",
     "load": "embeddings.model",
     "load_recipe": "recipes",
     "train": "runs.training",

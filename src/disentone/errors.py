@@ -8,10 +8,12 @@ room asks for these here, the lowest place that all of them know.
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 __all__ = [
+    "FOREIGN",
     "ArtifactError",
     "AudioError",
     "DataError",
@@ -22,7 +24,11 @@ __all__ = [
     "load_plugin",
     "or_plugin",
     "plugin_names",
+    "what_raised",
 ]
+
+FOREIGN = (Exception, SystemExit, KeyboardInterrupt)
+"""Whatever code of others may raise, or end with, where it is run."""
 
 
 class DisentoneError(Exception):
@@ -71,6 +77,18 @@ def closest(word: str, known: Iterable[str]) -> str:
     return "; there are: " + ", ".join(names) if names else "; there are none"
 
 
+def what_raised(error: BaseException) -> str:
+    """Give in a few words what code of others raised, and where: ``"ValueError: no, x.py:3"``."""
+    lines = str(error).strip().splitlines()
+    what = f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None or isinstance(error, SyntaxError):  # which names the place itself
+        return what
+    return f"{what}, {os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}"
+
+
 def plugin_names(group: str) -> list[str]:
     """Names that installed packages give in a group of entry points; no package is imported.
 
@@ -106,10 +124,10 @@ def load_plugin(group: str, name: str) -> Any:
         )
     try:
         return found[0].load()
-    except Exception as error:  # whatever their code raises when it is imported
+    except FOREIGN as error:
         raise RecipeError(
             f"Package '{packages[0]}', which gives '{name}' of disentone.{group}, cannot be "
-            f"imported ({type(error).__name__}: {error}): update or uninstall it."
+            f"imported ({what_raised(error)}): update or uninstall it."
         ) from error
 
 

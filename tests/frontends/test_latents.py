@@ -1,5 +1,6 @@
 """Front-ends with pretrained weights, held to the reference implementation; weights are random."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import small_networks as small
 import soundfile
 import torch
 from pydantic import ValidationError
+from safetensors.torch import load_file, save_file
 
 from disentone.clips import ClipTable
 from disentone.datasets.folder import read_folder
@@ -18,6 +20,7 @@ from disentone.frontends import latents
 from disentone.frontends.config import frontend_config
 from disentone.frontends.feature_store import compute_features
 from disentone.frontends.logmel import LogMel
+from disentone.permissions import allow
 
 transformers = small.transformers
 RATE = 44100
@@ -361,7 +364,10 @@ def test_a_name_that_neither_disk_nor_hub_knows(tmp_path, monkeypatch):
 
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     for name in ("nobody/nothing", str(tmp_path / "gone")):
-        with pytest.raises(ArtifactError, match=r"no folder .* or give its folder"):
+        with (
+            allow(download=True),
+            pytest.raises(ArtifactError, match=r"no folder .* or give its folder"),
+        ):
             dac(name)
 
 
@@ -377,6 +383,71 @@ def test_what_the_hub_gave_once_is_not_asked_for_again(codec, monkeypatch):
     monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot)
     assert dac("some/codec", seconds=0.1).features == 32
     assert asked == [("some/codec", True)]
+
+
+def test_nothing_is_fetched_where_that_is_not_allowed(codec, monkeypatch):
+    import huggingface_hub
+
+    asked = []
+
+    def snapshot(name, *, allow_patterns, local_files_only=False):
+        asked.append(local_files_only)
+        if local_files_only:
+            raise FileNotFoundError
+        return str(codec[0])
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot)
+    with pytest.raises(ArtifactError, match=r"'some/codec' is no folder .* --allow-download"):
+        dac("some/codec", seconds=0.1)
+    assert all(asked)
+    with allow(download=True):
+        assert dac("some/codec", seconds=0.1).features == 32
+    assert not asked[-1]
+
+
+def altered(codec, tmp_path, file="config.json", **changes):
+    """A copy of the codec with other settings."""
+    folder = tmp_path / "dac"
+    shutil.copytree(codec[0], folder, dirs_exist_ok=True)
+    values = json.loads((folder / file).read_text()) if (folder / file).exists() else {}
+    (folder / file).write_text(json.dumps(values | changes))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"hidden_size": 10**9}, "promise|bound|size"),
+        ({"encoder_hidden_size": 2**20}, "promise"),
+        ({"n_codebooks": 10**9}, "1,024 is the most"),
+        ({"hop_length": float("nan")}, "'hop_length' is nan"),
+        ({"downsampling_ratios": [1] * 5000}, "5,000 items"),
+        ({"attn_implementation": "kernels-community/flash-attn"}, "code that would be fetched"),
+        ({"model_type": "no-such", "auto_map": {"AutoConfig": "evil.Config"}}, "cannot be loaded"),
+    ],
+)
+def test_settings_that_promise_more_than_there_is_are_refused(codec, tmp_path, changes, why):
+    folder = altered(codec, tmp_path, **changes)
+    (folder / "evil.py").write_text("raise SystemExit('ran')")
+    with pytest.raises(ArtifactError, match=why):
+        dac(folder)
+
+
+def test_an_extractor_of_someone_elses_code_is_not_run(codec, tmp_path):
+    changes = {"feature_extractor_type": "Evil", "auto_map": {"AutoFeatureExtractor": "evil.Evil"}}
+    folder = altered(codec, tmp_path, "preprocessor_config.json", **changes)
+    (folder / "evil.py").write_text("raise SystemExit('ran')")
+    with pytest.raises(ArtifactError, match="cannot be loaded"):
+        encoder(folder)
+
+
+def test_weights_that_are_not_finite_are_refused(codec, tmp_path):
+    folder = altered(codec, tmp_path)
+    weights = load_file(folder / "model.safetensors")
+    next(iter(weights.values())).view(-1)[0] = torch.nan
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    with pytest.raises(ArtifactError, match="not finite"):
+        dac(folder)
 
 
 def test_without_transformers_the_extra_is_named(codec, monkeypatch):

@@ -6,6 +6,7 @@ import atexit
 import errno
 import gc
 import io
+import os
 import sys
 
 from disentone.cli import (  # noqa: F401  # each adds its verbs
@@ -25,6 +26,7 @@ __all__ = ["app", "main"]
 
 def main() -> None:
     """Run the command line; mistakes of the user become one sentence and exit code 2."""
+    os.environ["PYTHONSAFEPATH"] = "1"  # no process that we start imports from where we are
     gc.set_threshold(50_000)  # what torch's import makes stays: to look through it takes 0.2 s
     atexit.register(gc.freeze)  # and 0.3 s more when Python ends
     if isinstance(sys.stdout, io.TextIOWrapper):  # pipes of Windows lack most letters

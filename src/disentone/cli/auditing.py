@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from disentone.cli.app import app
-from disentone.cli.screen import Quiet, Screen, Seed
+from disentone.cli.screen import AllowCode, AllowDownload, Quiet, Screen, Seed
 
 
 @app.command(
@@ -65,6 +65,8 @@ def audit(
         int | None, typer.Option(min=1, help="Threads or processes; OMP_NUM_THREADS, or all cores.")
     ] = None,
     seed: Seed = None,
+    allow_code: AllowCode = False,
+    allow_download: AllowDownload = False,
     quiet: Quiet = False,
 ) -> None:
     """Audit a trained model, or anyone's embeddings: what each facet predicts, and what it leaks.

@@ -10,6 +10,7 @@ import typer
 
 from disentone.cli.app import app
 from disentone.cli.screen import (
+    AllowDownload,
     Cache,
     Device,
     Hop,
@@ -120,6 +121,7 @@ def embed(
     ] = OnError.skip,
     resume: Annotated[bool, typer.Option(help="Go on with what was stopped.")] = False,
     device: Device = "cpu",
+    allow_download: AllowDownload = False,
     quiet: Quiet = False,
 ) -> None:
     """Embed a collection: a row for each file or segment, a column for each facet.
@@ -139,6 +141,7 @@ def embed(
                 out=out,
                 **vars(options),
                 on_error=on_error.value if on_error is not OnError.skip else None,
+                allow_download=allow_download,
                 resume=True,
             ),
             lambda: embed_collection(

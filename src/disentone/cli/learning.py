@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from disentone.cli.app import app
-from disentone.cli.screen import Device, Quiet, Screen, Seed, Settings, again, resumable
+from disentone.cli.screen import (
+    AllowCode,
+    AllowDownload,
+    Device,
+    Quiet,
+    Screen,
+    Seed,
+    Settings,
+    again,
+    resumable,
+)
 
 if TYPE_CHECKING:
     from disentone.recipes import Recipe
@@ -60,6 +70,8 @@ def train(
     ] = False,
     seed: Seed = None,
     device: Device = "cpu",
+    allow_code: AllowCode = False,
+    allow_download: AllowDownload = False,
     quiet: Quiet = False,
 ) -> None:
     """Train a recipe; leave model, audit and report in a run folder.
@@ -83,6 +95,7 @@ def train(
         note=notes.append,
     )
     same = {"data": data, "facet": facet, "set": changes, "no_audit": no_audit, "device": device}
+    same |= {"allow_code": allow_code, "allow_download": allow_download}
     command = again("train", recipe, out=folder, resume=True, **same)
     options = {"resume": resume, "audited": not no_audit, "device": device}
     _train(loaded, folder, command, quiet=quiet, notes=notes, **options)
@@ -104,6 +117,7 @@ def reproduce(
     seeds: Annotated[int, typer.Option(min=1, help="Runs of each recipe in the table.")] = 1,
     jobs: Annotated[int, typer.Option(min=1, help="Cells that are run at once.")] = 1,
     device: Device = "cpu",
+    allow_download: AllowDownload = False,
     quiet: Quiet = False,
 ) -> None:
     """Run a paper's protocol and ablation; print our tables beside the paper's.
@@ -122,6 +136,7 @@ def reproduce(
         quick=quick,
         jobs=jobs if jobs > 1 else None,
         device=device,
+        allow_download=allow_download,
     )
     with Screen(quiet=quiet) as screen:
         report, text = resumable(

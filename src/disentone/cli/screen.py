@@ -23,11 +23,14 @@ from rich.progress import (
 )
 
 from disentone.embeddings.watcher import Watcher
+from disentone.permissions import allow
 
 if TYPE_CHECKING:
     from disentone.embeddings.watcher import Progress as TrainingProgress
 
 __all__ = [
+    "AllowCode",
+    "AllowDownload",
     "Cache",
     "Device",
     "Hop",
@@ -54,6 +57,33 @@ class ShortClip(StrEnum):
     skip = "skip"
 
 
+def _grants(what: str) -> Callable[[typer.Context, bool], bool]:
+    """Allow it until the command ends, where the option is given."""
+
+    def grant(context: typer.Context, value: bool) -> bool:
+        if value:
+            context.with_resource(allow(**{what: True}))
+        return value
+
+    return grant
+
+
+AllowCode = Annotated[
+    bool,
+    typer.Option(
+        "--allow-code",
+        callback=_grants("code"),
+        help="Run the code that a recipe names in terms such as 'module:Class'.",
+    ),
+]
+AllowDownload = Annotated[
+    bool,
+    typer.Option(
+        "--allow-download",
+        callback=_grants("download"),
+        help="Fetch a front-end's network from the Hugging Face Hub.",
+    ),
+]
 Seed = Annotated[int | None, typer.Option(help="Seed of everything random.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print the result's path only.")]
 Settings = Annotated[

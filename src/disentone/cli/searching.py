@@ -10,6 +10,7 @@ import typer
 
 from disentone.cli.app import app
 from disentone.cli.screen import (
+    AllowDownload,
     Cache,
     Device,
     Hop,
@@ -40,6 +41,7 @@ def index(
     jobs: Jobs = None,
     short: Short = ShortClip.pad,
     device: Device = "cpu",
+    allow_download: AllowDownload = False,
     quiet: Quiet = False,
 ) -> None:
     """Put a collection into an index, to be searched by facets.
@@ -53,7 +55,14 @@ def index(
     options = EmbedOptions(segment, hop, cache, jobs, short.value, device)
     with Screen(quiet=quiet) as screen:
         made = resumable(
-            again("index", model, *paths, out=out, **vars(options)),
+            again(
+                "index",
+                model,
+                *paths,
+                out=out,
+                **vars(options),
+                allow_download=allow_download,
+            ),
             lambda: index_collection(
                 model,
                 paths,
@@ -106,6 +115,7 @@ def search(
         Path | None, typer.Option(help="The model, where it is not in the index.")
     ] = None,
     device: Device = "cpu",
+    allow_download: AllowDownload = False,
     quiet: Quiet = False,
 ) -> None:
     """Find similar sounds, by weighted facets: to an audio file, a part of one, or an item.

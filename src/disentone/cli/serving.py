@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from disentone.cli.app import app
-from disentone.cli.screen import Quiet, console
+from disentone.cli.screen import AllowDownload, Quiet, console
 
 if TYPE_CHECKING:
     from disentone.serve.served import Served
@@ -31,6 +31,7 @@ def serve(
     max_mb: Annotated[float, typer.Option(min=0.01, help="Largest upload, in MB.")] = 100,
     max_seconds: Annotated[float, typer.Option(min=0.1, help="Longest upload.")] = 600,
     browser: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
+    allow_download: AllowDownload = False,
     quiet: Quiet = False,
 ) -> None:
     """Search an index on a web page: listen, compare, weigh facets, look at maps.

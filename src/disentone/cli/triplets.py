@@ -8,7 +8,16 @@ from typing import Annotated
 import typer
 
 from disentone.cli.app import app
-from disentone.cli.screen import Device, Quiet, Screen, Seed, Short, ShortClip
+from disentone.cli.screen import (
+    AllowCode,
+    AllowDownload,
+    Device,
+    Quiet,
+    Screen,
+    Seed,
+    Short,
+    ShortClip,
+)
 
 
 @app.command(
@@ -44,6 +53,8 @@ def triplets(
     short: Short = ShortClip.pad,
     device: Device = "cpu",
     seed: Seed = None,
+    allow_code: AllowCode = False,
+    allow_download: AllowDownload = False,
     quiet: Quiet = False,
 ) -> None:
     """Score embeddings on triplets: whether they place the positive nearer than the negative.

@@ -7,23 +7,23 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from safetensors import SafetensorError
+from safetensors import safe_open
 from torch import nn
 
 from disentone.errors import ArtifactError, RecipeError
+from disentone.frontends.network_files import WEIGHTS, network_folder, read_settings
 
 __all__ = ["Pretrained", "digest", "open_pretrained"]
 
-_SETTINGS = ("config.json", "preprocessor_config.json", "processor_config.json")
-_WEIGHTS = ("model*.safetensors", "model.safetensors.index.json")
 _VOLATILE = {"_name_or_path", "architectures", "dtype", "torch_dtype", "transformers_version"}
-_BROKEN = (OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError)
+_HERE = {"trust_remote_code": False, "local_files_only": True}  # and asks nothing
 _UNUSED = ("masked_spec_embed",)  # of training only: checkpoints may lack it
 
 
@@ -38,8 +38,9 @@ class Pretrained(NamedTuple):
 def open_pretrained(model: str) -> Pretrained:
     """Load a network from a local folder or by its name on the Hugging Face hub.
 
-    What the hub gave once is taken from the local cache from then on, without a network. Weights
-    are read from safetensors only; code that comes with a model is never run.
+    What is not on this machine is fetched only where :func:`disentone.allow` allows downloads.
+    Weights are read from safetensors only, and must be finite; code that comes with a model is
+    never run.
 
     Parameters
     ----------
@@ -51,7 +52,8 @@ def open_pretrained(model: str) -> Pretrained:
     RecipeError
         If ``transformers`` is not installed.
     ArtifactError
-        If there is no such model, or it lacks weights.
+        If there is no such model, it may not be fetched, it lacks weights, or its settings promise
+        more than its weights hold.
     """
     try:
         import transformers
@@ -59,23 +61,28 @@ def open_pretrained(model: str) -> Pretrained:
         raise RecipeError(
             f"The front-end '{model}' needs transformers: pip install 'disentone[codec]'."
         ) from error
-    folder = _folder(model)
+    folder = network_folder(model)
+    extractor = None
     with _quiet():
         try:
+            settings = read_settings(folder)
             network, info = _loaded(transformers, folder)
-        except _BROKEN as error:
+            if len(settings) > 1:
+                extractor = transformers.AutoFeatureExtractor.from_pretrained(folder, **_HERE)
+        except Exception as error:  # transformers raises whatever a configuration runs into
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise ArtifactError(f"The network '{model}' cannot be loaded: {reason}") from error
-        extractor = None
-        if any((folder / name).is_file() for name in _SETTINGS[1:]):
-            extractor = transformers.AutoFeatureExtractor.from_pretrained(folder)
     missing = sorted(key for key in info["missing_keys"] if not key.endswith(_UNUSED))
     if missing:
         raise ArtifactError(
             f"The network '{model}' lacks {len(missing)} of its weights, such as {missing[0]}: "
             "give a checkpoint of the whole network."
         )
-    return Pretrained(network.eval().requires_grad_(False), extractor, _read_settings(folder))
+    known = {
+        name: {key: value for key, value in values.items() if key not in _VOLATILE}
+        for name, values in settings.items()
+    }
+    return Pretrained(network.eval().requires_grad_(False), extractor, known)
 
 
 def digest(network: nn.Module, settings: dict[str, Any] | None = None) -> str:
@@ -88,57 +95,35 @@ def digest(network: nn.Module, settings: dict[str, Any] | None = None) -> str:
 
 
 def _loaded(transformers: Any, folder: Path) -> tuple[Any, dict[str, Any]]:
-    kind = transformers.AutoConfig.from_pretrained(folder).model_type
+    config = transformers.AutoConfig.from_pretrained(folder, **_HERE)
+    kind = config.model_type
     # Never the audio half from a checkpoint of both: it would be drawn at random, with a warning.
     audio_half = kind == "clap_audio_model"
     loader = transformers.ClapAudioModel if audio_half else transformers.AutoModel
+    _check_size(loader, config, folder)
     network, info = loader.from_pretrained(
         folder,
         use_safetensors=True,
         output_loading_info=True,
         dtype=torch.float32,
-        trust_remote_code=False,
+        **_HERE,
     )
+    if not all(value.isfinite().all() for value in network.state_dict().values()):
+        raise ValueError("it has weights that are not finite")
     return (network.audio_model if kind == "clap" else network), info
 
 
-def _folder(model: str) -> Path:
-    """Folder of a model's files, fetched from the hub where they are not here yet."""
-    folder = Path(model).expanduser()
-    if not folder.is_dir():
-        folder = _fetched(model)
-    for pattern, what in (("config.json", "config.json"), (_WEIGHTS[0], "safetensors weights")):
-        if not any(folder.glob(pattern)):
-            raise ArtifactError(f"There is no network in '{model}': {what} are missing.")
-    return folder
-
-
-def _fetched(model: str) -> Path:
-    from huggingface_hub import snapshot_download
-
-    files = [*_SETTINGS, *_WEIGHTS]
-    try:
-        try:
-            folder = Path(snapshot_download(model, allow_patterns=files, local_files_only=True))
-        except OSError:
-            folder = None
-        if folder is None or not any(folder.glob(_WEIGHTS[0])):
-            folder = Path(snapshot_download(model, allow_patterns=files))
-    except (OSError, ValueError) as error:
-        raise ArtifactError(
-            f"There is no folder '{model}', and the hub gave no model of this name "
-            f"({type(error).__name__}): download it where there is a network, or give its folder."
-        ) from error
-    return folder
-
-
-def _read_settings(folder: Path) -> dict[str, Any]:
-    found = {}
-    for name in _SETTINGS:
-        if (folder / name).is_file():
-            values = json.loads((folder / name).read_text(encoding="utf-8"))
-            found[name] = {key: value for key, value in values.items() if key not in _VOLATILE}
-    return found
+def _check_size(loader: Any, config: Any, folder: Path) -> None:
+    """Refuse a network that is larger than its weights before it takes any memory."""
+    with torch.device("meta"):
+        network = loader.from_config(config) if hasattr(loader, "from_config") else loader(config)
+    promised = sum(weight.numel() for weight in network.parameters())
+    held = 0
+    for file in folder.glob(WEIGHTS[0]):
+        with safe_open(file, "pt") as stored:
+            held += sum(math.prod(stored.get_slice(name).get_shape()) for name in stored.keys())  # noqa: SIM118  # no dict
+    if promised > 1.01 * held:  # what training alone needs may be missing
+        raise ValueError(f"its settings promise {promised:,} weights, and there are {held:,}")
 
 
 @contextmanager

@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from torch import Tensor, nn
 
 from disentone.agreement.relation import Relation
-from disentone.errors import DataError, RecipeError, closest
+from disentone.errors import DataError, RecipeError, closest, what_raised
 from disentone.facets import Facets
 from disentone.factors import Factor
 from disentone.models.multiview import Outputs
+from disentone.objectives.own import place_of
 from disentone.objectives.term import Term
 
 __all__ = ["Objective"]
@@ -80,7 +81,7 @@ class Objective(nn.Module):
         total = out.z.new_zeros(())
         logs: dict[str, Tensor] = {}
         for index, term in enumerate(self.terms):
-            parts = term(out, dict(self.learnt.items()).get(str(index)))
+            parts = _computed(term, out, dict(self.learnt.items()).get(str(index)))
             total = total + term.weight * parts["value"]
             name = term.term
             number = str(index) if name in logs else ""  # a second term of one kind
@@ -88,3 +89,18 @@ class Objective(nn.Module):
             logs |= {f"{part}{number if part in logs else ''}": v for part, v in parts.items()}
         logs["total"] = total.detach()
         return total, logs
+
+
+def _computed(term: Term, out: Outputs, module: nn.Module | None) -> dict[str, Tensor]:
+    """Compute a term; of what a user's own raises there is one sentence."""
+    if place_of(term) is None:
+        return term(out, module)
+    try:
+        parts = dict(term(out, module))
+        parts["value"].detach()
+    except Exception as error:
+        raise RecipeError(
+            f"Term '{term.term}' cannot be computed ({what_raised(error)}): mend it, or leave it "
+            "out of the objective."
+        ) from error
+    return parts

@@ -12,6 +12,7 @@ import yaml
 from pydantic import ValidationError
 
 from disentone.errors import RecipeError
+from disentone.objectives.own import code_refused, places_of
 from disentone.recipes.automatic import fill_automatic
 from disentone.recipes.facet import parse_facets
 from disentone.recipes.reading import parse_yaml, read_recipe
@@ -80,6 +81,9 @@ def load_recipe(
 
 def parse_recipe(values: Mapping[str, Any], *, name: str) -> Recipe:
     """Check a recipe's values; every mistake becomes one sentence."""
+    refused = code_refused(places_of(values))  # all of it, and not the first alone
+    if refused:
+        raise RecipeError(f"Recipe '{name}': {refused}.")
     try:
         return Recipe.model_validate(values)
     except ValidationError as error:

@@ -15,6 +15,7 @@ from filelock import FileLock, Timeout
 from disentone.datasets.syntone import SynTone
 from disentone.embeddings.watcher import Watcher
 from disentone.errors import DisentoneError
+from disentone.permissions import Allowed, allow, allowed
 from disentone.recipes import Recipe
 from disentone.reproduce.cells import Row, Study
 from disentone.runs.preparation import Data, prepare
@@ -151,7 +152,7 @@ def _run_at_once(
     show = watcher.stage("Running")
     # Spawned, not forked: torch's threads do not survive a fork.
     with ProcessPoolExecutor(jobs, get_context("spawn"), _limit, (threads,)) as pool:
-        waiting = {pool.submit(_work, job, device): job for job in todo}
+        waiting = {pool.submit(_work, job, device, allowed()): job for job in todo}
         try:
             for done, future in enumerate(as_completed(waiting), start=1):
                 error = future.exception()
@@ -174,5 +175,6 @@ def _limit(threads: int) -> None:
     torch.set_num_threads(threads)
 
 
-def _work(job: _Job, device: str) -> None:
-    _run(job, _KEPT, device, Watcher())
+def _work(job: _Job, device: str, granted: Allowed) -> None:
+    with allow(**granted._asdict()):
+        _run(job, _KEPT, device, Watcher())

@@ -12,9 +12,12 @@ from filelock import FileLock, Timeout
 
 from disentone.datasets.syntone import SynTone
 from disentone.embeddings.model_files import check_model, read_config
-from disentone.errors import ArtifactError
+from disentone.errors import ArtifactError, RecipeError
 from disentone.files import write_bytes
+from disentone.frontends.network_files import download_refused
+from disentone.objectives.own import code_refused, places_of
 from disentone.recipes import Recipe, dump_recipe, load_recipe
+from disentone.recipes.reading import read_recipe
 from disentone.recipes.schema import AUTO, Precision
 from disentone.runs.precision import resolved
 
@@ -57,9 +60,11 @@ def audit_recipe(
     ArtifactError
         If there is no model in the folder.
     RecipeError
-        If the folder has no recipe, or a change does not fit.
+        If the folder has no recipe, a change does not fit, or the run needs code or a download
+        that is not allowed.
     """
     check_model(run)
+    _check_needs(run)
     settings = [f"audit.{name}={json.dumps(value)}" for name, value in changes.items()]
     recipe = load_recipe(run / "config.yaml", settings=settings)
     if seed is not None:
@@ -71,6 +76,19 @@ def audit_recipe(
         place = recipe.data.model_dump() | place
     named = {"data": place, "name": f"{recipe.name} on {Path(data).name}"}
     return Recipe(**recipe.model_dump() | named)
+
+
+def _check_needs(run: Path) -> None:
+    """Say all that a run needs and may not have, before any of it is needed."""
+    values = read_recipe(run / "config.yaml")
+    frontend = values.get("frontend")
+    network = frontend.get("model") if isinstance(frontend, dict) else None
+    needs = [
+        code_refused(places_of(values)),
+        download_refused(network) if isinstance(network, str) else "",
+    ]
+    if any(needs):
+        raise RecipeError(f"The run in {run}: {'; '.join(filter(None, needs))}.")
 
 
 def free_folder(folder: Path) -> Path:

@@ -50,7 +50,16 @@ def decode(file: Path, to: Path, *, name: str, sample_rate: int, seconds: float)
     AudioError
         If it is not audio, damaged, truncated, silent, not finite, too long, or too large.
     """
-    command = [sys.executable, "-m", __name__, str(file), str(to), str(sample_rate), str(seconds)]
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        __name__,
+        str(file),
+        str(to),
+        str(sample_rate),
+        str(seconds),
+    ]
     try:
         done = subprocess.run(
             command,

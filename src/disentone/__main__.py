@@ -1,0 +1,5 @@
+"""``python -m disentone``: the command line."""
+
+from disentone.cli import main
+
+main()
