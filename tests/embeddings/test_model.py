@@ -243,7 +243,7 @@ def test_other_rates_are_resampled(model):
 def test_many_clips_are_embedded_in_parts(model, monkeypatch, rng):
     features = rng.standard_normal((7, model.frontend.frames, 12)).astype(np.float32)
     whole = model.embed_features(features)
-    monkeypatch.setattr("disentone.embeddings.model.BATCH", 3)
+    monkeypatch.setattr("disentone.embeddings.networks.BATCH", 3)
     np.testing.assert_allclose(model.embed_features(features), whole, rtol=1e-5, atol=1e-6)
     assert model.embed_features(features[:0]).shape == (0, 5)
 

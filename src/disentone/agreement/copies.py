@@ -7,6 +7,7 @@ are audiomentations' (I. Jordal and others, https://github.com/iver56/audiomenta
 
 from __future__ import annotations
 
+import math
 import random
 import re
 import threading
@@ -125,6 +126,7 @@ def parse_transform(text: str) -> Transform:
     except ValueError:
         numbers = []
     fits = len(numbers) == len(kind.arguments) and numbers == sorted(numbers)
+    fits = fits and all(map(math.isfinite, numbers))
     if not fits or (kind.path is not None and path is None):
         wanted = [*(["FOLDER"] if kind.path else []), *(["LOW", "HIGH"] if kind.arguments else [])]
         raise RecipeError(f"Transform '{text.strip()}' must look like {name}({', '.join(wanted)}).")

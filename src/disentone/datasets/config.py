@@ -14,7 +14,7 @@ __all__ = ["CollectionConfig"]
 class CollectionConfig(BaseModel):
     """A folder of audio, or a table with a path column, and how to read it."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     kind: Literal["collection"] = "collection"
     path: str | None = Field(default=None, description="folder or table; --data sets it")
@@ -47,8 +47,10 @@ class CollectionConfig(BaseModel):
         description="what is done with a file that is shorter than a segment: padded with silence "
         "by the front-end, or left out",
     )
-    lufs: float | None = Field(default=None, description="loudness that clips are brought to")
-    seed: int = Field(default=0, description="of the split")
+    lufs: float | None = Field(
+        default=None, ge=-100, le=0, description="loudness that clips are brought to"
+    )
+    seed: int = Field(default=0, ge=0, lt=2**32, description="of the split")
 
     @model_validator(mode="after")
     def _segment_is_given(self) -> CollectionConfig:

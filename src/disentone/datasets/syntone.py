@@ -31,17 +31,21 @@ class SynTone(BaseModel):
     sums of the harmonics below half the sample rate, cut at twelve decibels under full scale.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     kind: Literal["syntone"] = "syntone"
-    frequencies: int = Field(default=8000, ge=2, description="fundamental frequencies on the grid")
+    frequencies: int = Field(
+        default=8000, ge=2, le=10**6, description="fundamental frequencies on the grid"
+    )
     low: float = Field(default=440.0, gt=0, description="lowest fundamental, Hz")
     high: float = Field(default=7900.0, gt=0, description="highest fundamental, Hz")
-    sample_rate: int = Field(default=16000, ge=2000, description="Hz")
-    seconds: float = Field(default=1.0, gt=0, description="length of a clip")
+    sample_rate: int = Field(default=16000, ge=2000, le=768_000, description="Hz")
+    seconds: float = Field(default=1.0, gt=0, le=60, description="length of a clip")
     band_limited: bool = Field(default=False, description="sum of harmonics instead of naive waves")
-    quietest_db: float = Field(default=0.0, le=0, description="level drawn in [quietest_db, 0] dB")
-    seed: int = 0
+    quietest_db: float = Field(
+        default=0.0, ge=-300, le=0, description="level drawn in [quietest_db, 0] dB"
+    )
+    seed: int = Field(default=0, ge=0, lt=2**32)
 
     @model_validator(mode="after")
     def _below_nyquist(self) -> SynTone:

@@ -23,6 +23,7 @@ from disentone.datasets.file_sounds import FileSounds
 from disentone.datasets.segments import is_short, without_short
 from disentone.datasets.segments import segment as cut_clips
 from disentone.datasets.windowing import WindowSounds, model_windows
+from disentone.embeddings.model_files import not_finite
 from disentone.errors import AudioError, DataError
 
 if TYPE_CHECKING:
@@ -242,10 +243,13 @@ class Embedder:
             )
             progress = _share_shown(show, first, count)
             self._add(files, owner, sums, usable, progress)
+        values = (sums / np.maximum(usable.sounding, 1)[:, None]).astype(np.float32)
         refused = usable.refused()
+        for row in np.flatnonzero(~np.isfinite(values).all(axis=1)):
+            refused.setdefault(int(row), not_finite(rows.name(row)))
         if self.stop and refused:
             raise AudioError(refused[min(refused)])
-        return (sums / np.maximum(usable.sounding, 1)[:, None]).astype(np.float32), refused
+        return values, refused
 
     def _add(
         self,

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property, partial
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 import torch
@@ -21,8 +20,21 @@ from disentone.audio import Skipped
 from disentone.audio.windows import cut_wave
 from disentone.embeddings.embedding import Embedding
 from disentone.embeddings.inputs import SoundLike, UnreadClip, list_sounds
-from disentone.embeddings.model_files import FORMAT, MODEL_FILES, NETWORK, damaged, read_config
-from disentone.embeddings.networks import build_network, write_tensors
+from disentone.embeddings.model_files import (
+    FORMAT,
+    MODEL_FILES,
+    NETWORK,
+    damaged,
+    not_finite,
+    read_config,
+    tensor_shapes,
+)
+from disentone.embeddings.networks import (
+    build_network,
+    check_weights,
+    clips_at_once,
+    write_tensors,
+)
 from disentone.errors import ArtifactError, AudioError, DataError
 from disentone.facets import Facets
 from disentone.files import write_json
@@ -36,10 +48,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Model", "load"]
 
-BATCH = 256  # clips at once, fewer where they are large
-_BATCH_NUMBERS = 2**24
 _BATCH_SAMPLES = 2**20
 _log = logging.getLogger("disentone")
+_Of = TypeVar("_Of")
 _WRONG_SHAPE = (KeyError, TypeError, ValueError, AttributeError)  # what JSON of another kind gives
 
 
@@ -170,7 +181,7 @@ class Model:
                 f"trained on {self.frontend.features}: use features of its own front-end."
             )
         parts = [np.empty((0, *shape, self.facets.dim), dtype=np.float32)]
-        size = int(np.clip(_BATCH_NUMBERS // max(1, math.prod(features.shape[1:])), 1, BATCH))
+        size = clips_at_once(features.shape[1:])
         for start in range(0, len(features), size):
             batch = features[start : start + size]
             batch = batch if isinstance(batch, Tensor) else torch.tensor(batch)  # may be a map
@@ -277,7 +288,10 @@ class Model:
 
     def _embed_sound(self, sound: UnreadClip) -> np.ndarray:
         parts = [self.embed_features(part) for part in self._features(sound)]
-        return np.concatenate(parts).mean(axis=0)
+        row = np.concatenate(parts).mean(axis=0)
+        if not np.isfinite(row).all():
+            raise DataError(not_finite(sound.name))
+        return row
 
     def _features(self, sound: UnreadClip) -> Iterator[Tensor]:
         """Features of a clip's windows, some windows at a time."""
@@ -417,28 +431,51 @@ def load(folder: str | Path, *, device: str | torch.device = "cpu") -> Model:
     Raises
     ------
     ArtifactError
-        If there is no model, it is damaged, or it is of another version.
+        If there is no model, it is damaged, it is of another version, its configuration promises
+        what its weights do not hold, or these are not finite.
     """
     stored = read_config(folder)
+    file = Path(folder) / MODEL_FILES[1]
     try:
         facets = Facets.from_json(stored["facets"])
+        config = ModelConfig(**stored["model"])
         frontend = frontend_config(stored["frontend"]).build()
-        network = build_network(ModelConfig(**stored["model"]), facets, frontend)
-        tensors = load_file(Path(folder) / MODEL_FILES[1])
-        weights = {
-            name.removeprefix(NETWORK): value
-            for name, value in tensors.items()
-            if name.startswith(NETWORK)
-        }
-        network.load_state_dict(weights)
+        check_weights(config, facets, frontend, _network_part(tensor_shapes(file)))
+        network = build_network(config, facets, frontend)
+        tensors = load_file(file)
+        network.load_state_dict(_network_part(tensors))
         # Copies: Windows does not replace or delete a file of which a tensor is still a map.
         mean, std = (tensors[f"standardise.{name}"].clone() for name in ("mean", "std"))
-        lufs, about = stored.get("lufs"), dict(stored["about"])
+        _check_finite(network, mean, std)
+        lufs, about = _loudness(stored.get("lufs")), dict(stored["about"])
     except (*_WRONG_SHAPE, DataError, SafetensorError, RuntimeError) as error:
         raise damaged(folder, error) from error
     network.eval()
     model = Model(network, frontend, mean, std, lufs=lufs, folder=Path(folder), about=about)
     return model.to(device)
+
+
+def _network_part(tensors: Mapping[str, _Of]) -> dict[str, _Of]:
+    """Those of the network, by its own names; the others are the features' statistics."""
+    return {
+        name.removeprefix(NETWORK): value
+        for name, value in tensors.items()
+        if name.startswith(NETWORK)
+    }
+
+
+def _check_finite(network: MultiView, mean: Tensor, std: Tensor) -> None:
+    for name, value in [*network.state_dict().items(), ("the mean", mean), ("the deviation", std)]:
+        if not value.isfinite().all():
+            raise ValueError(f"not every number of {name} is finite: train it anew")
+    if mean.ndim > 1 or mean.shape != std.shape or not (std > 0).all():
+        raise ValueError("the mean and deviation of its features are none")
+
+
+def _loudness(lufs: Any) -> float | None:
+    if lufs is not None and not -100 <= lufs <= 0:
+        raise ValueError(f"a loudness of {lufs} LUFS")
+    return lufs
 
 
 def _hub() -> ModuleType:

@@ -13,9 +13,19 @@ from safetensors import SafetensorError, safe_open
 from disentone.errors import ArtifactError, DataError
 from disentone.facets import Facets
 
-__all__ = ["FORMAT", "MODEL_FILES", "check_model", "damaged", "describe", "read_config"]
+__all__ = [
+    "FORMAT",
+    "MODEL_FILES",
+    "check_model",
+    "damaged",
+    "describe",
+    "not_finite",
+    "read_config",
+    "tensor_shapes",
+]
 
 FORMAT = 1
+MOST_BYTES = 2**22  # of a configuration
 MODEL_FILES = ("config.json", "model.safetensors")
 NETWORK = "network."
 """How the names of the network's tensors begin; the others are the features' mean and deviation."""
@@ -47,9 +57,11 @@ def read_config(folder: str | Path) -> dict[str, Any]:
     check_model(folder)
     file = Path(folder) / MODEL_FILES[0]
     try:
+        if file.stat().st_size > MOST_BYTES:
+            raise ValueError(f"{file.name} has more than {MOST_BYTES:,} bytes")
         stored = json.loads(file.read_text(encoding="utf-8"))
         found = stored.get("format")
-    except (ValueError, AttributeError) as error:
+    except (ValueError, AttributeError, RecursionError) as error:
         raise damaged(folder, error) from error
     if found != FORMAT:
         raise ArtifactError(
@@ -95,10 +107,15 @@ def describe(folder: str | Path) -> Description:
         raise damaged(folder, error) from error
 
 
+def tensor_shapes(file: Path) -> dict[str, list[int]]:
+    """Shape of every tensor in a file, whose numbers are not read."""
+    with safe_open(file, framework="np") as stored:
+        return {name: stored.get_slice(name).get_shape() for name in stored.keys()}  # noqa: SIM118  # no dict
+
+
 def _check_parameters(file: Path, count: int) -> None:
-    with safe_open(file, framework="np") as tensors:
-        names = [name for name in tensors.keys() if name.startswith(NETWORK)]  # noqa: SIM118  # no dict
-        found = sum(math.prod(tensors.get_slice(name).get_shape()) for name in names)
+    shapes = tensor_shapes(file)
+    found = sum(math.prod(shape) for name, shape in shapes.items() if name.startswith(NETWORK))
     if found != count:
         raise ValueError(f"{found:,} parameters, where there should be {count:,}")
 
@@ -118,3 +135,8 @@ def damaged(folder: str | Path, error: Exception) -> ArtifactError:
     return ArtifactError(
         f"The model in {folder} is damaged, or its two files do not belong together: {reason}"
     )
+
+
+def not_finite(name: str) -> str:
+    """Explain that a model makes of a clip what is no embedding."""
+    return f"The model's embedding of '{name}' is not finite: leave it out, or use another model."

@@ -42,6 +42,12 @@ __all__ = [
 ]
 
 
+MOST_SAMPLES = 2**24  # of a window: six minutes at 44.1 kHz
+MOST_SPECTRA = 2**27  # samples of all the frames of a window, which overlap
+MOST_FEATURES = 2**24  # of a window
+MOST_RATE = 768_000  # Hz
+
+
 class FrontEndKind(BaseModel):
     """What the configuration of every front-end is, and those of other packages subclass.
 
@@ -50,9 +56,17 @@ class FrontEndKind(BaseModel):
     every model.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     builds: ClassVar[str]  # "module:Class" of the front-end, imported when one is built
+
+    @model_validator(mode="after")
+    def _is_a_window(self) -> FrontEndKind:
+        rate = getattr(self, "sample_rate", None) or 44100
+        samples = getattr(self, "seconds", 1) * rate
+        if not 1 <= samples <= MOST_SAMPLES:
+            raise ValueError(f"a window has 1 to {MOST_SAMPLES:,} samples, not {samples:,.0f}")
+        return self
 
     def build(self) -> FrontEnd:
         """Make the front-end, a torch module: see :class:`~disentone.frontends.protocol.FrontEnd`.
@@ -67,25 +81,42 @@ class FrontEndKind(BaseModel):
         return pkgutil.resolve_name(self.builds)(self)
 
 
+def _fits_in_memory(config: LogMelConfig | MusicalConfig, n_fft: int, columns: int) -> None:
+    """Refuse a window that takes more than any sound needs: all its frames are held at once."""
+    frames = 1 + round(config.seconds * config.sample_rate) // config.hop
+    for what, numbers, most in (
+        ("samples in its frames", frames * n_fft, MOST_SPECTRA),
+        ("features", frames * columns, MOST_FEATURES),
+    ):
+        if numbers > most:
+            raise ValueError(
+                f"a window has {numbers:,} {what}, and {most:,} are the most: set fewer seconds or "
+                "a larger hop"
+            )
+
+
 class LogMelConfig(FrontEndKind):
     """Parameters of a log-mel front-end."""
 
     builds: ClassVar[str] = "disentone.frontends.logmel:LogMel"
 
     kind: Literal["logmel"] = "logmel"
-    sample_rate: int = Field(default=16000, ge=1000, description="Hz")
+    sample_rate: int = Field(default=16000, ge=1000, le=MOST_RATE, description="Hz")
     seconds: float = Field(
-        default=1.0, gt=0, description="length of a window; silence fills up a shorter clip"
+        default=1.0,
+        gt=0,
+        le=3600,
+        description="length of a window; silence fills up a shorter clip",
     )
-    n_fft: int = Field(default=1024, ge=16)
-    hop: int = Field(default=512, ge=1, description="samples between frames")
-    n_mels: int = Field(default=64, ge=2)
+    n_fft: int = Field(default=1024, ge=16, le=2**16)
+    hop: int = Field(default=512, ge=1, le=2**20, description="samples between frames")
+    n_mels: int = Field(default=64, ge=2, le=1024)
     low: float = Field(default=0.0, ge=0, description="lower edge of the first band, Hz")
     high: float | None = Field(
         default=None, description="upper edge of the last band, Hz; half the rate"
     )
     floor_db: float = Field(
-        default=-60.0, description="mel power below this many dB counts as this"
+        default=-60.0, ge=-300, le=100, description="mel power below this many dB counts as this"
     )
 
     @model_validator(mode="after")
@@ -93,13 +124,14 @@ class LogMelConfig(FrontEndKind):
         high = self.high or self.sample_rate / 2
         if not self.low < high <= self.sample_rate / 2:
             raise ValueError("low < high <= sample_rate / 2 must hold")
+        _fits_in_memory(self, self.n_fft, self.n_mels)
         return self
 
 
 class Inputs(BaseModel):
     """Which inputs a musical front-end gives; their order is fixed."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     mel: bool = Field(default=True, description="spectrum: log10(1 + 10 S) of mel power")
     tempogram: bool = Field(default=True, description="lags at which onsets repeat")
@@ -122,32 +154,49 @@ class MusicalConfig(FrontEndKind):
 
     kind: Literal["musical"] = "musical"
     inputs: Inputs = Inputs()
-    sample_rate: int = Field(default=22050, ge=1000, description="Hz")
+    sample_rate: int = Field(default=22050, ge=1000, le=MOST_RATE, description="Hz")
     seconds: float = Field(
-        default=3.0, gt=0, description="length of a window; silence fills up a shorter clip"
+        default=3.0,
+        gt=0,
+        le=3600,
+        description="length of a window; silence fills up a shorter clip",
     )
-    n_fft: int = Field(default=512, ge=16, description="samples of the window that all share")
+    n_fft: int = Field(
+        default=512, ge=16, le=2**16, description="samples of the window that all share"
+    )
     chroma_fft: int | None = Field(
         default=None,
         ge=16,
+        le=2**16,
         description="samples of a longer window for CENS alone; 4096 distinguishes keys better",
     )
-    hop: int = Field(default=256, ge=1, description="samples between frames")
-    n_mels: int = Field(default=128, ge=2, description="bands, also of the onset strength")
-    lags: int = Field(default=384, ge=2, description="of the tempogram; a lag is a frame long")
+    hop: int = Field(default=256, ge=1, le=2**20, description="samples between frames")
+    n_mels: int = Field(default=128, ge=2, le=1024, description="bands, also of the onset strength")
+    lags: int = Field(
+        default=384, ge=2, le=4096, description="of the tempogram; a lag is a frame long"
+    )
     cyclic: int | None = Field(
         default=None,
         ge=2,
+        le=1024,
         description="bins of one octave of tempo, into which the lags are folded; a tempo and its "
         "double are the same then",
     )
     tuning: float = Field(
         default=0.0, ge=-0.5, le=0.5, description="semitones of the music above A = 440 Hz"
     )
-    smoothing: int = Field(default=41, ge=1, description="frames that CENS averages over; odd")
+    smoothing: int = Field(
+        default=41, ge=1, le=2**16, description="frames that CENS averages over; odd"
+    )
     dtype: Literal["float32", "float16"] = Field(
         default="float32", description="precision of the features; float16 halves their store"
     )
+
+    @model_validator(mode="after")
+    def _fits(self) -> MusicalConfig:
+        longest = max(self.n_fft, self.chroma_fft or 0)
+        _fits_in_memory(self, longest, self.n_mels + max(self.lags, self.cyclic or 0))
+        return self
 
     @field_validator("inputs")
     @classmethod
@@ -168,13 +217,16 @@ class LatentConfig(FrontEndKind):
     """What all front-ends with pretrained weights have in common."""
 
     seconds: float = Field(
-        default=10.0, gt=0, description="length of a window; silence fills up a shorter clip"
+        default=10.0,
+        gt=0,
+        le=3600,
+        description="length of a window; silence fills up a shorter clip",
     )
     dtype: Literal["float32", "float16"] = Field(
         default="float32", description="precision of the features; float16 halves their store"
     )
     features: int | None = Field(
-        default=None, ge=1, description="numbers in a frame; filled in, or demanded"
+        default=None, ge=1, le=2**16, description="numbers in a frame; filled in, or demanded"
     )
     digest: str | None = Field(
         default=None, description="of the weights; filled in, or demanded: no others are taken"
@@ -193,7 +245,9 @@ class DACConfig(LatentConfig):
 
     kind: Literal["dac"] = "dac"
     model: str = Field(default="descript/dac_44khz", description="name on the hub, or a folder")
-    sample_rate: int = Field(default=44100, ge=1000, description="Hz; the codec's own")
+    sample_rate: int = Field(
+        default=44100, ge=1000, le=MOST_RATE, description="Hz; the codec's own"
+    )
 
 
 class HFEncoderConfig(LatentConfig):
@@ -209,7 +263,7 @@ class HFEncoderConfig(LatentConfig):
     kind: Literal["encoder"] = "encoder"
     model: str = Field(description="name on the hub, or a folder")
     sample_rate: int | None = Field(
-        default=None, ge=1000, description="Hz; the encoder's own, filled in"
+        default=None, ge=1000, le=MOST_RATE, description="Hz; the encoder's own, filled in"
     )
     layer: int | None = Field(
         default=None, description="which hidden states: 0 goes into the first layer, -1 is the last"

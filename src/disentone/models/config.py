@@ -39,6 +39,11 @@ __all__ = [
 ]
 
 
+MOST_WIDTH = 2**16  # units or channels of a layer
+MOST_DEPTH = 256  # layers
+Channels = tuple[Annotated[int, Field(ge=1, le=MOST_WIDTH)], ...]
+
+
 class EncoderKind(BaseModel):
     """What the configuration of every encoder is, and those of other packages subclass.
 
@@ -46,7 +51,7 @@ class EncoderKind(BaseModel):
     ``builds`` or :meth:`build`.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     builds: ClassVar[str]  # "module:Class" of the network, imported when one is built
     framewise: ClassVar[bool] = False  # whether every frame has a code: (batch, frames, out)
@@ -80,11 +85,11 @@ class PatchEncoderConfig(EncoderKind):
     builds: ClassVar[str] = "disentone.models.encoders:PatchEncoder"
 
     kind: Literal["patch"] = "patch"
-    patch: int = Field(default=4, ge=1, description="frames in a patch")
-    width: int = Field(default=256, ge=1)
-    depth: int = Field(default=2, ge=1, description="layers on each patch")
+    patch: int = Field(default=4, ge=1, le=2**12, description="frames in a patch")
+    width: int = Field(default=256, ge=1, le=MOST_WIDTH)
+    depth: int = Field(default=2, ge=1, le=MOST_DEPTH, description="layers on each patch")
     contrast: float = Field(
-        default=2.5, ge=0, description="steepness of the amplitude view; 0: none"
+        default=2.5, ge=0, le=50, description="steepness of the amplitude view; 0: none"
     )
     dropout: float = Field(default=0.0, ge=0, lt=1, description="for small collections")
 
@@ -95,8 +100,8 @@ class ConvEncoderConfig(EncoderKind):
     builds: ClassVar[str] = "disentone.models.encoders:ConvEncoder"
 
     kind: Literal["conv"] = "conv"
-    channels: tuple[int, ...] = Field(default=(32, 64, 128, 256), min_length=1)
-    width: int = Field(default=256, ge=1, description="units of the dense layer")
+    channels: Channels = Field(default=(32, 64, 128, 256), min_length=1, max_length=12)
+    width: int = Field(default=256, ge=1, le=MOST_WIDTH, description="units of the dense layer")
     dropout: float = Field(default=0.0, ge=0, lt=1, description="for small collections")
 
 
@@ -110,8 +115,8 @@ class FrameNetworkConfig(EncoderKind):
     builds: ClassVar[str] = "disentone.models.encoders:frame_encoder"
 
     kind: Literal["frames"] = "frames"
-    width: int = Field(default=512, ge=1)
-    depth: int = Field(default=1, ge=0, description="hidden layers")
+    width: int = Field(default=512, ge=1, le=MOST_WIDTH)
+    depth: int = Field(default=1, ge=0, le=MOST_DEPTH, description="hidden layers")
     dropout: float = Field(default=0.0, ge=0, lt=1, description="for small collections")
 
 
@@ -145,6 +150,7 @@ class InceptionConfig(EncoderKind):
     rotations: int = Field(
         default=0,
         ge=0,
+        le=4096,
         description="filters over pitch classes with one response in every key, which the dense "
         "layer also sees; not in the paper",
     )
@@ -162,20 +168,20 @@ EncoderConfig = Annotated[
 class DenseDecoderConfig(BaseModel):
     """Dense layers from the embedding to the whole spectrogram."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     kind: Literal["dense"] = "dense"
-    widths: tuple[int, ...] = Field(default=(256, 512), min_length=1)
+    widths: Channels = Field(default=(256, 512), min_length=1, max_length=MOST_DEPTH)
 
 
 class ConvDecoderConfig(BaseModel):
     """Transposed convolutions, the mirror of the convolutional encoder."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     kind: Literal["conv"] = "conv"
-    channels: tuple[int, ...] = Field(default=(256, 128, 64, 32), min_length=1)
-    width: int = Field(default=256, ge=1, description="units of the dense layer")
+    channels: Channels = Field(default=(256, 128, 64, 32), min_length=1, max_length=12)
+    width: int = Field(default=256, ge=1, le=MOST_WIDTH, description="units of the dense layer")
 
 
 DecoderConfig = Annotated[
@@ -186,7 +192,7 @@ DecoderConfig = Annotated[
 class ModelConfig(BaseModel):
     """Network of a multi-view model."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     kind: Literal["multiview"] = "multiview"
     encoder: EncoderConfig = Field(default_factory=PatchEncoderConfig)
@@ -198,7 +204,7 @@ class ModelConfig(BaseModel):
         description="product of experts over views; their mean; or decode each view with "
         "another view's code",
     )
-    levels: dict[str, int] = Field(
+    levels: dict[str, Annotated[int, Field(ge=2, le=2**16)]] = Field(
         default_factory=dict,
         description="facets whose code is rounded, to so many levels in each dimension",
     )

@@ -84,7 +84,7 @@ class Independence(Term):
     term: Literal["independence"] = "independence"
     facet: str = Field(default="private", description="facet that must not predict")
     of: str = Field(default="shared", description="facet that it must not predict")
-    width: int = Field(default=256, ge=1, description="units of the critic's layers")
+    width: int = Field(default=256, ge=1, le=2**16, description="units of the critic's layers")
     begin: float = Field(default=0.1, ge=0, lt=1, description="share of training before it acts")
     ramp: float = Field(default=0.5, gt=0, le=1, description="share of training in which it grows")
 

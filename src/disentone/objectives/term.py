@@ -22,7 +22,7 @@ __all__ = ["Term"]
 class Term(BaseModel):
     """One term; a subclass adds its name in ``term``, its options, and ``__call__``."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     decodes: ClassVar[bool] = False  # whether it looks at the reconstruction
     compares_views: ClassVar[bool] = False  # whether a clip without partners is of no use to it

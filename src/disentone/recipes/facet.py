@@ -19,9 +19,9 @@ Names = str | tuple[str, ...]
 class FacetConfig(BaseModel):
     """One facet: its size, and what makes clips agree in it; without that it is private."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    dim: int = Field(default=8, ge=1)
+    dim: int = Field(default=8, ge=1, le=2**16)
     same: Names | None = Field(
         default=None,
         description="factor or factors in which views agree; 'recording' for clips cut from one "

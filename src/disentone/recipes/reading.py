@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from disentone.errors import RecipeError, closest
+from disentone.recipes.bounds import MOST_BYTES, check_bounds
 
 __all__ = ["about_recipe", "parse_yaml", "read_recipe", "recipe_names"]
 
@@ -37,7 +38,8 @@ def read_recipe(name: str | Path) -> dict[str, Any]:
         if not path.is_file():
             raise RecipeError(f"There is no recipe file {path}.")
         try:
-            text = path.read_text(encoding="utf-8")
+            with path.open(encoding="utf-8") as file:
+                text = file.read(MOST_BYTES + 1)  # one more is refused
         except UnicodeDecodeError as error:
             raise RecipeError(f"{name} is not valid YAML: it is not UTF-8 text.") from error
     elif str(name) in recipe_names():
@@ -53,7 +55,10 @@ def read_recipe(name: str | Path) -> dict[str, Any]:
 def parse_yaml(text: str, name: str) -> Any:
     """Parse YAML; what is wrong with it is explained in one sentence."""
     try:
+        check_bounds(text)
         return yaml.safe_load(text)
+    except (ValueError, OverflowError) as error:  # also of dates and numbers that there are not
+        raise RecipeError(f"{name} is not valid YAML: {str(error).splitlines()[0]}.") from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or "it has characters that are not allowed"

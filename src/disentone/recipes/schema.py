@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from disentone.agreement import RECORDING, Relation, Transform
 from disentone.audit.registry import chosen_measures, chosen_variants
@@ -29,10 +30,12 @@ DataConfig = Annotated[SynTone | CollectionConfig, Field(discriminator="kind")]
 class TrainingConfig(BaseModel):
     """How to train."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    epochs: int = Field(default=100, ge=1)
-    batch: int = Field(default=128, ge=2, description="anchors in a step, over all processes")
+    epochs: int = Field(default=100, ge=1, le=10**7)
+    batch: int = Field(
+        default=128, ge=2, le=2**20, description="anchors in a step, over all processes"
+    )
     optimiser: Literal["adam", "adamw"] = "adamw"
     learning_rate: float = Field(default=1e-3, gt=0)
     weight_decay: float = Field(default=0.0, ge=0)
@@ -40,12 +43,13 @@ class TrainingConfig(BaseModel):
         default="cosine",
         description="plateau: multiplied by 'lr_factor' after every 'plateau' epochs without gain",
     )
-    plateau: int = Field(default=10, ge=1, description="epochs; of the validation loss")
+    plateau: int = Field(default=10, ge=1, le=10**7, description="epochs; of the validation loss")
     lr_factor: float = Field(default=0.2, gt=0, lt=1, description="of the schedule 'plateau'")
     min_lr: float = Field(default=1e-10, gt=0, description="below which 'plateau' never goes")
     warmup: int = Field(
         default=50,
         ge=0,
+        le=10**9,
         description="steps in which the learning rate rises; a tenth of all at most",
     )
     max_grad_norm: float | None = Field(default=50.0, gt=0)
@@ -59,26 +63,26 @@ class TrainingConfig(BaseModel):
         default="best", description="which epoch's model: of the least validation loss, or the last"
     )
     patience: int | None = Field(
-        default=None, ge=1, description="stop after so many epochs of no gain"
+        default=None, ge=1, le=10**7, description="stop after so many epochs of no gain"
     )
 
 
 class AuditConfig(BaseModel):
     """How a trained model is audited."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     factors: tuple[str, ...] | None = Field(
         default=None, description="all with two classes by default"
     )
-    classes: dict[str, int] = Field(
+    classes: dict[str, Annotated[int, Field(ge=2, le=1000)]] = Field(
         default_factory=dict, description="equal-width classes of continuous factors"
     )
-    seeds: int = Field(default=5, ge=1, description="probes of each kind")
+    seeds: int = Field(default=5, ge=1, le=1000, description="probes of each kind")
     train_limit: int | None = Field(
         default=None, ge=10, description="most clips a probe is trained on"
     )
-    permutations: int = Field(default=200, ge=20)
+    permutations: int = Field(default=200, ge=20, le=10**6)
     baselines: bool = Field(
         default=False, description="probe the untrained network and the mean features as well"
     )
@@ -119,7 +123,7 @@ class AuditConfig(BaseModel):
 class TripletFile(BaseModel):
     """Batches of triplets from a table."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     triplets: str = Field(
         description="table with the columns anchor, positive, negative and dimension"
@@ -129,18 +133,18 @@ class TripletFile(BaseModel):
 class Recipe(BaseModel):
     """A complete description of a run."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    name: str
+    name: str = Field(description="of its run folder, unless --out names one")
     about: str = Field(default="", description="one line for people")
     data: DataConfig
     frontend: FrontEndConfig = Field(default_factory=LogMelConfig)
-    facets: dict[str, FacetConfig] = Field(min_length=1)
+    facets: dict[str, FacetConfig] = Field(min_length=1, max_length=1024)
     views: int = Field(
-        default=2, ge=2, description="clips that agree in a facet, the clip included"
+        default=2, ge=2, le=64, description="clips that agree in a facet, the clip included"
     )
     draws: int = Field(
-        default=1, ge=1, description="how often each clip is given views in an epoch"
+        default=1, ge=1, le=1000, description="how often each clip is given views in an epoch"
     )
     sampling: Literal["partners", "balanced"] | TripletFile = Field(
         default="partners",
@@ -150,7 +154,10 @@ class Recipe(BaseModel):
     )
     model: ModelConfig = Field(default_factory=ModelConfig)
     copies: int = Field(
-        default=4, ge=1, description="transformed copies of a clip, for facets with 'augment'"
+        default=4,
+        ge=1,
+        le=1000,
+        description="transformed copies of a clip, for facets with 'augment'",
     )
     objective: tuple[AnyTerm, ...] = Field(
         default=(), description="terms; by default those that suit the facets"
@@ -160,7 +167,20 @@ class Recipe(BaseModel):
     paper: dict[str, dict[str, float]] = Field(
         default_factory=dict, description="published accuracies: facet -> factor -> value"
     )
-    seed: int = 0
+    seed: int = Field(default=0, ge=0, lt=2**32)
+
+    @field_validator("name")
+    @classmethod
+    def _a_name_of_a_folder(cls, name: str) -> str:
+        if (
+            name in ("", ".", "..")
+            or Path(name).name != name
+            or "\\" in name
+            or not name.isprintable()
+            or len(name) > 200
+        ):
+            raise ValueError("a name is one word or a few, and no path")
+        return name
 
     @model_validator(mode="after")
     def _fill_objective(self) -> Recipe:
