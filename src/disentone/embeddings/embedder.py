@@ -245,8 +245,8 @@ class Embedder:
             self._add(files, owner, sums, usable, progress)
         values = (sums / np.maximum(usable.sounding, 1)[:, None]).astype(np.float32)
         refused = usable.refused()
-        for row in np.flatnonzero(~np.isfinite(values).all(axis=1)):
-            refused.setdefault(int(row), not_finite(rows.name(row)))
+        for row in np.flatnonzero(~np.isfinite(values).all(axis=1)).tolist():
+            refused.setdefault(row, not_finite(rows.name(row)))
         if self.stop and refused:
             raise AudioError(refused[min(refused)])
         return values, refused
