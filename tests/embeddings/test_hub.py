@@ -179,7 +179,7 @@ def test_a_damaged_model_is_one_sentence(model):
 @pytest.mark.parametrize(
     "use",
     [
-        lambda trained: trained.save_pretrained("shared"),
+        lambda trained: trained.save_pretrained("shared", repo_id="user/facets"),
         lambda trained: trained.push_to_hub("user/facets"),
         lambda trained: Model.from_pretrained("user/facets"),
     ],
@@ -192,3 +192,17 @@ def test_without_the_hubs_library_the_extra_is_named(model, monkeypatch, use):
     with pytest.raises(ArtifactError, match=r"pip install 'disentone\[hub\]'"):
         use(trained)
     assert not Path("shared").exists()
+
+
+def test_a_folder_needs_no_library_of_the_hub(audited, monkeypatch, wave):
+    trained = load(audited)
+    trained.save_pretrained("by-hub", repo_id="user/facets")
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    monkeypatch.delitem(sys.modules, "disentone.embeddings.hub", raising=False)
+    monkeypatch.delattr("disentone.embeddings.hub", raising=False)
+    trained.save_pretrained("shared")
+    same(Model.from_pretrained("shared"), trained, wave)
+    for name in ("README.md", "audit.json", "config.json", "model.safetensors"):
+        written = (Path(folder) / name for folder in ("shared", "by-hub"))
+        one, other = (file.read_bytes().replace(b"by-hub", b"shared") for file in written)
+        assert one == other, name

@@ -20,6 +20,7 @@ from disentone.audio import Skipped
 from disentone.audio.windows import cut_wave
 from disentone.embeddings.embedding import Embedding
 from disentone.embeddings.inputs import SoundLike, UnreadClip, list_sounds
+from disentone.embeddings.model_card import write_pretrained
 from disentone.embeddings.model_files import (
     FORMAT,
     MODEL_FILES,
@@ -339,6 +340,8 @@ class Model:
     def save_pretrained(self, folder: str | Path, **options: Any) -> None:
         """Write what :meth:`save` writes, the audit, and a model card as the hub shows it.
 
+        Without options huggingface_hub is not needed.
+
         An audit is taken from the folder that the model was loaded from. A ``README.md`` that is
         there already stays.
 
@@ -351,8 +354,11 @@ class Model:
         Raises
         ------
         ArtifactError
-            If huggingface_hub is not installed, or it cannot be written.
+            If there are options and huggingface_hub is not installed, or it cannot be written.
         """
+        if not options:
+            write_pretrained(self, Path(folder))
+            return
         card = {"title": Path(folder).resolve().name}
         _hub().HubModel(self).save_pretrained(folder, **{"model_card_kwargs": card} | options)
 
@@ -386,7 +392,7 @@ class Model:
     def from_pretrained(
         cls, name: str | Path, *, device: str | torch.device = "cpu", **options: Any
     ) -> Model:
-        """Load a model from the Hugging Face Hub, or from a folder.
+        """Load a model from the Hugging Face Hub, or from a folder, which needs no huggingface_hub.
 
         Parameters
         ----------
@@ -407,6 +413,8 @@ class Model:
             If huggingface_hub is not installed, there is no such model, the hub cannot be reached,
             or the model is damaged or of another version.
         """
+        if Path(name).is_dir():
+            return load(name, device=device)
         hub = _hub()
         with hub.reporting(
             f"There is no folder '{name}', and no such model on the Hugging Face Hub"
