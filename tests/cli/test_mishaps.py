@@ -181,12 +181,59 @@ def test_ctrl_c_leaves_a_run_that_goes_on_as_it_says(tmp_path):
     assert "Traceback" not in err
     done = metrics.read_text().splitlines()
     assert 2 <= len(done) < epochs, "stopped in the middle"
-    stopped = re.search(r"^Stopped\. Go on with: disentone (.*)$", err, re.MULTILINE)
+    stopped = re.search(
+        r"^Stopped\. What is done is kept; go on with: disentone (.*)$", err, re.MULTILINE
+    )
     resumed = call(*shlex.split(stopped[1]))
     assert (resumed.code, resumed.out) == (0, "my run/report.html\n")
     lines = metrics.read_text().splitlines()
     assert lines[: len(done) - 1] == done[:-1], "not done again; the last one may have to be"
     assert [json.loads(line)["epoch"] for line in lines] == list(range(epochs))
+
+
+STOPPED = {
+    "inspect .": "disentone.datasets.inspection.inspect",
+    "embed run sounds -o x.npz": "disentone.embeddings.collection.embed_collection",
+    "index run sounds -o x.index": "disentone.embeddings.indexing.index_collection",
+    "search x.index a": "disentone.search.Index.open",
+    "serve x.index": "disentone.search.store.check_there",
+    "audit codes.npy factors.csv": "disentone.runs.arrays.audit_arrays",
+    "compare a b": "disentone.audit.Card.load",
+    "triplets codes.npy --triplets t.csv": "disentone.runs.judging.judge_files",
+    "train debug": "disentone.runs.training.train",
+    "reproduce marl": "disentone.reproduce.reproduce",
+    "info run": "disentone.embeddings.model_files.describe",
+    "recipes": "disentone.recipes.recipe_names",
+}
+
+
+@pytest.mark.parametrize("words", STOPPED)
+def test_ctrl_c_is_one_line_in_every_verb(words, monkeypatch):
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(STOPPED[words], stop)
+    done = call(*words.split())
+    assert (done.code, done.out) == (130, ""), done
+    *_, line = done.err.splitlines()
+    kept = f"Stopped. What is done is kept; go on with: disentone {words.split()[0]} "
+    assert line.startswith((kept, "Stopped. Nothing is kept: the same command begins anew."))
+    assert "Traceback" not in done.err
+
+
+def test_epochs_are_an_option_and_other_keys_are_told(tmp_path):
+    done = call("train", "debug", "--epochs", 1, "--set", "audit.seeds=1", "--out", "run", "-q")
+    assert (done.code, len((tmp_path / "run/metrics.jsonl").read_text().splitlines())) == (0, 1)
+    done = call("train", "debug", "--lr", "0.1")
+    assert (done.code, done.out) == (2, "")
+    words = done.err.replace("│", " ").split()
+    assert "No such option: --lr; --set sets any other key of a recipe" in " ".join(words)
+
+
+@pytest.mark.parametrize("verb", ["train", "inspect", "search", "compare", "index", "serve"])
+def test_usage_is_written_without_braces(verb):
+    usage = next(line for line in call(verb, "--help").out.splitlines() if "Usage" in line)
+    assert "{" not in usage
 
 
 # --- a collection of everything that is odd or broken ---------------------------------------------

@@ -1,8 +1,14 @@
 """Lines of stages in a log."""
 
+import contextlib
+import io
+
 import pytest
+import typer
+from rich.console import Console
 
 from disentone.cli import screen
+from disentone.errors import DataError
 
 
 @pytest.fixture
@@ -39,3 +45,23 @@ def test_long_times_are_in_minutes(logged):
     clock[0] = 60.0
     show(1, 11)
     assert lines[-1] == "Embedding (1 of 11), about 10 min left"
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, DataError("wrong"), typer.Exit(130)])
+def test_what_fails_leaves_no_bar_standing(monkeypatch, stop):
+    """The bars are erased: what a terminal shows of them, from the last line up, is nothing."""
+    terminal = Console(file=io.StringIO(), force_terminal=True, width=100)
+    monkeypatch.setattr(screen, "console", terminal)
+    with contextlib.suppress(BaseException), screen.Screen(quiet=False) as shown:
+        shown.stage("Embedding")(3, 10)
+        shown.stage("Auditing")(1, 10)
+        raise stop
+    assert terminal.file.getvalue().endswith("\x1b[1A\x1b[2K" * 2)
+
+
+def test_what_ends_well_leaves_its_bar(monkeypatch):
+    terminal = Console(file=io.StringIO(), force_terminal=True, width=100)
+    monkeypatch.setattr(screen, "console", terminal)
+    with screen.Screen(quiet=False) as shown:
+        shown.stage("Embedding")(10, 10)
+    assert not terminal.file.getvalue().endswith("\x1b[1A\x1b[2K")

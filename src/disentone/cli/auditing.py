@@ -21,7 +21,8 @@ def audit(
         Path, typer.Argument(metavar="RUN|EMBEDDINGS", help="Run folder, or .npy .npz .csv ...")
     ],
     factors: Annotated[
-        Path | None, typer.Argument(help="Of embeddings: table with a row for each item.")
+        Path | None,
+        typer.Argument(metavar="FACTORS", help="Of embeddings: table with a row for each item."),
     ] = None,
     facets: Annotated[str | None, typer.Option(help="Columns: timbre=0:64,pitch=64:128.")] = None,
     own: Annotated[
@@ -154,7 +155,10 @@ def _lists(given: list[str] | None, option: str, example: str) -> dict[str, list
 
 @app.command(epilog="Example: disentone compare runs/one runs/two/audit.json -o comparison")
 def compare(
-    cards: Annotated[list[Path], typer.Argument(help="Two or more audit.json, or their folders.")],
+    cards: Annotated[
+        list[Path],
+        typer.Argument(metavar="CARD", help="Two or more audit.json, or their folders."),
+    ],
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Folder for compare.html and compare.json.")
     ] = None,

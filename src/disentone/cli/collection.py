@@ -34,7 +34,7 @@ class OnError(StrEnum):
 
 @app.command(epilog="Example: disentone inspect sounds/ --pattern '{instrument}_{pitch}.wav'")
 def inspect(
-    data: Annotated[Path, typer.Argument(help="Folder or table of audio.")],
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="Folder or table of audio.")],
     pattern: Annotated[
         str | None, typer.Option(help="Factors in file names: '{instrument}_{pitch}.wav'.")
     ] = None,
@@ -104,8 +104,12 @@ def _pairs(texts: list[str] | None) -> dict[str, str] | None:
 
 @app.command(epilog="Example: disentone embed runs/facets sounds/ -o sounds.parquet")
 def embed(
-    model: Annotated[Path, typer.Argument(help="Run folder, or any folder with a model.")],
-    paths: Annotated[list[Path], typer.Argument(help="Audio files, folders and tables.")],
+    model: Annotated[
+        Path, typer.Argument(metavar="MODEL", help="Run folder, or any folder with a model.")
+    ],
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="AUDIO", help="Audio files, folders and tables.")
+    ],
     out: Annotated[
         Path, typer.Option("--out", "-o", help="FILE.parquet, .npz, or .npy with a .csv beside it.")
     ],
@@ -159,7 +163,9 @@ def embed(
 
 @app.command(epilog="Example: disentone info runs/demo")
 def info(
-    run: Annotated[Path, typer.Argument(help="Run folder, or any folder with a model.")],
+    run: Annotated[
+        Path, typer.Argument(metavar="RUN|MODEL", help="Run folder, or any folder with a model.")
+    ],
 ) -> None:
     """Describe a model: facets, front-end, parameters, and the verdict of its audit."""
     from disentone.audit import Card

@@ -54,7 +54,9 @@ def demo(
     "disentone train facets --data sounds/ --facet 'timbre:8 same=instrument' --facet rest:8"
 )
 def train(
-    recipe: Annotated[str, typer.Argument(help="Name of a recipe, or a YAML file.")],
+    recipe: Annotated[
+        str, typer.Argument(metavar="RECIPE", help="Name of a recipe, or a YAML file.")
+    ],
     data: Annotated[Path | None, typer.Option(help="Folder or table of audio.")] = None,
     facet: Annotated[
         list[str] | None,
@@ -62,6 +64,9 @@ def train(
     ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Run folder; runs/RECIPE by default.")
+    ] = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="The same as --set training.epochs=EPOCHS.")
     ] = None,
     settings: Settings = None,
     resume: Annotated[bool, typer.Option(help="Go on with an unfinished run.")] = False,
@@ -80,11 +85,13 @@ def train(
     parts of one file), differ=FACTOR, within=TOLERANCE, rule=tempo (within 5 bpm at any octave) or
     rule=key (the same or the parallel key), augment=pitch_shift(-4,4)+gain. A facet without any of
     these is private: it keeps what the others do not encode.
-    Under torchrun the same command trains in several processes.
+    Every other key of a recipe is set with --set, as --set training.lr=0.001; config.yaml of a run
+    has all of them. Under torchrun the same command trains in several processes.
     """
     from disentone.recipes import load_recipe
 
     folder, changes = out or Path("runs") / Path(recipe).stem, _changes(settings, seed)
+    changes += [] if epochs is None else [f"training.epochs={epochs}"]
     notes: list[str] = []
     loaded = load_recipe(
         recipe,
@@ -103,7 +110,9 @@ def train(
 
 @app.command(epilog="Example: disentone reproduce marl --quick --out runs/table1")
 def reproduce(
-    paper: Annotated[str, typer.Argument(help="Which paper: marl, latent, balance or csn.")],
+    paper: Annotated[
+        str, typer.Argument(metavar="PAPER", help="Which paper: marl, latent, balance or csn.")
+    ],
     data: Annotated[
         Path | None, typer.Option(help="The paper's data, where you have it; see docs/.")
     ] = None,

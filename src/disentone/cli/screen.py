@@ -87,7 +87,8 @@ AllowDownload = Annotated[
 Seed = Annotated[int | None, typer.Option(help="Seed of everything random.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print the result's path only.")]
 Settings = Annotated[
-    list[str] | None, typer.Option("--set", help="Set a recipe's key: training.epochs=10.")
+    list[str] | None,
+    typer.Option("--set", help="Set any key of the recipe: training.lr=0.001; repeat."),
 ]
 Hop = Annotated[
     float | None, typer.Option(help="Seconds from a segment to the next; needs --segment.")
@@ -128,7 +129,8 @@ class Screen(Watcher):
         self.bar.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self.bar.live.transient = kind is not None  # of what failed no bar is left standing
         self.bar.stop()
 
     def note(self, text: str) -> None:
@@ -197,12 +199,12 @@ def again(verb: str, *words: object, **options: object) -> list[str]:
 
 
 def resumable(again: Sequence[str], work: Callable[[], Any]) -> Any:
-    """Do it; Ctrl-C ends with the command that goes on."""
+    """Do it; Ctrl-C ends with the command that goes on with what is kept."""
     try:
         return work()
     except KeyboardInterrupt:
         console.print(
-            f"Stopped. Go on with: {shlex.join(again)}",
+            f"Stopped. What is done is kept; go on with: {shlex.join(again)}",
             style="bold",
             highlight=False,
             markup=False,

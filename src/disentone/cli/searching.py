@@ -30,8 +30,12 @@ if TYPE_CHECKING:
 
 @app.command(epilog="Example: disentone index runs/facets sounds/ -o sounds.index")
 def index(
-    model: Annotated[Path, typer.Argument(help="Run folder, or any folder with a model.")],
-    paths: Annotated[list[Path], typer.Argument(help="Audio files, folders and tables.")],
+    model: Annotated[
+        Path, typer.Argument(metavar="MODEL", help="Run folder, or any folder with a model.")
+    ],
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="AUDIO", help="Audio files, folders and tables.")
+    ],
     out: Annotated[str, typer.Option("--out", "-o", help="The index: a folder, or s3://...")],
     segment: Annotated[
         float | None, typer.Option(help="An item for every so many seconds, not for every file.")
@@ -80,10 +84,13 @@ def index(
     "--where \"split = 'test'\" -k 5"
 )
 def search(
-    index: Annotated[str, typer.Argument(help="Made by disentone index.")],
+    index: Annotated[str, typer.Argument(metavar="INDEX", help="Made by disentone index.")],
     queries: Annotated[
         list[str] | None,
-        typer.Argument(help="Audio files, or ids of items; several are examples of one thing."),
+        typer.Argument(
+            metavar="QUERY",
+            help="Audio files, or ids of items; several are examples of one thing.",
+        ),
     ] = None,
     weights: Annotated[
         str | None,

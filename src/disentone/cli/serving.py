@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 @app.command(epilog="Example: disentone serve my.index --open")
 def serve(
-    index: Annotated[str, typer.Argument(help="Index folder, or the address of one.")],
+    index: Annotated[
+        str, typer.Argument(metavar="INDEX", help="Index folder, or the address of one.")
+    ],
     model: Annotated[
         Path | None, typer.Option(help="Run folder of the index's model; the index's own copy.")
     ] = None,

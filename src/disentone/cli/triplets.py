@@ -27,7 +27,7 @@ from disentone.cli.screen import (
 def triplets(
     what: Annotated[
         list[Path],
-        typer.Argument(metavar="RUN|EMBEDDINGS...", help="Run folders, or .npy .npz .parquet ..."),
+        typer.Argument(metavar="RUN|EMBEDDINGS", help="Run folders, or .npy .npz .parquet ..."),
     ],
     triplets: Annotated[
         Path, typer.Option(help="Table: anchor, positive, negative, dimensions; or Dim-sim's CSV.")
