@@ -32,7 +32,7 @@ class HubModel(
     library_name=ABOUT["library_name"],
     repo_url=REPOSITORY,
     pipeline_tag=ABOUT["pipeline_tag"],
-    tags=ABOUT["tags"],
+    tags=list(ABOUT["tags"]),  # to which the mixin adds its own
 ):
     """A trained model as the hub's mixin takes it.
 
