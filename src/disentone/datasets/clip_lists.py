@@ -13,12 +13,13 @@ import numpy as np
 from disentone.audio import Skipped
 from disentone.datasets.config import CollectionConfig
 from disentone.datasets.file_sounds import FileSounds
+from disentone.datasets.ignoring import read_patterns
 from disentone.datasets.opening import open_collection
 from disentone.datasets.tables import TABLE_SUFFIXES, Collection
 from disentone.errors import DataError
 from disentone.factors import Factor
 
-__all__ = ["Clips", "list_clips"]
+__all__ = ["Clips", "folder_of", "list_clips"]
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,8 @@ class Clips:
         What each was cut from: a name of its table, below the table's folder, or its path.
     splits : ndarray of object, shape (clips,)
         Name of its split in its table, None where there is none.
+    sources : ndarray of int, shape (clips,)
+        Which of the paths that were listed it comes from.
     """
 
     paths: np.ndarray
@@ -45,6 +48,7 @@ class Clips:
     factors: dict[str, np.ndarray]
     recordings: np.ndarray
     splits: np.ndarray
+    sources: np.ndarray
 
     def __len__(self) -> int:
         """Count the clips."""
@@ -53,7 +57,7 @@ class Clips:
     def take(self, rows: np.ndarray) -> Clips:
         """Give some of the clips, in that order."""
         factors = {name: values[rows] for name, values in self.factors.items()}
-        columns = (self.recordings[rows], self.splits[rows])
+        columns = (self.recordings[rows], self.splits[rows], self.sources[rows])
         return Clips(self.paths[rows], self.start[rows], self.seconds[rows], factors, *columns)
 
     def with_origin(self) -> Clips:
@@ -69,13 +73,18 @@ class Clips:
         return replace(self, factors=known)
 
 
-def list_clips(paths: Sequence[str | Path]) -> tuple[Clips, list[Skipped], list[str]]:
+def list_clips(
+    paths: Sequence[str | Path], exclude: Sequence[str] = ()
+) -> tuple[Clips, list[Skipped], list[str]]:
     """List the clips of files, folders and tables, each once, in order.
 
     Parameters
     ----------
     paths : sequence of paths
         A folder with a ``clips.csv`` in it is read as that table.
+    exclude : sequence of str
+        Patterns as in ``.gitignore``, of what is left out below each folder, or below that of each
+        table and file.
 
     Returns
     -------
@@ -88,28 +97,48 @@ def list_clips(paths: Sequence[str | Path]) -> tuple[Clips, list[Skipped], list[
     Raises
     ------
     DataError
-        If a path does not exist, or a folder or table has no usable file.
+        If a path does not exist, a folder or table has no usable file, or all is left out.
     """
     parts, skipped, notes = [], [], []
-    for path in map(Path, paths):
+    for source, path in enumerate(map(Path, paths)):
         if not os.path.lexists(path):
             raise DataError(f"'{path}' does not exist.")
         if path.is_dir() or path.suffix.lower() in TABLE_SUFFIXES:
             # Splits do not matter here, and a table's own may have unknown names.
             opened = open_collection(CollectionConfig(path=str(path), split="random"))
             root = path if path.is_dir() else path.parent
-            parts.append(_of_table(opened, root))
+            parts.append(_of_table(opened, root, source))
             skipped += [Skipped(os.path.join(root, s.path), s.reason) for s in opened.skipped]
             notes += [note for note in opened.notes if "plit" not in note]
         elif _misnamed(path):
             reason = "The name is not valid UTF-8; rename the file."
             skipped.append(Skipped(ascii(str(path)), reason))
         else:
-            parts.append(_of_file(path))
+            parts.append(_of_file(path, source))
     if not parts:
         first = f"; the first: {skipped[0].path}: {skipped[0].reason}" if skipped else ""
         raise DataError(f"There is nothing to embed{first}")
-    return _first_of_each(_joined(parts)), skipped, notes
+    clips = _first_of_each(_joined(parts))
+    return _without(clips, paths, exclude) if exclude else clips, skipped, notes
+
+
+def folder_of(path: str | Path) -> str:
+    """Folder that the clips of a path are below: itself, or that of a table or a file."""
+    return os.path.abspath(path if os.path.isdir(path) else os.path.dirname(path) or ".")
+
+
+def _without(clips: Clips, paths: Sequence[str | Path], exclude: Sequence[str]) -> Clips:
+    """Leave out the clips of files that some patterns name."""
+    patterns = read_patterns(exclude, "--exclude")
+    folders = [folder_of(path) for path in paths]
+    below = [
+        Path(os.path.relpath(path, folders[source])).as_posix()
+        for path, source in zip(clips.paths, clips.sources)
+    ]
+    keep = np.array([not patterns.match_file(name) for name in below], dtype=bool)
+    if not keep.any():
+        raise DataError(f"--exclude leaves nothing of {len(clips)} clips: {', '.join(exclude)}.")
+    return clips.take(np.flatnonzero(keep))
 
 
 def _misnamed(path: Path) -> bool:
@@ -121,12 +150,12 @@ def _misnamed(path: Path) -> bool:
     return False
 
 
-def _of_file(path: Path) -> Clips:
-    name = np.array([path.as_posix()], object)
-    return Clips(name, np.zeros(1), np.full(1, np.nan), {}, name, np.array([None], object))
+def _of_file(path: Path, source: int) -> Clips:
+    name, splits = np.array([path.as_posix()], object), np.array([None], object)
+    return Clips(name, np.zeros(1), np.full(1, np.nan), {}, name, splits, np.array([source]))
 
 
-def _of_table(opened: Collection, root: Path) -> Clips:
+def _of_table(opened: Collection, root: Path, source: int) -> Clips:
     table, splits = opened.table, opened.named_splits
     sounds = table.sounds
     assert isinstance(sounds, FileSounds)  # collections are made of files
@@ -134,7 +163,8 @@ def _of_table(opened: Collection, root: Path) -> Clips:
     paths = np.array([Path(path).as_posix() for path in sounds.paths], object)  # without ./
     recordings = np.array([(root / str(name)).as_posix() for name in table.recordings], object)
     splits = np.full(len(table), None) if splits is None else splits
-    return Clips(paths, sounds.start, sounds.seconds, factors, recordings, splits)
+    sources = np.full(len(table), source)
+    return Clips(paths, sounds.start, sounds.seconds, factors, recordings, splits, sources)
 
 
 def _values(factor: Factor) -> np.ndarray:
@@ -162,6 +192,7 @@ def _joined(parts: Sequence[Clips]) -> Clips:
         factors,
         np.concatenate([part.recordings for part in parts]),
         np.concatenate([part.splits for part in parts]),
+        np.concatenate([part.sources for part in parts]),
     )
 
 

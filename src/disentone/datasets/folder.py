@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from disentone.audio import SUFFIXES, Skipped
 from disentone.datasets.config import CollectionConfig
+from disentone.datasets.ignoring import Ignored
 from disentone.datasets.tables import Collection, collect
 from disentone.errors import DataError
 
@@ -23,7 +24,8 @@ def read_folder(folder: str | Path, config: CollectionConfig = _DEFAULTS) -> Col
     Parameters
     ----------
     folder : path
-        Hidden files are left out; symbolic links are followed, each folder once.
+        Hidden files and what ``.disentoneignore`` files name are left out; symbolic links are
+        followed, each folder once.
     config : CollectionConfig
         ``pattern`` describes file names, such as ``{instrument}_{pitch}_{take}.wav``;
         with ``/`` in it, the path below the folder. ``{}`` stands for text that is
@@ -51,7 +53,7 @@ def read_folder(folder: str | Path, config: CollectionConfig = _DEFAULTS) -> Col
 
 
 def find_audio(folder: str | Path) -> tuple[list[str], list[Skipped]]:
-    """List the audio files below a folder, by suffix.
+    """List the audio files below a folder, by suffix, but those that ``.disentoneignore`` names.
 
     Parameters
     ----------
@@ -67,26 +69,32 @@ def find_audio(folder: str | Path) -> tuple[list[str], list[Skipped]]:
     Raises
     ------
     DataError
-        If the folder does not exist, is a file, or may not be read.
+        If the folder does not exist, is a file, or may not be read, or a ``.disentoneignore`` in
+        it is not understood.
     """
     folder = Path(folder)
     if not folder.is_dir():
         kind = "is not a folder or a table" if folder.exists() else "does not exist"
         raise DataError(f"'{folder}' {kind}.")
     refused: list[OSError] = []
-    files, seen = [], set()
+    files, seen, ignored = [], set(), Ignored()
     for where, folders, names in os.walk(folder, onerror=refused.append, followlinks=True):
         status = os.stat(where)
         if (status.st_dev, status.st_ino) in seen:  # a link back up, or a second link
             folders.clear()
             continue
         seen.add((status.st_dev, status.st_ino))
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        ignored.enter(where)
+        folders[:] = sorted(
+            name for name in folders if not (name.startswith(".") or ignored(where, f"{name}/"))
+        )
         below = Path(where).relative_to(folder)
         files += [
             (below / name).as_posix()
             for name in names
-            if not name.startswith(".") and os.path.splitext(name)[1].lower() in SUFFIXES
+            if not name.startswith(".")
+            and os.path.splitext(name)[1].lower() in SUFFIXES
+            and not ignored(where, name)
         ]
     skipped = []
     for error in refused:
