@@ -19,6 +19,7 @@ from disentone.embeddings.querying import AudioQueries, embed_query, model_of
 from disentone.embeddings.watcher import Watcher
 from disentone.errors import ArtifactError, AudioError, DataError
 from disentone.search import Index
+from disentone.search.changing import Changes
 
 RATE = 16000
 
@@ -100,30 +101,30 @@ def test_what_was_left_out_is_listed_and_told(model, sounds):
 
 def test_the_same_command_goes_on_and_adds_what_is_new(model, sounds, noise, monkeypatch):
     monkeypatch.setattr(extraction, "_PART", 2)
-    add, calls = Index.add, []
+    put, calls = Changes.put, []
 
     def killed(self, vectors, items):
         calls.append(items["id"].to_pylist())
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Index, "add", killed)
+    monkeypatch.setattr(Changes, "put", killed)
     with pytest.raises(KeyboardInterrupt):
         index_collection(model, [sounds], "my.index")
     assert calls == [["c.wav", "d.wav"]]
     assert len(Index.open("my.index")) == 2  # the first part
 
     monkeypatch.setattr(
-        Index, "add", lambda s, v, i: calls.append(i["id"].to_pylist()) or add(s, v, i)
+        Changes, "put", lambda s, v, i: calls.append(i["id"].to_pylist()) or put(s, v, i)
     )
     noise("more/e.wav")
     both = index_collection(model, [sounds, "more"], "my.index")
-    assert calls[1:] == [["c.wav", "d.wav"], [os.path.abspath("more/e.wav")]]
+    assert calls[1:] == [["c.wav", "d.wav"], ["more/e.wav"]]
     assert len(both) == 5
     assert len(index_collection(model, [sounds, "more"], "my.index")) == 5
     assert len(calls) == 3
     at_once = index_collection(model, [sounds, "more"], "other.index")
     names = {item: Path(item).name for item in both.items()["id"].to_pylist()}
-    for query in ("a.wav", os.path.abspath("more/e.wav")):
+    for query in ("a.wav", "more/e.wav"):
         found = [names[hit.id] for hit in both.search(query)]
         again = at_once.search(
             next(i for i in at_once.items()["id"].to_pylist() if i.endswith(Path(query).name))
@@ -145,10 +146,6 @@ def test_a_file_that_changed_is_embedded_anew(model, sounds, noise):
     np.testing.assert_allclose(new[0], after.query(query).vector, atol=1e-6)
     assert not np.allclose(new[0], old[0])
     np.testing.assert_array_equal(new[1], old[1])
-    os.unlink("sounds/b.wav")
-    assert (
-        len(index_collection(model, [sounds], "my.index", EmbedOptions(segment=0.2))) == count - 1
-    )
 
 
 def test_segments_are_items_of_their_own(model, sounds):

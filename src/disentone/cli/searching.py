@@ -1,4 +1,4 @@
-"""Verbs that search: index, search."""
+"""Verbs of an index: index, relocate, search."""
 
 from __future__ import annotations
 
@@ -28,19 +28,35 @@ if TYPE_CHECKING:
     from disentone.search import Index, Results
 
 
-@app.command(epilog="Example: disentone index runs/facets sounds/ -o sounds.index")
+@app.command(
+    epilog="Example: disentone index runs/facets sounds/ -o sounds.index --exclude '*_draft.wav' · "
+    "disentone index -o sounds.index --remove drums/"
+)
 def index(
     model: Annotated[
-        Path, typer.Argument(metavar="MODEL", help="Run folder, or any folder with a model.")
-    ],
+        Path | None,
+        typer.Argument(metavar="MODEL", help="Run folder, or any folder with a model."),
+    ] = None,
     paths: Annotated[
-        list[Path], typer.Argument(metavar="AUDIO", help="Audio files, folders and tables.")
-    ],
+        list[Path] | None, typer.Argument(metavar="AUDIO", help="Audio files, folders and tables.")
+    ] = None,
+    *,
     out: Annotated[str, typer.Option("--out", "-o", help="The index: a folder, or s3://...")],
     segment: Annotated[
         float | None, typer.Option(help="An item for every so many seconds, not for every file.")
     ] = None,
     hop: Hop = None,
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option(help="Leave out what matches, as in .gitignore: '*.mp3', 'drums/'; repeat."),
+    ] = None,
+    keep_missing: Annotated[
+        bool, typer.Option("--keep-missing", help="Keep items whose files are gone.")
+    ] = False,
+    remove: Annotated[
+        list[str] | None,
+        typer.Option(help="Only take out this item, file, folder or pattern; repeat."),
+    ] = None,
     cache: Cache = None,
     jobs: Jobs = None,
     short: Short = ShortClip.pad,
@@ -48,35 +64,82 @@ def index(
     allow_download: AllowDownload = False,
     quiet: Quiet = False,
 ) -> None:
-    """Put a collection into an index, to be searched by facets.
+    """Put a collection into an index, to be searched by facets, or bring the index up to date.
 
-    The same command goes on where it stopped, and later adds files that are new or changed. What
-    was left out is listed in OUT/skipped.csv, with the reason.
+    The same command goes on where it stopped. Later it embeds files that are new or changed, takes
+    over labels that were corrected in a table, recognises files that were moved, and removes what
+    is gone from these folders and tables. A .disentoneignore file in a folder, written as a
+    .gitignore, leaves out what it names. What was left out as unusable is listed in
+    OUT/skipped.csv, with the reason.
     """
+    from disentone.errors import DataError
+
+    if remove:
+        if model is not None:
+            raise DataError("--remove takes items out of OUT and indexes nothing: name no model.")
+        _remove(out, remove, quiet=quiet)
+        return
+    if model is None or not paths:
+        raise DataError("Name a model and sounds: disentone index MODEL SOUNDS... -o INDEX.")
     from disentone.embeddings.embedder import EmbedOptions
     from disentone.embeddings.indexing import index_collection
 
     options = EmbedOptions(segment, hop, cache, jobs, short.value, device)
+    more = {"exclude": exclude, "keep_missing": keep_missing, "allow_download": allow_download}
     with Screen(quiet=quiet) as screen:
         made = resumable(
-            again(
-                "index",
-                model,
-                *paths,
-                out=out,
-                **vars(options),
-                allow_download=allow_download,
-            ),
+            again("index", model, *paths, out=out, **vars(options), **more),
             lambda: index_collection(
                 model,
                 paths,
                 out,
                 options,
+                exclude=exclude or (),
+                keep_missing=keep_missing,
                 watcher=screen,
             ),
         )
         screen.note(f"{len(made)} items in {out}")
     typer.echo(out)
+
+
+def _remove(out: str, names: list[str], *, quiet: bool) -> None:
+    """Take items out of an index."""
+    from disentone.embeddings.removing import remove_items
+    from disentone.search import Index
+
+    opened = Index.open(out)
+    removed = remove_items(opened, names)
+    if not quiet:
+        console.print(f"{removed} removed, {len(opened)} items in {out}", style="dim")
+    typer.echo(out)
+
+
+@app.command(epilog="Example: disentone relocate sounds.index /media/old/sounds ~/sounds")
+def relocate(
+    index: Annotated[str, typer.Argument(help="Made by disentone index.")],
+    old: Annotated[Path, typer.Argument(help="Folder where the audio was.")],
+    new: Annotated[Path, typer.Argument(help="Folder where it is now.")],
+    quiet: Quiet = False,
+) -> None:
+    """Tell an index that its audio has moved; nothing is embedded again.
+
+    An index that is moved together with its audio finds it by itself.
+    """
+    from disentone.search import Index
+    from disentone.search.relocating import relocate as move
+
+    moved, missing = move(Index.open(index), old, new)
+    if not quiet:
+        console.print(f"{moved} items are now in {new}", style="dim", soft_wrap=True)
+        if missing:
+            console.print(
+                f"The files of {missing} are not there: disentone index finds what has become of "
+                "them.",
+                style="dim",
+                soft_wrap=True,
+            )
+    typer.echo(index)
 
 
 @app.command(

@@ -121,6 +121,8 @@ def embed_into(
     schema: pa.Schema,
     skipped: list[Skipped],
     watcher: Watcher,
+    *,
+    wanted: np.ndarray | None = None,
 ) -> set[tuple[str, float]]:
     """Embed the clips that a sink does not have, and add them to it part by part.
 
@@ -134,13 +136,18 @@ def embed_into(
     skipped : list of Skipped
         Is added to.
     watcher : Watcher
+    wanted : ndarray of bool, shape (clips,), optional
+        Clips of which the others are not even looked at; all by default. What is embedded together
+        does not depend on it, so that a stopped command ends with the same bits.
 
     Returns
     -------
     set of (str, float)
         Path and start of what is in the sink and not among the clips.
     """
-    gone, padded = _embed_parts(clips, embedder, sink, schema, skipped, watcher.stage("Embedding"))
+    wanted = np.ones(len(clips), bool) if wanted is None else wanted
+    show = watcher.stage("Embedding")
+    gone, padded = _embed_parts(clips, wanted, embedder, sink, schema, skipped, show)
     if padded:
         watcher.note(short_note(padded, embedder.whole, option="--short skip"))
     return gone
@@ -148,6 +155,7 @@ def embed_into(
 
 def _embed_parts(
     clips: Clips,
+    wanted: np.ndarray,
     embedder: Embedder,
     sink: Sink,
     schema: pa.Schema,
@@ -163,7 +171,9 @@ def _embed_parts(
     padded: list[str] = []
     size = _PART if embedder.options.cache is None else _STORED_PART
     for first in range(0, len(clips), size):
-        some = clips.take(np.arange(first, min(first + size, len(clips))))
+        some = clips.take(first + np.flatnonzero(wanted[first : first + size]))
+        if not len(some):
+            continue
         rows, broken, short = embedder.rows(some.paths, some.start, some.seconds)
         padded += some.paths[short].tolist()
         gone.difference_update(rows.ids())
@@ -174,7 +184,7 @@ def _embed_parts(
         good = [row for row in range(len(values)) if row not in reasons]
         if good:
             sink.add(_table(rows.take(good), schema, values[good], some.factors))
-        show(first + len(some), len(clips))
+        show(min(first + size, len(clips)), len(clips))
     return gone, padded
 
 

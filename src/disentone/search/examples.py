@@ -9,8 +9,8 @@ import numpy as np
 
 from disentone.errors import DataError, closest
 from disentone.facets import Facets
+from disentone.search.rows import unit_facets
 from disentone.search.snapshot import Snapshot
-from disentone.search.store import unit_facets
 from disentone.search.weights import inferred, mean_cosines
 
 __all__ = ["Asked", "Example", "ask", "infer_weights", "vectors_of"]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from threading import RLock
 from typing import Any
@@ -12,13 +13,16 @@ import pyarrow as pa
 
 from disentone.errors import ArtifactError, DataError
 from disentone.facets import Facets
+from disentone.search.changing import Changes
 from disentone.search.examples import ask, infer_weights, vectors_of
-from disentone.search.maps import map_name, stored_map
+from disentone.search.maps import stored_map
 from disentone.search.query import OpenQuery
 from disentone.search.results import Results
+from disentone.search.roots import Roots
+from disentone.search.rows import factors_of, item_table
 from disentone.search.scoring import Matrix
 from disentone.search.snapshot import Snapshot
-from disentone.search.store import Store, factors_of, item_table
+from disentone.search.store import Store, locked, reporting
 
 __all__ = ["Index"]
 
@@ -80,6 +84,7 @@ class Index:
         items: pa.Table,
         model: str,
         about: Mapping[str, Any] | None = None,
+        roots: Roots | None = None,
         **options: Any,
     ) -> Index:
         """Make an index of vectors and their metadata.
@@ -99,6 +104,8 @@ class Index:
             Identity of the model; a query from another one is refused.
         about : mapping, optional
             Anything worth keeping with the index; must be JSON.
+        roots : Roots, optional
+            Folders that the paths of items with a ``_root`` are below.
         **options
             As for :meth:`open`.
 
@@ -112,7 +119,7 @@ class Index:
         """
         rows = item_table(vectors, facets, items)
         notes = {"facets": facets.to_json(), "model": model, "about": dict(about or {})}
-        return cls(Store.create(path, rows, notes, **options))
+        return cls(Store.create(path, rows, notes, roots, **options))
 
     @staticmethod
     def exists(path: str | Path, **options: Any) -> bool:
@@ -124,6 +131,14 @@ class Index:
         """Open an index, as ``Index(path)`` does."""
         return cls(path, memory=memory, **options)
 
+    @contextmanager
+    def changing(self) -> Iterator[Changes]:
+        """Change items; other threads, and other processes on this machine, wait meanwhile."""
+        with self._lock, locked(self.uri):
+            self._store.refresh()
+            yield Changes(self._store, self.facets)
+            self._snapshot = None
+
     def add(self, vectors: np.ndarray, items: pa.Table) -> None:
         """Add items; all of them or none.
 
@@ -132,15 +147,8 @@ class Index:
         DataError
             As :meth:`build`, or if an id exists already.
         """
-        rows = item_table(vectors, self.facets, items)
-        with self._lock:
-            there = self._stored_ids(rows["id"])
-            if there:
-                raise DataError(
-                    f"Item '{there[0]}' is in the index already: update it, or leave it out."
-                )
-            self._store.add(rows)
-            self._snapshot = None
+        with self.changing() as changes:
+            changes.add(vectors, items)
 
     def update(self, vectors: np.ndarray, items: pa.Table) -> None:
         """Replace items that have these ids; all of them or none.
@@ -150,12 +158,8 @@ class Index:
         DataError
             As :meth:`build`, or if an id is not there.
         """
-        rows = item_table(vectors, self.facets, items)
-        with self._lock:
-            self._check_stored(rows["id"])
-            self._forget_places(rows["id"].to_pylist())
-            self._store.update(rows)
-            self._snapshot = None
+        with self.changing() as changes:
+            changes.update(vectors, items)
 
     def delete(self, ids: Sequence[str]) -> None:
         """Delete items; all of them or none.
@@ -165,42 +169,24 @@ class Index:
         DataError
             If an id is not there.
         """
-        with self._lock:
-            self._check_stored(pa.chunked_array([pa.array(list(ids), pa.string())]))
-            if len(ids):
-                self._forget_places(ids)
-                self._store.delete(ids)
-                self._snapshot = None
+        with self.changing() as changes:
+            changes.delete(ids)
 
     def refresh(self) -> bool:
         """Load what other processes have committed since; return whether anything had changed."""
         with self._lock:
-            latest = self._store.latest().version
-            changed = self._snapshot is not None and self._snapshot.version != latest
+            known = self._snapshot
+            changed = known is not None and (
+                known.version != self._store.latest().version or known.roots != self._store.roots()
+            )
             if changed:
                 self._snapshot = None
             return changed
 
     def tidy(self) -> None:
         """Join the small files that many additions leave; nothing that is found changes."""
-        with self._lock:
+        with self.changing():
             self._store.tidy()
-            self._snapshot = None
-
-    def _stored_ids(self, ids: pa.ChunkedArray) -> list[str]:
-        """The given ids that are in the store now."""
-        there = set(self._store.read(["id"])["id"].to_pylist())
-        return [name for name in ids.to_pylist() if name in there]
-
-    def _check_stored(self, ids: pa.ChunkedArray) -> None:
-        there = set(self._stored_ids(ids))
-        unknown = [name for name in ids.to_pylist() if name not in there]
-        if unknown:
-            raise self.unknown(unknown[0])
-
-    def _forget_places(self, ids: Sequence[str]) -> None:
-        for facet in self.facets:
-            self._store.delete_places(map_name(self.facets, facet), ids)
 
     # --- looking ---------------------------------------------------------------------------------
 
@@ -215,19 +201,20 @@ class Index:
 
     def __contains__(self, name: str) -> bool:
         """Whether there is an item of this id."""
-        return bool(self.snapshot().ids("id", name))
+        return self.snapshot().has(name)
 
     def unknown(self, name: str, also: str = "") -> DataError:
         """Make the error of an id that is not there, which names the one that is near it."""
         return self.snapshot().missing(name, also)
 
-    def stamps(self) -> pa.Table:
-        """Read id, path, start and stamp of all items, as they are in the store now."""
-        return self._store.read(["id", "path", "start", "stamp"])
+    @property
+    def roots(self) -> list[str]:
+        """Folders that were indexed, where they are now."""
+        return sorted({root.folder for root in self.snapshot().roots.all.values()})
 
     def ids_of(self, path: str) -> list[str]:
         """Ids of the items of one audio file."""
-        return self.snapshot().ids("path", path)
+        return self.snapshot().of_file(path)
 
     @property
     def exact(self) -> bool:
@@ -306,7 +293,9 @@ class Index:
         """Give the state that is searched, which is read when it is first needed."""
         with self._lock:
             if self._snapshot is None:
-                self._snapshot = Snapshot(self._store.latest(), self.facets, memory=self._memory)
+                table, roots = self._store.latest(), self._store.roots()
+                with reporting(f"The index in '{self.uri}' is damaged: make it again"):
+                    self._snapshot = Snapshot(table, self.facets, roots, memory=self._memory)
             return self._snapshot
 
     # --- searching -------------------------------------------------------------------------------

@@ -11,9 +11,9 @@ from disentone.facets import Facets
 from disentone.search.examples import Asked
 from disentone.search.ranking import diverse, first_of_each
 from disentone.search.results import Hit, Results
+from disentone.search.rows import PLACE
 from disentone.search.scoring import Codes, highest
 from disentone.search.snapshot import Snapshot
-from disentone.search.store import PLACE
 from disentone.search.weights import check_weights
 
 __all__ = ["OpenQuery"]

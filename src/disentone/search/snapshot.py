@@ -14,14 +14,17 @@ import pyarrow as pa
 from disentone.errors import DataError, closest
 from disentone.facets import Facets
 from disentone.search.filters import check_filter
+from disentone.search.roots import Roots
+from disentone.search.rows import HIDDEN
 from disentone.search.scoring import Codes, Matrix
-from disentone.search.store import HIDDEN, missing, reason, texts_filter
+from disentone.search.store import missing, reason, reporting, texts_filter
 
 __all__ = ["Snapshot"]
 
 _BATCH = 8192  # rows that are read at once
 _MASKS = 2**26  # bytes of filters that are remembered
 _ROW = "_rowid"
+_DAMAGED = "The index is damaged: make it again"
 _SMALL_MACHINE = 8 * 2**30  # bytes of memory
 
 
@@ -33,12 +36,17 @@ class Snapshot:
     table : LanceDB table
         Not used for anything else.
     facets : Facets
+    roots : Roots
+        Folders that the paths are below.
     memory : int, optional
         Bytes that vectors may take; half of the machine's by default.
     """
 
-    def __init__(self, table: Any, facets: Facets, *, memory: int | None = None) -> None:
+    def __init__(
+        self, table: Any, facets: Facets, roots: Roots, *, memory: int | None = None
+    ) -> None:
         self.table, self.facets, self.version = table, facets, table.version
+        self.roots = roots
         self.columns = [name for name in table.schema.names if name not in HIDDEN]
         self._memory = _half_of_memory() if memory is None else memory
         self.maps: dict[str, np.ndarray] = {}
@@ -98,8 +106,10 @@ class Snapshot:
 
     def _stored(self, positions: np.ndarray, columns: Sequence[str]) -> pa.Table:
         wanted = self.rows[positions]
-        query = self.table.take_row_ids(wanted.tolist()).with_row_id().select(list(columns))
-        return self._ordered(query.to_arrow(), wanted).select(list(columns))
+        query = self.table.take_row_ids(wanted.tolist()).with_row_id().select(self._with(columns))
+        with reporting(_DAMAGED):
+            found = query.to_arrow()
+        return self._whole(self._ordered(found, wanted)).select(list(columns))
 
     def everything(self, columns: Sequence[str]) -> pa.Table:
         """Rows of all items; where vectors fit into memory, they are read once and kept."""
@@ -111,8 +121,21 @@ class Snapshot:
         return known.select(list(columns))
 
     def _read(self, columns: list[str]) -> pa.Table:
-        found = self.table.search().with_row_id(True).select(columns).to_arrow()
-        return self._ordered(found, self.rows).select(columns)
+        with reporting(_DAMAGED):
+            found = self.table.search().with_row_id(True).select(self._with(columns)).to_arrow()
+        return self._whole(self._ordered(found, self.rows)).select(columns)
+
+    def _with(self, columns: Sequence[str]) -> list[str]:
+        """Columns, and what else is needed for them."""
+        rooted = "path" in columns and "_root" in self.table.schema.names
+        return [*columns, "_root"] if rooted else list(columns)
+
+    def _whole(self, found: pa.Table) -> pa.Table:
+        """Rows with paths as they are opened, and not below their roots."""
+        if "_root" not in found.column_names:
+            return found
+        place = found.column_names.index("path")
+        return found.set_column(place, "path", self.roots.paths(found["_root"], found["path"]))
 
     def _ordered(self, found: pa.Table, wanted: np.ndarray) -> pa.Table:
         rows = found[_ROW].to_numpy()
@@ -181,14 +204,23 @@ class Snapshot:
         places = self._places(found[_ROW].to_numpy())
         return dict(zip(found["id"].to_pylist(), places.tolist()))
 
+    def has(self, name: str) -> bool:
+        """Whether there is an item of this id."""
+        query = self.table.search().where(texts_filter("id", [name])).select(["id"])
+        return bool(len(query.to_arrow()))
+
     def missing(self, name: str, also: str = "") -> DataError:
         """Give the error that there is no item of this id."""
         return missing(name, self.everything(["id"])["id"].to_pylist(), also)
 
-    def ids(self, column: str, text: str) -> list[str]:
-        """Ids of the items that have a text in a column."""
-        found = self.table.search().where(texts_filter(column, [text])).select(["id"])
-        return found.to_arrow()["id"].to_pylist()
+    def of_file(self, path: str) -> list[str]:
+        """Ids of the items of a file, by its path from ``/`` on."""
+        places = self.roots.place(path)
+        names = sorted({name for _, name in places})
+        columns = self._with(["id", "path"])
+        query = self.table.search().where(texts_filter("path", names)).select(columns)
+        rows = query.to_arrow().to_pylist()
+        return [row["id"] for row in rows if (row.get("_root"), row["path"]) in places]
 
     def known(self, columns: Sequence[str] | None) -> list[str]:
         """Check the names of columns; all by default.
