@@ -117,9 +117,9 @@ def _remove(out: str, names: list[str], *, quiet: bool) -> None:
 
 @app.command(epilog="Example: disentone relocate sounds.index /media/old/sounds ~/sounds")
 def relocate(
-    index: Annotated[str, typer.Argument(help="Made by disentone index.")],
-    old: Annotated[Path, typer.Argument(help="Folder where the audio was.")],
-    new: Annotated[Path, typer.Argument(help="Folder where it is now.")],
+    index: Annotated[str, typer.Argument(metavar="INDEX", help="Made by disentone index.")],
+    old: Annotated[Path, typer.Argument(metavar="OLD", help="Folder where the audio was.")],
+    new: Annotated[Path, typer.Argument(metavar="NEW", help="Folder where it is now.")],
     quiet: Quiet = False,
 ) -> None:
     """Tell an index that its audio has moved; nothing is embedded again.
