@@ -20,6 +20,11 @@ _OTHER_KEYS = (
 class Verb(TyperCommand):
     """A command that Ctrl-C ends in one line, and whose usage reads as manuals write it."""
 
+    def __init__(self, *words: Any, help: str | None = None, **options: Any) -> None:
+        paragraphs = (help or "").split("\n\n")  # lines of the source are none of the screen
+        filled = "\n\n".join(" ".join(lines.split()) for lines in paragraphs)
+        super().__init__(*words, help=filled, **options)
+
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """Give the parts of the usage line: DATA, where typer writes {DATA}."""
         return [
