@@ -43,7 +43,8 @@ def test_help_of_a_command_shows_an_example_that_works(name):
 @pytest.mark.parametrize("name", COMMANDS)
 def test_help_breaks_lines_where_the_screen_does(name):
     for paragraph in COMMANDS[name].help.split("\n\n"):
-        assert paragraph and "\n" not in paragraph
+        assert paragraph
+        assert "\n" not in paragraph
 
 
 def test_training_ends_with_the_path_of_the_report(trained):
