@@ -1,5 +1,8 @@
 """The rooms of the house: which there are, and that imports between them go down only."""
 
+import ast
+import re
+
 import pytest
 
 from import_graph import SOURCES, circles, imports, modules, room
@@ -61,3 +64,16 @@ def test_no_modules_import_each_other():
         name: {n for n in names if not name.startswith(f"{n}.")} for name, names in GRAPH.items()
     }
     assert not [sorted(circle) for circle in circles(graph)]
+
+
+def test_errors_below_the_command_line_speak_of_no_flag():
+    """What to do must be true in Python, too; a flag stands beside the words for Python only."""
+    for file in sorted(SOURCES.rglob("*.py")):
+        if file.relative_to(SOURCES).parts[0] == "cli":
+            continue
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Raise):
+                parts = [n.value for n in ast.walk(node) if isinstance(n, ast.Constant)]
+                text = "".join(part for part in parts if isinstance(part, str))
+                flags = re.findall(r"(?<![\w-])--[a-z][a-z-]*", text)
+                assert not flags or "Python" in text, f"{file}, line {node.lineno}: {flags}"

@@ -201,7 +201,7 @@ def test_a_file_that_is_not_text_is_one_sentence(tmp_path):
 
 def test_data_for_a_recipe_that_makes_its_own_is_refused(written, values):
     for recipe in ("debug", written(values)):
-        with pytest.raises(RecipeError, match="makes its own data and takes no --data"):
+        with pytest.raises(RecipeError, match="makes its own data and takes no other"):
             load_recipe(recipe, data="folder")
 
 

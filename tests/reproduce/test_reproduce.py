@@ -294,5 +294,5 @@ def test_a_cell_that_another_process_is_at_comes_last(small, tmp_path, monkeypat
 
 def test_torchrun_is_refused(tmp_path, monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
-    with pytest.raises(RecipeError, match="use --jobs"):
+    with pytest.raises(RecipeError, match="use jobs"):
         reproduce("marl", tmp_path)

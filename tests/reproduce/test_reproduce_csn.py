@@ -223,7 +223,7 @@ def test_the_title_says_what_it_is_not(music):
 
 
 def test_missing_data_or_triplets_are_named(tmp_path):
-    with pytest.raises(DataError, match="give --data"):
+    with pytest.raises(DataError, match="give the data"):
         csn.study(str(tmp_path / "nowhere"))
     (tmp_path / "clips.csv").write_text(HEADER)
     with pytest.raises(DataError, match=r"no '.*triplets.csv': a table with the columns anchor"):

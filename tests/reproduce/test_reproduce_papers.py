@@ -62,13 +62,13 @@ def test_another_network_is_not_called_the_papers(tmp_path):
 
 @pytest.mark.parametrize("paper", ["latent", "balance"])
 def test_data_that_is_not_there_is_asked_for(paper, tmp_path):
-    with pytest.raises(DataError, match="does not exist: give --data"):
+    with pytest.raises(DataError, match="does not exist: give the data"):
         reproduce(paper, tmp_path / "out", data=tmp_path / "nothing")
     assert not (tmp_path / "out").exists()
 
 
 def test_marl_takes_no_data(tmp_path):
-    with pytest.raises(RecipeError, match="leave --data out"):
+    with pytest.raises(RecipeError, match="give no data"):
         marl.study(str(tmp_path))
 
 
@@ -149,6 +149,6 @@ def test_latent_from_audio_to_tables_and_figure(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("paper", ["latent", "balance", "csn"])
 def test_papers_ask_for_data(paper, tmp_path):
-    with pytest.raises(DataError, match=f"'{paper}' is reproduced on your data: add --data"):
+    with pytest.raises(DataError, match=f"'{paper}' is reproduced on your data: give it"):
         reproduce(paper, tmp_path / "out")
     assert not (tmp_path / "out").exists()

@@ -314,7 +314,7 @@ def test_without_a_model_items_are_still_queries(index, tmp_path):
     client = TestClient(create_app(Served(index, folder=tmp_path)), base_url="http://localhost")
     assert client.get(f"{API}/collection").json()["uploads"] is False
     assert search(client).status_code == 200
-    assert "start the server with --model" in problem(client.post(f"{API}/uploads", content=b"x"))
+    assert "start the server with the model" in problem(client.post(f"{API}/uploads", content=b"x"))
 
 
 def test_a_fault_of_the_server_is_json_too(served, monkeypatch, caplog):

@@ -57,7 +57,7 @@ def test_a_token_that_is_easily_guessed_is_refused(started, token):
 def test_a_port_that_is_taken_is_told(started):
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        with pytest.raises(RecipeError, match=f"Port {port} is taken: choose another with --port"):
+        with pytest.raises(RecipeError, match=f"Port {port} is taken: choose another"):
             started(port=port)
 
 

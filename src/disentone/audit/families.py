@@ -273,7 +273,7 @@ def _paired(inputs: FamilyInputs, draw: Callable[..., m.Pairs]) -> FamilyEstimat
 def _udr(inputs: FamilyInputs) -> FamilyEstimates:
     """Of this run with the others, each named; chance is of clips that are permuted."""
     if not inputs.beside:
-        raise DataError("UDR needs another run of the same clips (--beside).")
+        raise DataError("UDR needs another run of the same clips beside this one.")
     part = inputs.of(np.flatnonzero(inputs.measured))
     names = ["this", *part.beside]
     runs = np.concatenate([part.codes, *part.beside.values()], axis=1)

@@ -88,7 +88,7 @@ def read_labels(
         if length != items:
             raise DataError(
                 f"'{path}' has {length} rows for {items} embeddings: give as many, in the same "
-                "order, or name the rows of both in a column (--key)."
+                "order, or name the rows of both in a column, the key."
             )
         return columns, np.arange(items), []
     table_row = positions(columns[name[1]])

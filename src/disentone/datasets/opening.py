@@ -32,7 +32,9 @@ def open_collection(config: CollectionConfig) -> Collection:
         If no path was given, there is nothing there, or nothing usable.
     """
     if config.path is None:
-        raise DataError("This recipe needs your audio: add --data FOLDER or --data TABLE.csv.")
+        raise DataError(
+            "This recipe needs your audio: give its data, a folder or a table such as TABLE.csv."
+        )
     path = Path(config.path)
     if config.dataset is not None:
         return load_dataset(config.dataset, path, config)

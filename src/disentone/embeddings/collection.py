@@ -149,7 +149,7 @@ def embed_into(
     show = watcher.stage("Embedding")
     gone, padded = _embed_parts(clips, wanted, embedder, sink, schema, skipped, show)
     if padded:
-        watcher.note(short_note(padded, embedder.whole, option="--short skip"))
+        watcher.note(short_note(padded, embedder.whole, option="short=skip"))
     return gone
 
 
@@ -203,7 +203,7 @@ def load_model(model: str | Path, device: str) -> Model:
         return load(model, device=device)
     except (RuntimeError, AssertionError) as error:
         raise RecipeError(
-            f"This machine has no device '{device}': choose another --device, such as cpu."
+            f"This machine has no device '{device}': choose another, such as cpu."
         ) from error
 
 

@@ -37,7 +37,7 @@ def model_folder(index: Index, model: str | Path | None = None) -> Path:
     found = [Path(place) for place in places if (Path(place) / MODEL_FILES[0]).is_file()]
     if not found:
         raise ArtifactError(
-            f"There is no model at '{places[-1]}': give that of the index (--model), or "
+            f"There is no model at '{places[-1]}': give that of the index, or "
             "search by items of the index."
         )
     check_model(found[0])

@@ -54,7 +54,7 @@ def write_embeddings(
     except OSError as error:
         raise ArtifactError(
             f"{out} could not be written ({error.strerror or error}): free space or choose another "
-            "file; what was embedded is kept, and --resume takes it up."
+            "file; what was embedded is kept, and resuming takes it up."
         ) from error
 
 

@@ -64,13 +64,13 @@ def load_recipe(
     if data is not None:
         place = values.setdefault("data", {"kind": "collection"})
         if not isinstance(place, dict) or place.get("kind") != "collection":
-            raise RecipeError(f"Recipe '{name}' makes its own data and takes no --data.")
+            raise RecipeError(f"Recipe '{name}' makes its own data and takes no other.")
         place["path"] = str(data)
     if facets:
         values["facets"] = parse_facets(facets)
     if values.get("facets") == {}:
         raise RecipeError(
-            f"Recipe '{name}' needs facets: add --facet \"timbre:8 same=instrument\" and the like."
+            f"Recipe '{name}' needs facets: give each as \"timbre:8 same=instrument\"."
         )
     for setting in settings:
         _apply(values, setting)

@@ -135,7 +135,7 @@ class Recipe(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    name: str = Field(description="of its run folder, unless --out names one")
+    name: str = Field(description="of its run folder, unless another is given")
     about: str = Field(default="", description="one line for people")
     data: DataConfig
     frontend: FrontEndConfig = Field(default_factory=LogMelConfig)

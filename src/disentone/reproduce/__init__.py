@@ -73,7 +73,7 @@ def reproduce(
     if paper not in PAPERS:
         raise RecipeError(f"There is no paper '{paper}'{closest(paper, PAPERS)}")
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        raise RecipeError("reproduce runs whole cells: use --jobs in place of torchrun.")
+        raise RecipeError("reproduce runs whole cells: use jobs in place of torchrun.")
     study = PAPERS[paper](None if data is None else str(data))
     from disentone.reproduce.running import run_cells  # and torch: what is mistyped was refused
 

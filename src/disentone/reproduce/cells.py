@@ -138,7 +138,7 @@ def user_data(paper: str, data: str | None, what: str) -> Path:
         If nothing was given, or it does not exist.
     """
     if data is None:
-        raise DataError(f"'{paper}' is reproduced on your data: add --data, {what}.")
+        raise DataError(f"'{paper}' is reproduced on your data: give it, {what}.")
     if not Path(data).exists():
-        raise DataError(f"'{data}' does not exist: give --data, {what}.")
+        raise DataError(f"'{data}' does not exist: give the data, {what}.")
     return Path(data)

@@ -13,7 +13,7 @@ __all__ = ["study"]
 def study(data: str | None) -> Study:
     """Give the study; SynTone is made, so it takes no data."""
     if data is not None:
-        raise RecipeError("MARL's tones are synthesised: leave --data out.")
+        raise RecipeError("MARL's tones are synthesised: give no data.")
     return Study(
         source="Wilkins, Ding, Fuentes and Bello, “Self-Supervised Multi-View Learning for "
         "Disentangled Music Audio Representations” (2024), on SynTone.",

@@ -205,7 +205,7 @@ def _check_named(
         if name not in chosen:
             raise DataError(
                 f"Factor '{name}' cannot be audited: it needs two values among the training items "
-                "and one in test; try another --split."
+                "and one in test; try another split."
             )
     if not chosen:
         raise DataError("No factor has two values among the training items and one in test.")

@@ -129,7 +129,7 @@ def _check_triplets(
     if name == "valid" and judges and set(ordered) == set(without):
         raise DataError(
             "There is no triplet in the valid split, so no epoch can be chosen as the best: "
-            "give more valid clips, or keep the last epoch (--set training.keep=last)."
+            "give more valid clips, or keep the last epoch (training.keep=last)."
         )
 
 

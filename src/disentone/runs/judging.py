@@ -189,7 +189,7 @@ def judge_files(
     runs = [Path(path) for path in what if Path(path).is_dir()]
     config = _config(runs, data, dataset)
     if config is None and (runs or baselines):
-        raise DataError("The clips are not known: add --data, the folder or table of them.")
+        raise DataError("The clips are not known: give the data, the folder or table of them.")
     songs = None if config is None else wanted_songs(config, given)
     if songs is not None and runs and data is None:
         _note_seen(songs, given, watcher)

@@ -114,11 +114,11 @@ def occupied(out: Path) -> Iterator[None]:
         lock = FileLock(out / LOCK, blocking=False).acquire()
     except Timeout as error:
         raise ArtifactError(
-            f"Another command is at work on the run in {out}: wait for it, or choose another --out."
+            f"Another command is at work on the run in {out}: wait, or choose another folder."
         ) from error
     except OSError as error:
         raise ArtifactError(
-            f"{out} could not be written ({error.strerror}): choose another --out."
+            f"{out} could not be written ({error.strerror}): choose another folder."
         ) from error
     with lock:
         yield
@@ -148,15 +148,13 @@ def claim(out: Path, recipe: Recipe, *, resume: bool, device: str = "cpu") -> Re
         if stored != (asked if recipe.training.precision == AUTO else recipe):
             raise ArtifactError(
                 f"{out} holds {state} with other settings (see config.yaml there): choose another "
-                "--out."
+                "folder."
             )
-        raise ArtifactError(
-            f"{out} holds {state}: add --resume to go on with it, or choose another --out."
-        )
+        raise ArtifactError(f"{out} holds {state}: resume it, or choose another folder.")
     if stored != recipe:
         raise ArtifactError(
             f"{out} was started with other settings (see config.yaml there): "
-            "resume it with the same ones, or choose another --out."
+            "resume it with the same ones, or choose another folder."
         )
     return recipe
 
@@ -182,7 +180,7 @@ def _check_ours(out: Path) -> None:
     if (out / "config.yaml").exists() or not out.exists():
         return
     if not out.is_dir() or {entry.name for entry in out.iterdir()} - {LOCK}:
-        raise ArtifactError(f"{out} exists and is not a run: choose another --out.")
+        raise ArtifactError(f"{out} exists and is not a run: choose another folder.")
 
 
 def _written(file: Path, recipe: Recipe, device: str) -> Recipe:

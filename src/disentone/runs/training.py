@@ -130,7 +130,7 @@ def check_device(device: str) -> None:
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError) as error:
         raise RecipeError(
-            f"This machine has no device '{device}': choose another --device, such as cpu."
+            f"This machine has no device '{device}': choose another, such as cpu."
         ) from error
 
 

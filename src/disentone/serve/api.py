@@ -133,5 +133,7 @@ def _found(served: Served, wanted: schemas.Search) -> Response:
 
 def _uploads(served: Served) -> Uploads:
     if served.uploads is None:
-        raise DataError("There is no model here to embed sounds: start the server with --model.")
+        raise DataError(
+            "There is no model here to embed sounds: start the server with the model of the index."
+        )
     return served.uploads

@@ -124,7 +124,7 @@ def _listen(host: str, port: int) -> socket.socket:
     except (OSError, OverflowError) as error:
         bound.close()
         if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
-            raise RecipeError(f"Port {port} is taken: choose another with --port.") from error
+            raise RecipeError(f"Port {port} is taken: choose another.") from error
         raise RecipeError(f"Cannot listen at {host}, port {port}: {error}.") from error
     return bound
 
