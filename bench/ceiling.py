@@ -24,7 +24,7 @@ def distances(folder):
     table = open_collection(recipe.data).table
     triplets = read_triplets(folder / "triplets.csv")
     tests = {name: BoundRelation(one, table) for name, one in recipe.relations().items()}
-    anchor, *others = triplets.places({name: row for row, name in enumerate(table.ids)}).T
+    anchor, *others = triplets.places(table.ids.tolist()).T
     near, far = (
         np.stack([~one.agree(anchor, other) for one in tests.values()], axis=1) for other in others
     )

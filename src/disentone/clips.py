@@ -1,19 +1,23 @@
-"""Clip tables: which clips there are, what is known about them, and how they are split."""
+"""Clip tables: which clips there are, their names, what is known about them, and their splits."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from disentone.errors import DataError, closest
 from disentone.factors import Factor
 
-__all__ = ["SPLITS", "ClipTable", "Sounds", "random_split"]
+__all__ = ["SPLITS", "ClipTable", "Sounds", "file_of", "match_names", "random_split"]
 
 SPLITS = ("train", "valid", "test")
+_PART = re.compile(r"(.+)@(\d+(?:\.\d+)?(?:e[+-]?\d+)?)", re.DOTALL)  # a part of a file: path@start
 
 
 class Sounds(Protocol):
@@ -166,3 +170,100 @@ def random_split(count: int, *, seed: int, valid: float = 0.1, test: float = 0.1
     split[order[:tests]] = "test"
     split[order[tests : tests + valids]] = "valid"
     return split
+
+
+def file_of(name: str) -> str:
+    """Name of the file of a clip, which may be a part of it: ``a.wav`` of ``a.wav@2.5``."""
+    part = _PART.fullmatch(name)
+    return part[1] if part else name
+
+
+def match_names(ids: Sequence[str], wanted: Iterable[str]) -> dict[str, int]:
+    r"""Find the clips that names mean which are not written quite as the clips' own.
+
+    A name means the clip of the same name; else, with ``/`` for ``\\`` and in one normal form of
+    Unicode, the only clip whose path ends with it, whose file it is without its suffix, or with
+    whose path it ends. If no name is found so, folders differ: then as many last parts of the
+    paths have to be the same as make most names match. What two clips or names share is no match.
+
+    Parameters
+    ----------
+    ids : sequence of str
+        Names of the clips.
+    wanted : iterable of str
+
+    Returns
+    -------
+    dict of str to int
+        Which of the ids each name means, without those that mean none.
+    """
+    wanted = list(dict.fromkeys(wanted))
+    same = _once((name, row) for row, name in enumerate(ids))
+    found = {name: same[name] for name in wanted if name in same}
+    if len(found) == len(wanted):
+        return found
+    clips = [_split(name) for name in ids]
+    left = {name: _split(name) for name in wanted if name not in found}
+    found |= _that_end_with(clips, left)
+    left = {name: parts for name, parts in left.items() if name not in found}
+    found |= _ends_of(clips, left)
+    return found or _by_common_ends(clips, left)
+
+
+_Parts = tuple[tuple[str, ...], str]
+
+
+def _split(name: str) -> _Parts:
+    """Folders and file of a name, and the ``@start`` behind it."""
+    file = file_of(name)
+    parts = unicodedata.normalize("NFC", file).replace("\\", "/").split("/")
+    return tuple(part for part in parts if part not in ("", ".")), name[len(file) :]
+
+
+def _once(pairs: Iterable[tuple[Any, int]]) -> dict[Any, int]:
+    """Rows by key, without keys that several rows have."""
+    rows: dict[Any, int] = {}
+    for key, row in pairs:
+        rows[key] = row if rows.setdefault(key, row) == row else -1
+    return {key: row for key, row in rows.items() if row >= 0}
+
+
+def _that_end_with(clips: Sequence[_Parts], names: Mapping[str, _Parts]) -> dict[str, int]:
+    """Clips whose path ends with a name, or whose file has that stem."""
+    found = {}
+    for depth in {len(parts) for parts, _ in names.values()}:
+        ends = [((p[-depth:], at), row) for row, (p, at) in enumerate(clips) if len(p) >= depth]
+        if depth == 1:
+            ends += [(((re.sub(r"\.[A-Za-z]\w*$", "", p[0]),), at), row) for (p, at), row in ends]
+        rows = _once(ends)
+        for name, parts in names.items():
+            if len(parts[0]) == depth and parts in rows:
+                found[name] = rows[parts]
+    return found
+
+
+def _ends_of(clips: Sequence[_Parts], names: Mapping[str, _Parts]) -> dict[str, int]:
+    """Clips whose whole path is what one name, and no other, ends with."""
+    rows = _once((clip, row) for row, clip in enumerate(clips))
+    depths = sorted({len(parts) for parts, _ in clips} - {0}, reverse=True)
+    found = {}
+    for name, (parts, at) in names.items():
+        ends = ((parts[-depth:], at) for depth in depths if depth < len(parts))
+        row = next((rows[end] for end in ends if end in rows), None)
+        if row is not None:
+            found[name] = row
+    names_of = Counter(found.values())
+    return {name: row for name, row in found.items() if names_of[row] == 1}
+
+
+def _by_common_ends(clips: Sequence[_Parts], names: Mapping[str, _Parts]) -> dict[str, int]:
+    """Clips whose path has as many last parts in common with a name as make most names match."""
+    best: dict[str, int] = {}
+    for depth in range(max((len(parts) for parts, _ in clips), default=0), 0, -1):
+        rows = _once(((p[-depth:], at), row) for row, (p, at) in enumerate(clips))
+        ends = {name: (p[-depth:], at) for name, (p, at) in names.items()}
+        named = Counter(ends.values())
+        found = {n: rows[end] for n, end in ends.items() if named[end] == 1 and end in rows}
+        if len(found) > len(best):
+            best = found
+    return best

@@ -24,6 +24,7 @@ __all__ = [
     "load_plugin",
     "or_plugin",
     "plugin_names",
+    "printable",
     "what_raised",
 ]
 
@@ -75,6 +76,21 @@ def closest(word: str, known: Iterable[str]) -> str:
     if near:
         return f"; did you mean '{near[0]}'?"
     return "; there are: " + ", ".join(names) if names else "; there are none"
+
+
+def printable(text: str) -> str:
+    r"""Escape what no UTF-8 file can hold, such as bytes of a file name in another encoding.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    str
+        ``caf\udce9.wav`` with the escape written out; any other text as it is.
+    """
+    return text.encode(errors="backslashreplace").decode()
 
 
 def what_raised(error: BaseException) -> str:

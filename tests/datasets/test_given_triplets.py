@@ -10,8 +10,8 @@ ROWS = [HEADER, ["a", "b", "c", "genre;mood"], ["b", "a", "d", "key"]]
 
 def test_triplets_know_their_clips_and_dimensions(table):
     given = read_triplets(table(ROWS))
-    places = {"d": 0, "c": 1, "b": 2, "a": 3, "other": 4}
-    np.testing.assert_array_equal(given.places(places), [[3, 2, 1], [2, 3, 0]])
+    clips = ["d", "c", "b", "a", "other"]
+    np.testing.assert_array_equal(given.places(clips), [[3, 2, 1], [2, 3, 0]])
     assert given.holds("genre").tolist() == [True, False]
     assert given.holds("key").tolist() == [False, True]
 
@@ -32,7 +32,7 @@ def test_the_triplets_of_music(shared_data):
 def test_unknown_clips_are_refused_by_name(table):
     given = read_triplets(table(ROWS))
     with pytest.raises(DataError, match=r"clips.csv' names 'b' and 1 more clips, which the data"):
-        given.places({"a": 0, "c": 1})
+        given.places(["a", "c"])
 
 
 @pytest.mark.parametrize("row", [["a", "a", "b", "key"], ["a", "b", "b", "key"]])

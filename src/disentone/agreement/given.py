@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from disentone.clips import ClipTable
+from disentone.clips import ClipTable, file_of, match_names
 from disentone.errors import DataError, closest
 
 __all__ = ["GivenTriplets", "TripletSampler", "label"]
@@ -55,22 +55,23 @@ class GivenTriplets:
             self, names=self.names[rows], dimensions=tuple(self.dimensions[row] for row in rows)
         )
 
-    def places(self, clips: Mapping[str, int]) -> np.ndarray:
-        """Look clips up by name: int (triplets, 3).
+    def places(self, clips: Sequence[str]) -> np.ndarray:
+        """Look the triplets' clips up among others by name: int (triplets, 3).
 
         Raises
         ------
         DataError
             If a clip is unknown.
         """
-        unknown = sorted(set(self.names.ravel().tolist()) - set(clips))
+        place = match_names(clips, self.names.ravel().tolist())
+        unknown = sorted(set(self.names.ravel().tolist()) - set(place))
         if unknown:
             more = f" and {len(unknown) - 1} more clips" if len(unknown) > 1 else ""
             raise DataError(
                 f"{self.source} names '{unknown[0]}'{more}, which the data does not have"
-                f"{closest(unknown[0], tuple(clips))}"
+                f"{closest(unknown[0], clips)}"
             )
-        return np.array([[clips[name] for name in row] for row in self.names.tolist()], dtype=int)
+        return np.array([[place[name] for name in row] for row in self.names.tolist()], dtype=int)
 
     def holds(self, dimension: str) -> np.ndarray:
         """Which triplets hold in a dimension: bool (triplets,).
@@ -129,7 +130,7 @@ class TripletSampler:
         self._holds = {name: triplets.holds(name) for name in dimensions}
         rows = _rows_by_clip(table.ids.tolist())
         names = list(rows)
-        places = triplets.places({name: place for place, name in enumerate(names)})
+        places = triplets.places(names)
         inside = np.array([table.split[rows[name][0]] == split for name in names])
         used = inside[places].all(axis=1)
         if not used.any():
@@ -186,6 +187,6 @@ def _rows_by_clip(ids: Sequence[str]) -> dict[str, list[int]]:
     """Rows of a table by clip name: its id, and the name of the file that a segment is cut from."""
     found: dict[str, list[int]] = {}
     for row, name in enumerate(ids):
-        for key in dict.fromkeys((name, name.rpartition("@")[0] or name)):
+        for key in dict.fromkeys((name, file_of(name))):
             found.setdefault(key, []).append(row)
     return found

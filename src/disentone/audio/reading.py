@@ -17,7 +17,7 @@ import soundfile
 import soxr
 
 from disentone.audio.decoding import Part, decode, describe, existing, reason
-from disentone.errors import AudioError, SilenceError
+from disentone.errors import AudioError, SilenceError, printable
 
 __all__ = [
     "SUFFIXES",
@@ -71,13 +71,18 @@ class Skipped:
     Parameters
     ----------
     path : str
-        The file, or the row of a table.
+        The file, or the row of a table. What is no UTF-8 is escaped here and in the reason: both
+        are for files that people read.
     reason : str
         One sentence.
     """
 
     path: str
     reason: str
+
+    def __post_init__(self) -> None:
+        for name in ("path", "reason"):
+            object.__setattr__(self, name, printable(getattr(self, name)))
 
 
 def info(path: str | Path) -> AudioInfo:

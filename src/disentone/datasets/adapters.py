@@ -12,6 +12,7 @@ import numpy as np
 
 from disentone.audio import Skipped
 from disentone.datasets.config import CollectionConfig
+from disentone.datasets.regions import is_place
 from disentone.datasets.splits import SPLIT_NAMES
 from disentone.datasets.tables import Collection, collect
 from disentone.errors import DataError, closest
@@ -189,8 +190,8 @@ def _attributes(item: Any) -> Iterator[str]:
     names = [*vars(item), *(n for n in dir(kind) if isinstance(getattr(kind, n), property))]
     for name in names:
         own = name in vars(item) and name.endswith(("_path", "_id"))
-        # 'start' would mean that a clip is a part of its file
-        if not (own or name.startswith("_") or "audio" in name or name == "start"):
+        # names of a part of a file would mean that a clip is one
+        if not (own or name.startswith("_") or "audio" in name or is_place(name)):
             yield name
 
 

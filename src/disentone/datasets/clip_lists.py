@@ -15,7 +15,8 @@ from disentone.datasets.config import CollectionConfig
 from disentone.datasets.file_sounds import FileSounds
 from disentone.datasets.ignoring import read_patterns
 from disentone.datasets.opening import open_collection
-from disentone.datasets.tables import TABLE_SUFFIXES, Collection
+from disentone.datasets.table_files import TABLE_SUFFIXES
+from disentone.datasets.tables import Collection
 from disentone.errors import DataError
 from disentone.factors import Factor
 
@@ -112,7 +113,7 @@ def list_clips(
             notes += [note for note in opened.notes if "plit" not in note]
         elif _misnamed(path):
             reason = "The name is not valid UTF-8; rename the file."
-            skipped.append(Skipped(ascii(str(path)), reason))
+            skipped.append(Skipped(str(path), reason))
         else:
             parts.append(_of_file(path, source))
     if not parts:

@@ -10,12 +10,14 @@ from typing import Any, get_args
 import numpy as np
 
 from disentone.agreement.rules import are_keys, normalise_key
-from disentone.errors import DataError, closest
+from disentone.errors import DataError, closest, printable
 from disentone.factors import Factor, FactorKind
 
-__all__ = ["derived_factor", "factor_from_column", "factors_of", "take_column"]
+__all__ = ["UNKNOWN", "derived_factor", "factor_from_column", "factors_of", "take_column"]
 
-_UNKNOWN = frozenset({"", "na", "n/a", "nan", "null", "unknown", "?"})
+UNKNOWN = frozenset({"", "na", "n/a", "nan", "null", "unknown", "?"})
+"""Texts that mean that nothing is known, in lower case."""
+
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
 
 # Whole numbers may count, order or only name things; the name of their column helps to decide.
@@ -193,8 +195,8 @@ def _has_lists(known: list[Any], recordings: int) -> bool:
 def _clean(value: Any) -> Any:
     """Give None where a value is unknown; take the spaces around text off."""
     if isinstance(value, str):
-        value = value.strip()
-        return None if value.lower() in _UNKNOWN else value
+        value = value.strip() if value.isascii() else printable(value).strip()
+        return None if value.lower() in UNKNOWN else value
     if isinstance(value, float | np.floating) and np.isnan(value):
         return None
     if isinstance(value, tuple | np.ndarray):

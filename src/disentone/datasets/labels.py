@@ -9,10 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from disentone.clips import match_names
 from disentone.datasets.columns import factors_of, take_column
-from disentone.datasets.matching import by_ends, positions
+from disentone.datasets.path_columns import is_path_name, path_columns
+from disentone.datasets.regions import region_columns
 from disentone.datasets.splits import make_splits
-from disentone.datasets.tables import PATHS, RECORDINGS, recordings_of, table_columns
+from disentone.datasets.table_files import table_columns
+from disentone.datasets.tables import RECORDINGS, recordings_of
 from disentone.errors import DataError, closest
 from disentone.factors import Factor, FactorKind
 
@@ -79,7 +82,7 @@ def read_labels(
     DataError
         If the table cannot be read, or does not fit.
     """
-    columns, skipped, _ = table_columns(Path(path))
+    columns, skipped, _, notes = table_columns(Path(path))
     if skipped:
         raise DataError(f"{skipped[0].path} of '{path}' cannot be used: {skipped[0].reason}")
     length = len(next(iter(columns.values()), []))
@@ -90,22 +93,19 @@ def read_labels(
                 f"'{path}' has {length} rows for {items} embeddings: give as many, in the same "
                 "order, or name the rows of both in a column, the key."
             )
-        return columns, np.arange(items), []
-    table_row = positions(columns[name[1]])
+        return columns, np.arange(items), notes
     names = [str(value) for value in own[name[0]]]
-    places = [table_row.get(text) for text in names]
-    if not any(place is not None for place in places):  # other folders, same files
-        places = by_ends(names, columns[name[1]])
-    rows = np.array([row for row, place in enumerate(places) if place is not None], dtype=int)
+    place = match_names([str(value) for value in columns[name[1]]], names)
+    rows = np.array([row for row, text in enumerate(names) if text in place], dtype=int)
     if not len(rows):
         raise DataError(
             f"No row of '{path}' is about an embedding: its {name[1]} is such as "
             f"'{columns[name[1]][0]}', that of the embeddings such as '{names[0]}'."
         )
-    order = [places[row] for row in rows]
+    order = [place[names[row]] for row in rows]
     found = {column: [values[place] for place in order] for column, values in columns.items()}
     without = items - len(rows)
-    notes = [f"{len(rows)} of {items} embeddings are matched by '{name[1]}'."]
+    notes = [*notes, f"{len(rows)} of {items} embeddings are matched by '{name[1]}'."]
     notes += [f"{without} have no row in '{path}' and are left out."] if without else []
     return found, rows, notes
 
@@ -145,12 +145,13 @@ def label_items(
     -------
     Labelled
     """
-    left = {name: list(values) for name, values in columns.items() if name not in PLACES}
+    places = (*PLACES, *region_columns(columns))
+    left = {name: list(values) for name, values in columns.items() if name not in places}
     for name in (*kinds, *names, *([group] if group else [])):
         if name not in left:
             raise DataError(f"There is no column '{name}'{closest(name, left)}")
     given = take_column(left, ("split",))
-    named = key or next((n for n in left if n.strip().lower() in PATHS), None)
+    named = key or next(filter(is_path_name, left), None)
     paths = left.pop(named, None) if named else None
     ids = np.array([str(p) for p in paths] if paths else [str(row) for row in rows])
     grouped = left[group] if group else take_column(left, RECORDINGS)
@@ -173,9 +174,14 @@ def _key(
 ) -> tuple[str, str] | None:
     """Columns of the embeddings and of the table that name their rows; None to go by order."""
     if key is None:
-        mine = next((name for name in own if name.strip().lower() in PATHS), None)
-        theirs = next((name for name in columns if name.strip().lower() in PATHS), None)
-        return (mine, theirs) if mine and theirs else None
+        mine = next(filter(is_path_name, own), None)
+        theirs = path_columns(columns) if mine else []
+        if mine is None or not theirs:
+            return None
+        names = [str(value) for value in own[mine]]
+        found = {n: len(match_names([str(v) for v in columns[n]], names)) for n in theirs[1:]}
+        first = len(match_names([str(v) for v in columns[theirs[0]]], names)) if found else 1
+        return mine, max(theirs, key=lambda n: found.get(n, first))
     for where, names in ((f"'{path}'", columns), ("What goes with the embeddings", own)):
         if key not in names:
             raise DataError(f"{where} has no column '{key}'{closest(key, names)}")

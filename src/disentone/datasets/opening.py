@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from disentone.clips import file_of
 from disentone.datasets.config import CollectionConfig
 from disentone.datasets.folder import find_audio, read_folder
 from disentone.datasets.named import load_dataset
-from disentone.datasets.tables import TABLE_SUFFIXES, Collection, read_table
-from disentone.errors import DataError
+from disentone.datasets.table_files import TABLE_SUFFIXES
+from disentone.datasets.tables import Collection, read_table
+from disentone.errors import DataError, printable
 
 __all__ = ["open_collection"]
 
@@ -47,8 +49,8 @@ def open_collection(config: CollectionConfig) -> Collection:
         return read_folder(path, config)
     collection = read_table(table, config)
     named = {*collection.table.ids, *(item.path for item in collection.skipped)}
-    named = {str(name).split("@")[0] for name in named} | named
-    without_row = [file for file in find_audio(path)[0] if file not in named]
+    named |= {file_of(str(name)) for name in named}
+    without_row = [file for file in map(printable, find_audio(path)[0]) if file not in named]
     if without_row:
         collection.notes.append(
             f"{len(without_row)} audio files have no row in {table}, such as '{without_row[0]}'."

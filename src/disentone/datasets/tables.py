@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,29 +16,16 @@ from disentone.datasets.columns import derived_factor, factors_of, take_column
 from disentone.datasets.config import CollectionConfig
 from disentone.datasets.estimates import estimated_factor, is_estimate
 from disentone.datasets.file_sounds import FileSounds
+from disentone.datasets.path_columns import NamedFiles, name_files, path_column
+from disentone.datasets.regions import Regions, length_column, past_the_end, read_regions
 from disentone.datasets.segments import is_short, segment, short_note, without_short
 from disentone.datasets.splits import make_splits
+from disentone.datasets.table_files import table_columns
 from disentone.errors import DataError
-from disentone.factors import Factor
 
-__all__ = [
-    "PATHS",
-    "RECORDINGS",
-    "TABLE_SUFFIXES",
-    "Collection",
-    "collect",
-    "read_table",
-    "recordings_of",
-    "table_columns",
-]
-
-TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
-"""Endings of the files that are taken for tables."""
+__all__ = ["RECORDINGS", "Collection", "collect", "read_table", "recordings_of"]
 
 _DEFAULTS = CollectionConfig()
-PATHS = ("path", "file", "filename", "file_name", "filepath", "file_path", "audio", "audio_path",
-         "audio_file", "audio_filename", "wav")  # fmt: skip
-"""Columns that name the audio file, in lower case; the first that is there counts."""
 RECORDINGS = ("source_id", "recording", "recording_id")
 """Columns that name the recording which a clip is cut from."""
 
@@ -67,12 +52,14 @@ class Collection:
 
 
 def read_table(path: str | Path, config: CollectionConfig = _DEFAULTS) -> Collection:
-    """Make a collection of a table whose rows name audio files.
+    r"""Make a collection of a table whose rows name audio files.
 
-    The column ``path`` (or ``file``, ``filename``, ``audio`` ...) is relative to the table.
-    ``split`` and ``source_id`` or ``recording`` are used where present. With a column ``start``,
-    in seconds, a row is a part of its file, ``seconds`` or ``duration`` long. Every other column
-    is a factor, of a kind given or guessed (see :func:`~disentone.datasets.columns`).
+    The column ``path`` (or ``file``, ``filename``, ``audio`` ..., or one with values such as
+    ``a.wav``) is relative to the table; of several, that of most files is taken. A name may have
+    ``\\`` for ``/``, and any normal form of Unicode. ``split`` and ``source_id`` or ``recording``
+    are used where present. With a column of starts, of ends or both, by any of their usual names,
+    a row is a part of its file (see :mod:`disentone.datasets.regions`). Every other column is a
+    factor, of a kind given or guessed (see :func:`~disentone.datasets.columns`).
 
     Parameters
     ----------
@@ -91,25 +78,32 @@ def read_table(path: str | Path, config: CollectionConfig = _DEFAULTS) -> Collec
         If the table cannot be read, has no path column, or names no usable file.
     """
     path = Path(path)
-    columns, skipped, numbers = table_columns(path)
-    name = next((n for n in columns if n.strip().lower() in PATHS), None)
+    columns, skipped, numbers, notes = table_columns(path)
+    files = NamedFiles(path.parent)
+    name = path_column(columns, files)
     if name is None:
-        raise DataError(f"Table '{path}' needs a column 'path', but has: {', '.join(columns)}.")
+        there = f"has: {', '.join(columns)}" if columns else "is empty"
+        raise DataError(f"Table '{path}' needs a column 'path', but {there}.")
+    may_be_comment = name == next(iter(columns))  # which begins with #, as a file may
     texts = ["" if value is None else str(value).strip() for value in columns.pop(name)]
-    keep = []
+    keep, unnamed = [], []
     for row, text in enumerate(texts):
-        if text:
+        if not text:
+            unnamed.append(Skipped(f"{path.name} row {numbers[row]}", "The row names no file."))
+        elif not (may_be_comment and text[0] == "#" and not os.path.lexists(files.path(text))):
             keep.append(row)
-        else:
-            skipped.append(Skipped(f"{path.name} row {numbers[row]}", "The row names no file."))
-    return collect(
+    for other in [o for o in columns if o not in config.kinds and name_files(columns[o])]:
+        del columns[other]
+        notes = [*notes, f"Files are those of column '{name}', and not of '{other}'."]
+    found = collect(
         path.parent,
-        [texts[row] for row in keep],
+        [files.name(texts[row]) for row in keep],
         {name: [values[row] for row in keep] for name, values in columns.items()},
         config,
-        skipped=skipped,
+        skipped=[*skipped, *unnamed],
         source=f"Table '{path}'",
     )
+    return replace(found, notes=[*notes, *found.notes])
 
 
 def collect(
@@ -146,14 +140,24 @@ def collect(
         If no file is usable, or a kind, tolerance or split names no factor.
     """
     columns = dict(columns)
-    is_part = "start" in columns
-    start, seconds = _parts(columns, len(paths))
+    regions = read_regions(columns, len(paths))
+    is_part = any(regions.columns)
+    start, seconds = regions.start, regions.seconds
     ids = [_clip_id(text, begin if is_part else None) for text, begin in zip(paths, start)]
-    keep, left_out = _usable(root, paths, ids)
+    keep, left_out = _usable(root, paths, ids, regions)
     skipped = [*skipped, *left_out]
     rows = np.array(keep, dtype=int)
     files = np.array([os.path.join(root, text) for text in paths], dtype=object)
-    padding_notes: list[str] = []
+    first_notes = list(regions.notes)
+    if is_part:
+        rows, beyond, note = _within_files(ids, files, regions, rows)
+        skipped, first_notes = skipped + beyond, first_notes + note
+    else:
+        free = {name: values for name, values in columns.items() if name not in config.kinds}
+        repeated = length_column(free, files.tolist())
+        if repeated:
+            del columns[repeated]
+            first_notes.append(f"Column '{repeated}' is how long the files are, and no factor.")
     whole = FileSounds(files, start, seconds)
     if config.segment is not None:
         cut = segment(
@@ -161,21 +165,23 @@ def collect(
         )
         if config.short == "skip":
             cut = without_short(cut, config.segment)
-        padded = [paths[keep[int(row)]] for row in cut.rows[is_short(cut, config.segment)]]
+        padded = [paths[int(rows[row])] for row in cut.rows[is_short(cut, config.segment)]]
         if padded:
-            padding_notes = [short_note(padded, config.segment, option="data.short=skip")]
-        skipped += [Skipped(paths[keep[row]], reason) for row, reason in cut.broken.items()]
+            first_notes += [short_note(padded, config.segment, option="data.short=skip")]
+        skipped += [Skipped(ids[int(rows[row])], reason) for row, reason in cut.broken.items()]
         rows, start, seconds = rows[cut.rows], cut.start, cut.seconds
         ids = [_clip_id(paths[row], begin) for row, begin in zip(map(int, rows), start)]
     else:
-        start, seconds, ids = start[rows], seconds[rows], [ids[row] for row in keep]
+        start, seconds, ids = start[rows], seconds[rows], [ids[row] for row in rows.tolist()]
     if not len(rows):
         first = f" ({skipped[0].path}: {skipped[0].reason})" if skipped else ""
         raise DataError(f"{source} has no usable audio file{first}.")
     order: list[int] = rows.tolist()
-    for name in ("start", "seconds", "duration") if is_part else ():
-        columns.pop(name, None)
-    columns = {name: [values[row] for row in order] for name, values in columns.items()}
+    columns = {
+        name: [values[row] for row in order]
+        for name, values in columns.items()
+        if name not in regions.columns
+    }
     given = take_column(columns, ("split",))
     sources = take_column(columns, RECORDINGS)
     recordings = recordings_of(sources, [os.path.normpath(paths[row]) for row in order])
@@ -191,109 +197,35 @@ def collect(
     sounds = FileSounds(files[rows], start, seconds, config.lufs)
     table = ClipTable(np.array(ids, object), factors, splits, sounds, recordings)
     named = None if given is None else np.array([str(s or "") or None for s in given], object)
-    return Collection(table, skipped, padding_notes + notes + more, named)
-
-
-def table_columns(path: Path) -> tuple[dict[str, list[Any]], list[Skipped], list[int]]:
-    """Read a table: its columns, rows that do not parse, and the number of every other row.
-
-    Raises
-    ------
-    DataError
-        If it is no table, or cannot be read.
-    """
-    if path.suffix.lower() not in TABLE_SUFFIXES:
-        raise DataError(f"'{path}' is no table: use {', '.join(TABLE_SUFFIXES)}.")
-    try:
-        if path.suffix.lower() == ".parquet":
-            return _parquet(path)
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = _json_rows(file) if path.suffix.lower() == ".jsonl" else _csv_rows(path, file)
-            return _gather(path, rows)
-    except (OSError, UnicodeError, csv.Error) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise DataError(f"Table '{path}' cannot be read: {reason}.") from error
-
-
-def _parquet(path: Path) -> tuple[dict[str, list[Any]], list[Skipped], list[int]]:
-    import pyarrow
-    import pyarrow.parquet
-
-    try:
-        table = pyarrow.parquet.read_table(path)
-    except pyarrow.ArrowException as error:
-        raise DataError(f"Table '{path}' cannot be read: {error}.") from error
-    return table.to_pydict(), [], list(range(1, table.num_rows + 1))
-
-
-def _gather(
-    path: Path, rows: Iterator[tuple[int, dict[str, Any] | str]]
-) -> tuple[dict[str, list[Any]], list[Skipped], list[int]]:
-    """Columns from rows that are either values by name or, as text, the reason to skip."""
-    good, skipped, numbers = [], [], []
-    for number, row in rows:
-        if isinstance(row, str):
-            skipped.append(Skipped(f"{path.name} row {number}", row))
-        else:
-            good.append(row)
-            numbers.append(number)
-    names = dict.fromkeys(name for row in good for name in row)
-    return {name: [row.get(name) for row in good] for name in names}, skipped, numbers
-
-
-def _csv_rows(path: Path, file: Iterable[str]) -> Iterator[tuple[int, dict[str, Any] | str]]:
-    lines = iter(file)
-    header = next(lines, "")
-    separators = "\t" if path.suffix.lower() == ".tsv" else ",\t;"
-    separator = max(separators, key=header.count)
-    names = [name.strip() for name in next(csv.reader([header], delimiter=separator), [])]
-    if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise DataError(f"Table '{path}' has two columns '{twice}'.")
-    for number, fields in enumerate(csv.reader(lines, delimiter=separator), 1):
-        if len(fields) > len(names):
-            yield number, f"The row has {len(fields)} fields for {len(names)} columns."
-        elif fields:
-            yield number, dict(zip(names, fields))
-
-
-def _json_rows(file: Iterable[str]) -> Iterator[tuple[int, dict[str, Any] | str]]:
-    for number, line in enumerate(file, 1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except ValueError:
-            row = None
-        yield number, row if isinstance(row, dict) else "The line is not a JSON object."
-
-
-def _parts(columns: Mapping[str, Sequence[Any]], count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Start and length of every clip in seconds; whole files where there is no column 'start'."""
-    if "start" not in columns:
-        return np.zeros(count), np.full(count, np.nan)
-    start = Factor.continuous("start", columns["start"]).values
-    name = next((name for name in ("seconds", "duration") if name in columns), None)
-    seconds = np.full(count, np.nan) if name is None else columns[name]
-    return np.nan_to_num(start), Factor.continuous("seconds", seconds).values
+    return Collection(table, skipped, first_notes + notes + more, named)
 
 
 def _clip_id(text: str, start: float | None) -> str:
-    path = Path(os.path.normpath(text)).as_posix()
+    path = os.path.normpath(text).replace(os.sep, "/")
     return path if start is None else f"{path}@{start:.10g}"
 
 
-def _usable(root: Path, paths: Sequence[str], ids: Sequence[str]) -> tuple[list[int], list]:
+def _usable(
+    root: Path, paths: Sequence[str], ids: Sequence[str], regions: Regions
+) -> tuple[list[int], list[Skipped]]:
     """Rows whose file is there and not empty, without duplicates; nothing is opened yet."""
-    keep, skipped, seen = [], [], set()
+    keep, skipped = [], []
+    seen: dict[str, float] = {}
+    problems: dict[str, str] = {}  # of files, which may have many parts
     for row, (text, name) in enumerate(zip(paths, ids)):
-        reason = _problem(os.path.join(root, text))
-        if name in seen:
-            reason = "The clip occurs twice; the first occurrence is used."
-        seen.add(name)
+        if text not in problems:
+            problems[text] = _problem(os.path.join(root, text))
+        reason = problems[text] or regions.wrong.get(row, "")
+        length = regions.seconds[row]
+        if not reason and name in seen:
+            same = seen[name] == length or (np.isnan(length) and np.isnan(seen[name]))
+            reason = "The clip occurs twice" if same else "Another part of the file begins there"
+            reason = f"{reason}; the first occurrence is used."
         if reason:
-            skipped.append(Skipped(text, reason))
+            is_whole = problems[text] or not any(regions.columns)
+            skipped.append(Skipped(text if is_whole else name, reason))
         else:
+            seen[name] = length
             keep.append(row)
     return keep, skipped
 
@@ -310,6 +242,23 @@ def _problem(path: str) -> str:
     if os.path.isdir(path):
         return "It is a folder, not a file."
     return "" if size else "The file is empty (0 bytes)."
+
+
+def _within_files(
+    ids: Sequence[str], files: np.ndarray, regions: Regions, rows: np.ndarray
+) -> tuple[np.ndarray, list[Skipped], list[str]]:
+    """Rows of parts that begin in their files, the others, and a note of those that end later."""
+    start, seconds = regions.start[rows], regions.seconds[rows]
+    wrong, late = past_the_end(files[rows].tolist(), start, seconds)
+    skipped = [Skipped(ids[int(rows[place])], reason) for place, reason in wrong.items()]
+    notes = []
+    if len(late):
+        first = late[0]
+        notes = [
+            f"{len(late)} parts end after their file, such as '{ids[int(rows[first])]}' at "
+            f"{start[first] + seconds[first]:g} s: they end with it."
+        ]
+    return np.delete(rows, list(wrong)), skipped, notes
 
 
 def recordings_of(sources: Sequence[Any] | None, paths: Sequence[str]) -> np.ndarray:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from disentone.agreement.given import GivenTriplets
-from disentone.datasets.tables import table_columns
+from disentone.datasets.table_files import table_columns
 from disentone.errors import DataError
 
 __all__ = ["read_triplets"]
@@ -34,7 +34,7 @@ def read_triplets(path: str | Path) -> GivenTriplets:
         If the table cannot be read, lacks a column, or a row lacks a clip or its dimension.
     """
     path = Path(path)
-    columns, skipped, numbers = table_columns(path)
+    columns, skipped, numbers, _ = table_columns(path)
     if skipped or not numbers:
         reason = skipped[0].reason if skipped else "It has no rows."
         raise DataError(f"'{path}' cannot be used: {reason}")

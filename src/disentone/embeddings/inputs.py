@@ -123,7 +123,7 @@ def list_sounds(given: SoundLike, *, sample_rate: int | None = None) -> list[Unr
 
 def _of_path(path: str) -> list[UnreadClip]:
     from disentone.datasets.folder import find_audio  # and pyarrow, which arrays do not need
-    from disentone.datasets.tables import TABLE_SUFFIXES
+    from disentone.datasets.table_files import TABLE_SUFFIXES
 
     if os.path.isdir(path):
         files, refused = find_audio(path)

@@ -11,7 +11,7 @@ import numpy as np
 
 from disentone.audio import Skipped
 from disentone.datasets.clip_lists import Clips, folder_of
-from disentone.datasets.tables import TABLE_SUFFIXES
+from disentone.datasets.table_files import TABLE_SUFFIXES
 from disentone.search.following import Listed, Scope
 from disentone.search.roots import Root, Roots, below
 

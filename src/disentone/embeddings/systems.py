@@ -11,10 +11,9 @@ import numpy as np
 
 from disentone import audio
 from disentone.agreement.given import GivenTriplets
-from disentone.clips import ClipTable
+from disentone.clips import ClipTable, match_names
 from disentone.datasets.config import CollectionConfig
 from disentone.datasets.file_sounds import FileSounds
-from disentone.datasets.matching import places
 from disentone.datasets.opening import open_collection
 from disentone.datasets.segments import short_note
 from disentone.embeddings.embedder import EmbedOptions, open_embedder
@@ -101,11 +100,12 @@ def wanted_songs(config: CollectionConfig, given: GivenTriplets) -> Songs:
     """
     whole = config.model_copy(update={"segment": None, "hop": None})
     table = open_collection(whole).table
-    place = places([str(name) for name in table.ids], given.names.ravel().tolist())
+    ids = table.ids.tolist()
     if not given.named:
+        place = match_names(ids, given.names.ravel().tolist())
         rows = given.names.tolist()
         given = given.take(np.array([all(name in place for name in row) for row in rows]))
-    named = np.unique(given.places(place))
+    named = np.unique(given.places(ids))
     return Songs(table, np.union1d(named, table.where("test")))
 
 

@@ -15,9 +15,9 @@ import numpy as np
 from disentone.agreement.given import GivenTriplets
 from disentone.audit import facet_subsets
 from disentone.audit.card import ALL
+from disentone.clips import match_names
 from disentone.datasets.config import CollectionConfig
 from disentone.datasets.dimsim import is_dimsim, read_any_triplets
-from disentone.datasets.matching import places
 from disentone.embeddings.systems import (
     Songs,
     System,
@@ -177,7 +177,7 @@ class _Protocol:
                 f"The triplets of '{self.triplets}' hold in none of the dimensions "
                 f"{', '.join(DIMENSIONS)}: name these in its column dimension."
             )
-        place = places([str(name) for name in songs.ids], self.given.names.ravel())
+        place = match_names([str(name) for name in songs.ids], self.given.names.ravel())
         names = np.unique(self.given.names)
         trained = [name for name in names if songs.split[place[name]] != "test"]
         if trained:

@@ -12,10 +12,9 @@ from disentone.agreement.criterion import Rule
 from disentone.agreement.given import GivenTriplets
 from disentone.agreement.rules import are_keys
 from disentone.audit import retrieval_scores, triplet_scores
-from disentone.clips import ClipTable
+from disentone.clips import ClipTable, match_names
 from disentone.datasets.config import CollectionConfig
 from disentone.datasets.dimsim import read_any_triplets
-from disentone.datasets.matching import places
 from disentone.embeddings.systems import (
     Songs,
     System,
@@ -69,7 +68,7 @@ def judge(
     DataError
         If the system has none of the triplets' clips.
     """
-    place = places(system.ids, given.names.ravel().tolist())
+    place = match_names(system.ids, given.names.ravel().tolist())
     known = np.array([all(name in place for name in row) for row in given.names.tolist()])
     if not known.all():
         missing = next(n for row in given.names[~known].tolist() for n in row if n not in place)
@@ -226,7 +225,7 @@ def _config(
 
 def _note_seen(songs: Songs, given: GivenTriplets, watcher: Watcher) -> None:
     """Note how many triplets are of clips that the first run was trained on."""
-    place = places([str(name) for name in songs.table.ids], given.names.ravel().tolist())
+    place = match_names([str(name) for name in songs.table.ids], given.names.ravel().tolist())
     splits = [[songs.table.split[place[n]] for n in row if n in place] for row in given.names]
     seen = sum(any(split != "test" for split in row) for row in splits)
     if seen:
@@ -245,7 +244,7 @@ def _retrieved(
 ) -> list[Record]:
     """Retrieval among the test clips that a system has, in the dimensions that are factors."""
     asked = {*system.facets, *(name for names in given.dimensions for name in names)}
-    place = {**place, **places(system.ids, map(str, table.ids))}
+    place = {**place, **match_names(system.ids, map(str, table.ids))}
     rows = [row for row in table.where("test") if table.ids[row] in place]
     clips = table.take(np.array(rows, dtype=int))
     factors = {name: clips.factors[name] for name in sorted(asked) if name in clips.factors}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, astuple, dataclass, is_dataclass
+from dataclasses import asdict, dataclass, is_dataclass
 from typing import Any
 
 import numpy as np
@@ -138,7 +138,7 @@ def inspect(
         config=config,
         splits=_splits(table, seconds),
         files=tuple(figures),
-        skipped=tuple(_printable(one) for one in [*collection.skipped, *unusable]),
+        skipped=(*collection.skipped, *unusable),
         notes=tuple(collection.notes),
         duplicates=find_duplicates(figures, files, _splits_of_files(names, collection.table)),
         factors=summarise_factors(table),
@@ -185,11 +185,6 @@ def _splits_of_files(names: Iterable[str], table: ClipTable) -> dict[str, set[st
     for name, split in zip(names, table.split):
         splits[name].add(split)
     return splits
-
-
-def _printable(skipped: Skipped) -> Skipped:
-    """Escape what is no UTF-8 in a name, as it can be neither printed nor put into JSON."""
-    return Skipped(*(t.encode(errors="backslashreplace").decode() for t in astuple(skipped)))
 
 
 def _plain(value: Any) -> Any:
