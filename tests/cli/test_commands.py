@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 
 import disentone
 from command_line import QUICK, call, complaint
-from disentone import cli
+from disentone import Card, Facets, cli
 from disentone.recipes import load_recipe, recipe_names
 from disentone.runs.precision import kind_of, resolved
 
@@ -195,3 +195,34 @@ def test_embedding_writes_a_row_for_every_file(trained, tone, tmp_path):
     stopped = complaint("embed", run, tmp_path, "-o", tmp_path / "x.npz", "--on-error", "stop")
     assert "broken.wav" in stopped
     assert not (tmp_path / "x.npz").exists()
+
+
+# --- compare --------------------------------------------------------------------------------------
+
+
+def audited(folder, *, timbre="timbre"):
+    """A small audit with one number, in a folder."""
+    record = {"measure": "probe", "facet": "a", "factor": timbre, "metric": "accuracy"}
+    numbers = {"value": 0.5, "low": 0.4, "high": 0.6, "chance": 0.2, "n": 9, "split": "test"}
+    whole = {"measure": "mig", "facet": "all", "factor": "all", "metric": "score"}
+    card = Card(Facets({"a": 2}), {timbre: {}}, (record | numbers, whole | numbers), str(folder))
+    folder.mkdir(parents=True)
+    card.save(folder / "audit.json")
+    return folder
+
+
+def test_compare_names_audits_by_as_much_of_their_paths_as_tells_them_apart(tmp_path):
+    one, two = (audited(tmp_path / name / "audit") for name in ("flutes", "horns"))
+    done = call("compare", one, two / "audit.json")
+    assert done.code == 0, done
+    assert done.out.splitlines()[0].split() == ["flutes/audit", "horns/audit"]
+    deep = audited(tmp_path / ("a-very-long-name-" * 3))
+    done = call("compare", one, deep)
+    assert f": {deep.name}" in done.out.splitlines()[0]
+
+
+def test_compare_says_that_audits_have_no_factor_in_common(tmp_path):
+    one, two = audited(tmp_path / "one"), audited(tmp_path / "two", timbre="genre")
+    done = call("compare", one, two)
+    assert done.code == 0
+    assert done.out.startswith("one (timbre) and two (genre) have no factor in common: ")

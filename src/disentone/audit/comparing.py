@@ -61,8 +61,16 @@ def compare(first: Card, second: Card, *, seed: int = 0) -> list[Record]:
     mine, theirs = _by_key(first), _by_key(second)
     shared = [key for key in mine if key in theirs]
     if not shared:
+        factors, facets = (
+            " and ".join(", ".join(names) or "none" for names in both)
+            for both in (
+                (first.factors, second.factors),
+                (first.facets.names, second.facets.names),
+            )
+        )
         raise DataError(
-            "The cards have no number in common: facets and factors must have the same names."
+            f"The audits have no number in common: their factors are {factors}, their facets "
+            f"{facets}; compare audits of the same."
         )
     pairs = _Pairs(first.outcomes, second.outcomes)
     return [_difference(key, mine, theirs, pairs, seed) for key in shared]

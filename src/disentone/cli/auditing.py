@@ -182,6 +182,13 @@ def compare(
     names = _names(files)
     found = [differences_of(first, other, seed=seed or 0) for other in others]
     if not quiet:
+        for name, other in zip(names[1:], others):
+            if not set(first.factors) & set(other.factors):
+                typer.echo(
+                    f"{names[0]} ({', '.join(first.factors)}) and {name} "
+                    f"({', '.join(other.factors)}) have no factor in common: the measures "
+                    "below are of other factors in each.\n"
+                )
         typer.echo(differences_text(names, found))
     if out is not None:
         flat = [
@@ -193,6 +200,10 @@ def compare(
 
 
 def _names(files: list[Path]) -> list[str]:
-    """Give each card the name of its folder, or its whole path where that is not enough."""
-    short = [file.resolve().parent.name for file in files]
-    return short if len(set(short)) == len(short) else [str(file) for file in files]
+    """Give each card the end of its folder's path: as much of it as tells them apart."""
+    folders = [file.resolve().parent.parts for file in files]
+    for size in range(1, max(map(len, folders)) + 1):
+        names = ["/".join(parts[-size:]) for parts in folders]
+        if len(set(names)) == len(names):
+            return names
+    return [str(file) for file in files]  # two cards in one folder, or one card twice

@@ -75,7 +75,8 @@ def write_comparison(
 
 def differences_text(names: Sequence[str], differences: Sequence[Sequence[Record]]) -> str:
     """Give the same as plain text, a line for each number."""
-    lines = [f"{'':44s}" + "".join(f"{_short(name):>24s}" for name in names)]
+    lines = [f"{_short(name)}: {name}" for name in names if _short(name) != name]
+    lines.append(f"{'':44s}" + "".join(f"{_short(name):>24s}" for name in names))
     for title, rows in _grouped(differences).items():
         lines += ["", title]
         for label, small, cells in rows:

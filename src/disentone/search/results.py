@@ -13,8 +13,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Hit", "Results"]
 
+_SHOWN = 10  # hits of a repr
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class Hit:
     """One item that was found.
 
@@ -48,6 +50,11 @@ class Hit:
     cosines: dict[str, float]
     factors: dict[str, Any]
 
+    def __repr__(self) -> str:
+        """Say what was found, with what every facet adds to its score."""
+        shares = ", ".join(f"{name} {share:+.2f}" for name, share in self.facets.items())
+        return f"Hit('{self.id}', {self.score:.3f}: {shares})"
+
     def to_json(self) -> dict[str, Any]:
         """Give a plain dictionary; the factors stand beside the rest."""
         place = {"recording": self.recording, "start": self.start, "end": self.end}
@@ -55,7 +62,7 @@ class Hit:
         return named | {"cosines": self.cosines} | place | self.factors
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Results(Sequence[Hit]):
     """Items from the best to the worst; a sequence of :class:`Hit`.
 
@@ -87,6 +94,14 @@ class Results(Sequence[Hit]):
     def __len__(self) -> int:
         """Count the hits."""
         return len(self.hits)
+
+    def __repr__(self) -> str:
+        """Say how many there are, how they were weighed, and which are the best."""
+        weights = ", ".join(f"{name} {weight:g}" for name, weight in self.weights.items())
+        best = [f"  {rank}. {hit!r}" for rank, hit in enumerate(self.hits[:_SHOWN], 1)]
+        more = [f"  ... and {len(self) - _SHOWN} more"] * (len(self) > _SHOWN)
+        about = f"Results({len(self)} of {self.candidates} items, weights: {weights})"
+        return "\n".join([about, *best, *more])
 
     def to_json(self) -> list[dict[str, Any]]:
         """Give a list of plain dictionaries, as ``disentone search --json`` prints it."""

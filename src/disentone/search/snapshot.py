@@ -17,7 +17,7 @@ from disentone.search.filters import check_filter
 from disentone.search.roots import Roots
 from disentone.search.rows import HIDDEN
 from disentone.search.scoring import Codes, Matrix
-from disentone.search.store import missing, reason, reporting, texts_filter
+from disentone.search.store import missing, reporting, texts_filter
 
 __all__ = ["Snapshot"]
 
@@ -163,7 +163,9 @@ class Snapshot:
                 found = self.table.search().where(checked).select([_ROW]).to_arrow()
             except (ValueError, RuntimeError) as error:
                 raise DataError(
-                    f'The filter "{shorten(expression, 80)}" cannot be used: {reason(error)}.'
+                    f'The filter "{shorten(expression, 80)}" cannot be used: compare columns with '
+                    "values of their kind, and finish every comparison; there are: "
+                    f"{self._kinds()}."
                 ) from error
             mask = np.zeros(len(self), dtype=bool)
             mask[self._places(found[_ROW].to_numpy())] = True
@@ -172,6 +174,11 @@ class Snapshot:
                     del self._masks[next(iter(self._masks))]
                 self._masks[expression] = mask
         return mask
+
+    def _kinds(self) -> str:
+        """Columns and what they hold, for people."""
+        types = ((name, self.table.schema.field(name).type) for name in self.columns)
+        return ", ".join(f"{n} ({'text' if pa.types.is_string(t) else 'number'})" for n, t in types)
 
     def positions(self, ids: Sequence[str]) -> np.ndarray:
         """Positions of items by id.
