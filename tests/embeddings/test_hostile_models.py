@@ -90,7 +90,7 @@ def test_what_the_weights_do_not_hold_is_refused_before_it_is_built(copied, chan
 
     real = networks.build_network
     monkeypatch.setattr(networks, "build_network", build)
-    monkeypatch.setattr("disentone.embeddings.model.build_network", build)
+    monkeypatch.setattr("disentone.embeddings.stored.build_network", build)
     reconfigured(copied, **changes)
     assert "the weights have" in refusal(copied)
 

@@ -130,7 +130,7 @@ def folder_of(path: str | Path) -> str:
 
 def _without(clips: Clips, paths: Sequence[str | Path], exclude: Sequence[str]) -> Clips:
     """Leave out the clips of files that some patterns name."""
-    patterns = read_patterns(exclude, "--exclude")
+    patterns = read_patterns(exclude, "What is excluded")
     folders = [folder_of(path) for path in paths]
     below = [
         Path(os.path.relpath(path, folders[source])).as_posix()
@@ -138,7 +138,7 @@ def _without(clips: Clips, paths: Sequence[str | Path], exclude: Sequence[str]) 
     ]
     keep = np.array([not patterns.match_file(name) for name in below], dtype=bool)
     if not keep.any():
-        raise DataError(f"--exclude leaves nothing of {len(clips)} clips: {', '.join(exclude)}.")
+        raise DataError(f"All of {len(clips)} clips are excluded, by {', '.join(exclude)}.")
     return clips.take(np.flatnonzero(keep))
 
 

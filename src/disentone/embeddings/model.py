@@ -7,12 +7,10 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property, partial
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 
 from disentone import audio
@@ -21,27 +19,13 @@ from disentone.audio.windows import cut_wave
 from disentone.embeddings.embedding import Embedding
 from disentone.embeddings.inputs import SoundLike, UnreadClip, list_sounds
 from disentone.embeddings.model_card import write_pretrained
-from disentone.embeddings.model_files import (
-    FORMAT,
-    MODEL_FILES,
-    NETWORK,
-    damaged,
-    not_finite,
-    read_config,
-    tensor_shapes,
-)
-from disentone.embeddings.networks import (
-    build_network,
-    check_weights,
-    clips_at_once,
-    write_tensors,
-)
+from disentone.embeddings.model_files import FORMAT, NETWORK, not_finite
+from disentone.embeddings.networks import clips_at_once, write_tensors
+from disentone.embeddings.stored import read_stored
 from disentone.errors import ArtifactError, AudioError, DataError
 from disentone.facets import Facets
 from disentone.files import write_json
-from disentone.frontends.config import frontend_config
 from disentone.models import MultiView
-from disentone.models.config import ModelConfig
 from disentone.models.counting import multiply_adds
 
 if TYPE_CHECKING:
@@ -51,8 +35,6 @@ __all__ = ["Model", "load"]
 
 _BATCH_SAMPLES = 2**20
 _log = logging.getLogger("disentone")
-_Of = TypeVar("_Of")
-_WRONG_SHAPE = (KeyError, TypeError, ValueError, AttributeError)  # what JSON of another kind gives
 
 
 class Model:
@@ -442,48 +424,7 @@ def load(folder: str | Path, *, device: str | torch.device = "cpu") -> Model:
         If there is no model, it is damaged, it is of another version, its configuration promises
         what its weights do not hold, or these are not finite.
     """
-    stored = read_config(folder)
-    file = Path(folder) / MODEL_FILES[1]
-    try:
-        facets = Facets.from_json(stored["facets"])
-        config = ModelConfig(**stored["model"])
-        frontend = frontend_config(stored["frontend"]).build()
-        check_weights(config, facets, frontend, _network_part(tensor_shapes(file)))
-        network = build_network(config, facets, frontend)
-        tensors = load_file(file)
-        network.load_state_dict(_network_part(tensors))
-        # Copies: Windows does not replace or delete a file of which a tensor is still a map.
-        mean, std = (tensors[f"standardise.{name}"].clone() for name in ("mean", "std"))
-        _check_finite(network, mean, std)
-        lufs, about = _loudness(stored.get("lufs")), dict(stored["about"])
-    except (*_WRONG_SHAPE, DataError, SafetensorError, RuntimeError) as error:
-        raise damaged(folder, error) from error
-    network.eval()
-    model = Model(network, frontend, mean, std, lufs=lufs, folder=Path(folder), about=about)
-    return model.to(device)
-
-
-def _network_part(tensors: Mapping[str, _Of]) -> dict[str, _Of]:
-    """Those of the network, by its own names; the others are the features' statistics."""
-    return {
-        name.removeprefix(NETWORK): value
-        for name, value in tensors.items()
-        if name.startswith(NETWORK)
-    }
-
-
-def _check_finite(network: MultiView, mean: Tensor, std: Tensor) -> None:
-    for name, value in [*network.state_dict().items(), ("the mean", mean), ("the deviation", std)]:
-        if not value.isfinite().all():
-            raise ValueError(f"not every number of {name} is finite: train it anew")
-    if mean.ndim > 1 or mean.shape != std.shape or not (std > 0).all():
-        raise ValueError("the mean and deviation of its features are none")
-
-
-def _loudness(lufs: Any) -> float | None:
-    if lufs is not None and not -100 <= lufs <= 0:
-        raise ValueError(f"a loudness of {lufs} LUFS")
-    return lufs
+    return Model(**read_stored(folder)._asdict(), folder=Path(folder)).to(device)
 
 
 def _hub() -> ModuleType:
