@@ -263,7 +263,7 @@ def bad_files(folder):
         ("missing.wav", "does not exist"),
         ("link.wav", "does not exist"),
         ("folder.wav", "is a folder"),
-        ("pipe.wav", "is not a regular file"),
+        ("pipe.wav", "is a pipe"),
         ("empty.wav", "is empty"),
         ("text.mp3", "is not audio"),
         ("noise.flac", "is not audio"),

@@ -4,11 +4,13 @@ from disentone.audio.reading import (
     SUFFIXES,
     AudioInfo,
     Skipped,
+    blocks,
     check,
     info,
     read,
     resample,
     to_loudness,
+    to_mono,
     write,
 )
 
@@ -16,10 +18,12 @@ __all__ = [
     "SUFFIXES",
     "AudioInfo",
     "Skipped",
+    "blocks",
     "check",
     "info",
     "read",
     "resample",
     "to_loudness",
+    "to_mono",
     "write",
 ]

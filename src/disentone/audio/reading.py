@@ -1,7 +1,7 @@
 """Decode, resample, level, check and write audio files.
 
-soundfile (libsndfile) reads wav, flac, ogg, opus, mp3 and aiff; PyAV (FFmpeg) reads what it
-refuses, such as m4a and webm. Only the part of a file that is asked for is decoded.
+soundfile (libsndfile) reads wav, flac, ogg, opus and aiff; PyAV (FFmpeg) reads mp3, and what
+libsndfile refuses, such as m4a and webm. Only the part of a file that is asked for is decoded.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import os
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,31 +17,27 @@ import numpy as np
 import soundfile
 import soxr
 
+from disentone.audio import decoding
 from disentone.audio.decoding import Part, decode, describe, existing, reason
+from disentone.audio.formats import RATES, SUFFIXES
 from disentone.errors import AudioError, SilenceError, printable
 
 __all__ = [
     "SUFFIXES",
     "AudioInfo",
     "Skipped",
+    "blocks",
     "check",
     "info",
     "read",
     "resample",
     "to_loudness",
+    "to_mono",
     "write",
 ]
 
-# fmt: off
-SUFFIXES = frozenset((
-    ".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".au",
-    ".caf", ".w64", ".rf64", ".m4a", ".m4b", ".mp4", ".aac", ".webm", ".mka", ".mkv", ".mov",
-    ".wma",
-))
-"""Endings of file names that are taken for audio, in lower case."""
-# fmt: on
-
 _SILENCE = 10 ** (-90 / 20)  # full scale = 1
+_CANCELLED = 0.05  # level of the mean, beside the loudest channel's, that counts as cancelled
 _BLOCK = 8192  # samples that are written at once: a minute of Vorbis in one go crashes libsndfile
 
 
@@ -119,7 +116,10 @@ def read(
 ) -> np.ndarray:
     """Decode a file or a part of it.
 
-    A part equals the same slice of the whole; where the file ends first, it is shorter.
+    A part equals the same slice of the whole; where the file ends first, it is shorter. (Whether
+    channels cancel is asked of the part.) What decodes to the end of the file is the file, whatever
+    its header says of its length; up to a quarter of a second of what it promises, and up to a
+    tenth, may be missing.
 
     Parameters
     ----------
@@ -131,7 +131,7 @@ def read(
     seconds : float, optional
         Length, above 0; to the end by default.
     mono : bool
-        Take the mean of the channels.
+        Make one of the channels: :func:`to_mono`.
     lufs : float, optional
         Integrated loudness (ITU-R BS.1770) to bring the result to; samples may then exceed 1.
         Silence stays as it is. More than five channels are measured as their mean.
@@ -145,18 +145,21 @@ def read(
     ------
     AudioError
         If the file is missing, unreadable, empty, truncated, not audio, or ends before `start`.
+        No other exception is raised, whatever the file's bytes.
     """
-    if start < 0 or (seconds is not None and seconds <= 0) or (sample_rate or 1) < 1:
+    low, high = RATES
+    lasts = 0 < (1 if seconds is None else seconds) < math.inf
+    if not (0 <= start < math.inf and lasts and low <= (sample_rate or low) <= high):
         raise AudioError(
-            f"'{path}' cannot be read from {start} s for {seconds} s at {sample_rate} Hz: "
-            "the start must not be negative, length and rate must be positive."
+            f"'{path}' cannot be read from {start} s for {seconds} s at {sample_rate} Hz: the "
+            f"start must not be negative, the length must be positive, the rate {low} Hz to "
+            f"{high // 10**6} MHz."
         )
     path = existing(path)
     part = Part(start, seconds, sample_rate)
     wave, rate, first = decode(path, part)
-    if mono and len(wave) > 1:
-        with np.errstate(invalid="ignore", over="ignore"):  # the mean of Inf and -Inf is NaN
-            wave = np.full((1, len(wave)), 1 / len(wave), np.float32) @ wave
+    if mono:
+        wave = to_mono(wave)[None]
     if wave.size:
         wave = part.cut(resample(wave, rate, sample_rate or rate), rate, first)
     if not wave.size:
@@ -167,8 +170,61 @@ def read(
     return np.ascontiguousarray(wave[0] if mono else wave, dtype=np.float32)
 
 
+def blocks(path: str | Path, *, size: int = 2**20) -> Iterator[np.ndarray]:
+    """Decode a whole file at its own rate, block by block: long files are never in memory.
+
+    Parameters
+    ----------
+    path : path
+    size : int
+        Samples of all channels that a block has, about.
+
+    Yields
+    ------
+    ndarray of float32, shape (channels, samples)
+
+    Raises
+    ------
+    AudioError
+        As :func:`read`.
+    """
+    path = existing(path)
+    _, channels, _ = describe(path)
+    return decoding.blocks(path, max(1, size // channels))
+
+
+def to_mono(wave: np.ndarray) -> np.ndarray:
+    """Make one channel: the mean; where that cancels, the loudest channel.
+
+    Channels cancel if their mean has less than a twentieth (-26 dB) of the loudest channel's level,
+    as a deviation from its mean. Of channels that are about as loud, the first is taken.
+
+    Parameters
+    ----------
+    wave : ndarray of float32, shape (channels, samples)
+
+    Returns
+    -------
+    ndarray of float32, shape (samples,)
+    """
+    if len(wave) == 1 or not wave.size:
+        return wave.reshape(-1) if len(wave) == 1 else np.empty(0, np.float32)
+    with np.errstate(invalid="ignore", over="ignore"):  # the mean of Inf and -Inf is NaN
+        mean = (np.full((1, len(wave)), 1 / len(wave), np.float32) @ wave)[0]
+        spans = wave.max(axis=1) - wave.min(axis=1)
+        if not mean.max() - mean.min() < 0.5 * spans.max():  # most sound: nothing more to look at
+            return mean
+        levels = wave.std(axis=1, dtype=np.float64)
+        if not mean.std(dtype=np.float64) < _CANCELLED * levels.max():
+            return mean
+    return wave[int(np.argmax(levels > 0.9 * levels.max()))]
+
+
 def resample(wave: np.ndarray, rate: int, wanted: int) -> np.ndarray:
     """Resample a waveform at high quality (soxr HQ); nothing is done where the rates agree.
+
+    A waveform that begins or ends with a constant keeps that to its very end, without a click: the
+    line from its first sample to its last is taken off before, and put back.
 
     Parameters
     ----------
@@ -180,7 +236,30 @@ def resample(wave: np.ndarray, rate: int, wanted: int) -> np.ndarray:
     -------
     ndarray of the same kind, with ``samples * wanted / rate`` samples
     """
-    return wave if rate == wanted else soxr.resample(wave.T, rate, wanted, quality="HQ").T
+    if rate == wanted:
+        return wave
+    ends = wave[..., [0, -1]]
+    if not (_rests(wave[..., : rate // 50 + 1]) or _rests(wave[..., -(rate // 50) - 1 :])):
+        return soxr.resample(wave.T, rate, wanted, quality="HQ").T
+    made = soxr.resample((wave - _line(ends, wave.shape[-1], 1)).T, rate, wanted, quality="HQ").T
+    return made + _line(ends, made.shape[-1], rate / wanted * made.shape[-1] / wave.shape[-1])
+
+
+def _rests(wave: np.ndarray) -> bool:
+    """Whether a waveform stays at a constant that is not 0."""
+    return _span(wave) < 2 * _SILENCE < 2 * float(np.abs(wave[..., 0]).max())
+
+
+def _span(wave: np.ndarray) -> float:
+    """How far apart the samples of a channel are, at most; NaN or Inf if one of them is."""
+    with np.errstate(invalid="ignore"):
+        return float(np.max(wave.max(axis=-1) - wave.min(axis=-1)))
+
+
+def _line(ends: np.ndarray, count: int, stretch: float) -> np.ndarray:
+    """Samples (..., count) on the way from one end to the other, which it may fall short of."""
+    way = np.linspace(0, stretch, count, dtype=ends.dtype)
+    return ends[..., :1] + (ends[..., 1:] - ends[..., :1]) * way
 
 
 def check(wave: np.ndarray, path: str | Path) -> None:
@@ -269,8 +348,7 @@ def to_loudness(wave: np.ndarray, rate: int, lufs: float) -> np.ndarray:
     """
     import pyloudnorm
 
-    peak = float(np.abs(wave).max())
-    if not np.isfinite(peak) or peak < _SILENCE:
+    if not 2 * _SILENCE <= _span(wave) < np.inf:
         return wave
     measured = wave if len(wave) <= 5 else wave.mean(axis=0, keepdims=True)
     block = math.ceil(0.4 * rate)

@@ -5,12 +5,11 @@ from __future__ import annotations
 import filecmp
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
-import soundfile
 
 from disentone import audio
 from disentone.audio import AudioInfo, Skipped
@@ -47,9 +46,10 @@ class FileFigures:
     not_finite : int
         Samples that are NaN or Inf; the other figures take them for 0.
     silent : bool
-        The mean of the channels, the input of models, stays within -90 dBFS of a constant.
+        One channel made of all, the input of models (:func:`disentone.audio.to_mono`), stays within
+        -90 dBFS of a constant.
     digest : str
-        The same for files of one rate whose decoded mean of the channels is the same, bit by bit.
+        The same for files of one rate of which the same one channel is made, bit by bit.
     """
 
     path: str
@@ -108,8 +108,10 @@ def measure(path: str, *, name: str | None = None) -> FileFigures:
     """
     info = audio.info(path)
     tally = _Tally(info)
-    for block in _blocks(path, info):
+    for block in audio.blocks(path, size=_BLOCK):
         tally.add(block)
+    if not tally.frames:
+        raise AudioError(f"'{path}' has no samples.")
     return tally.figures(name or path)
 
 
@@ -199,54 +201,6 @@ def _same_bytes(one: str, other: str) -> bool:
         return False
 
 
-def _blocks(path: str, info: AudioInfo) -> Iterator[np.ndarray]:
-    """Decode a file part by part: float32 (channels, samples)."""
-    size = max(1, _BLOCK // info.channels)
-    with open(path, "rb") as raw:
-        try:
-            file = _OneWay(raw.fileno(), closefd=False)
-        except soundfile.SoundFileError:
-            file = None
-        if file is None or file.frames != info.frames:  # FFmpeg reads it, or knows its length
-            yield from _parts(path, info, size)
-            return
-        with file:  # opened once: finding a place in a long MP3 means to read all before it
-            yield from _in_sequence(path, file, size)
-
-
-class _OneWay(soundfile.SoundFile):
-    """A file that is read from its beginning to its end.
-
-    Where it may, soundfile seeks after every read, to where it already is. An MP3 decoder then
-    forgets the frames before, which it needs.
-    """
-
-    def seekable(self) -> bool:
-        return False
-
-
-def _in_sequence(path: str, file: soundfile.SoundFile, size: int) -> Iterator[np.ndarray]:
-    for start in range(0, file.frames, size):
-        wanted = min(size, file.frames - start)
-        try:
-            block = file.read(wanted, dtype="float32", always_2d=True)
-        except soundfile.SoundFileError as error:
-            reason = str(error).removeprefix("Error : ").rstrip(".")
-            raise AudioError(f"'{path}' is damaged or truncated: {reason}.") from error
-        if len(block) < wanted:
-            raise AudioError(f"'{path}' is truncated: it promises more audio than it holds.")
-        yield block.T
-
-
-def _parts(path: str, info: AudioInfo, size: int) -> Iterator[np.ndarray]:
-    """Decode in parts of about that size; the last goes to the file's end, wherever that is."""
-    count = max(1, round(info.frames / size))
-    for part in range(count):
-        start, seconds = part * size / info.sample_rate, size / info.sample_rate
-        last = part == count - 1
-        yield audio.read(path, start=start, seconds=None if last else seconds, mono=False)
-
-
 class _Tally:
     """Sums over the blocks of a file."""
 
@@ -255,7 +209,7 @@ class _Tally:
         self.frames = self.not_finite = self.clipped = 0
         self.sum = np.zeros(info.channels)
         self.squares = self.peak = 0.0
-        self.low, self.high = np.inf, -np.inf  # of the mean of the channels
+        self.low, self.high = np.inf, -np.inf  # of the one channel made of all
         self.digest = hashlib.blake2b(str(info.sample_rate).encode(), digest_size=16)
         self.before = np.zeros((info.channels, _RUN), dtype=bool)  # last samples: at full scale?
 
@@ -272,7 +226,7 @@ class _Tally:
         peak = max(float(wave.max()), -float(wave.min()))
         self.peak = max(self.peak, peak)
         self._count_clipped(wave, peak)
-        mono = wave.mean(axis=0) + 0.0  # -0.0 becomes 0.0: the same sound, the same bytes
+        mono = audio.to_mono(wave) + 0.0  # -0.0 becomes 0.0: the same sound, the same bytes
         self.low, self.high = min(self.low, mono.min()), max(self.high, mono.max())
         self.digest.update(mono.astype("<f4").tobytes())
 
