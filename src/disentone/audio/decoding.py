@@ -25,12 +25,13 @@ from disentone.audio.mpeg import looks_like_mpeg, open_mpeg
 from disentone.audio.sndfile import open_sndfile
 from disentone.errors import AudioError
 
-__all__ = ["Part", "blocks", "decode", "describe", "existing", "reason"]
+__all__ = ["Part", "blocks", "decode", "describe", "existing", "irregular", "reason"]
 
 _CONTEXT = 0.1  # seconds decoded on either side of a part, so that resampling it leaves no edge
 _BLOCK = 2**18  # frames that are decoded at once, unless the file is long
 _PER_BYTE = 16  # frames that are decoded at once of a long one
 _KINDS = {
+    stat.S_IFDIR: "a folder",
     stat.S_IFIFO: "a pipe (fifo)",
     stat.S_IFSOCK: "a socket",
     stat.S_IFCHR: "a device",
@@ -94,7 +95,7 @@ def describe(path: Path) -> tuple[int, int, int]:
 
 
 @functools.lru_cache(maxsize=10_000)
-def _describe(path: Path, *_: int) -> tuple[int, int, int]:
+def _describe(path: Path, *stamp: int) -> tuple[int, int, int]:
     with _opened(path) as (source, _):
         return source.rate, source.channels, source.frames()
 
@@ -123,7 +124,7 @@ def _opened(path: Path) -> Iterator[tuple[Source, int]]:
     Whatever a decoder raises on broken bytes becomes an AudioError.
     """
     try:
-        with path.open("rb", buffering=0) as raw:
+        with path.open("rb") as raw:
             size = os.fstat(raw.fileno()).st_size
             head = raw.read(4)
             source: Source | None
@@ -151,15 +152,20 @@ def _bounded(path: Path, decoded: Iterator[np.ndarray], size: int) -> Iterator[n
         yield block
 
 
+def irregular(mode: int) -> str:
+    """What a file is by its mode (:func:`os.stat`) if it is no regular one, such as a pipe.
+
+    Nothing of the kind is opened: a pipe would be waited for.
+    """
+    return "" if stat.S_ISREG(mode) else _KINDS.get(stat.S_IFMT(mode), "no regular file")
+
+
 def existing(path: str | Path) -> Path:
     """Refuse a file that cannot be opened with a plain reason, before a decoder's obscure one."""
     path = Path(path)
     try:
         status = path.stat()
-        if stat.S_ISDIR(status.st_mode):
-            raise AudioError(f"'{path}' is a folder, not an audio file.")
-        if not stat.S_ISREG(status.st_mode):
-            kind = _KINDS.get(stat.S_IFMT(status.st_mode), "no regular file")
+        if kind := irregular(status.st_mode):
             raise AudioError(f"'{path}' is {kind}, not an audio file.")
         if not status.st_size:
             raise AudioError(f"'{path}' is empty (0 bytes).")

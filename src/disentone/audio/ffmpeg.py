@@ -48,10 +48,15 @@ class FFmpegSource:
     """
 
     def __init__(self, path: Path, size: int) -> None:
-        import av  # only for what libsndfile does not read: it is slow to import
+        import av.error  # only for what libsndfile does not read: it is slow to import
 
         self._path, self._size = path, size
-        self._container = av.open(f"file:{path}", metadata_errors="ignore", options=_OPTIONS)
+        try:
+            self._container = av.open(f"file:{path}", metadata_errors="ignore", options=_OPTIONS)
+        except av.error.ArgumentError as error:  # what it is, is not on the list
+            raise AudioError(
+                f"'{path}' has no audio in it, or is of a format that is not read: convert it."
+            ) from error
         if not self._container.streams.audio:
             raise AudioError(f"'{path}' has no audio in it.")
         self._stream: Any = self._container.streams.audio[0]

@@ -50,11 +50,12 @@ def length_is_right(file: BinaryIO, size: int, info: Streaminfo) -> bool:
         Its bytes.
     info : Streaminfo
     """
+    sync = b"\xff\xf8" if info.fixed else b"\xff\xf9"
     for span in (2 * info.largest + 64 if info.largest else 0, _TAIL):
         file.seek(max(0, size - span))
         tail = file.read()
         at = len(tail)
-        while span and (at := tail.rfind(b"\xff", 0, at)) >= 0:
+        while span and (at := tail.rfind(sync, 0, at)) >= 0:
             end = _end(tail[at : at + 16], info)
             if end is not None:
                 return end == info.frames
@@ -63,7 +64,7 @@ def length_is_right(file: BinaryIO, size: int, info: Streaminfo) -> bool:
 
 def _end(head: bytes, info: Streaminfo) -> int | None:
     """Where the frame ends whose header this may be (section 9.1)."""
-    if len(head) < 6 or head[1] & 0xFE != 0xF8 or (head[1] == 0xF8) != info.fixed:
+    if len(head) < 6:
         return None
     coded = _coded_number(head[4:])
     if coded is None:
@@ -109,7 +110,14 @@ def _crc8(data: bytes) -> int:
     """Checksum of a frame's header: polynomial x^8 + x^2 + x + 1 (section 9.1.8)."""
     crc = 0
     for byte in data:
-        crc ^= byte
-        for _ in range(8):
-            crc = (crc << 1 ^ 0x07 if crc & 0x80 else crc << 1) & 0xFF
+        crc = _CRC8[crc ^ byte]
     return crc
+
+
+def _remainder(byte: int) -> int:
+    for _ in range(8):
+        byte = (byte << 1 ^ 0x07 if byte & 0x80 else byte << 1) & 0xFF
+    return byte
+
+
+_CRC8 = [_remainder(byte) for byte in range(256)]

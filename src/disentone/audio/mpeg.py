@@ -7,6 +7,7 @@ warnings to the terminal.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import mmap
 import re
@@ -74,6 +75,13 @@ def _headers() -> dict[bytes, _Header]:
 _HEADERS = _headers()
 
 
+@functools.cache
+def _of_family(family: tuple[int, int, int]) -> tuple[dict[bytes, int], re.Pattern[bytes]]:
+    """Bytes of the frames of a kind by their headers, and an expression for these."""
+    lengths = {key: one.length for key, one in _HEADERS.items() if one.family == family}
+    return lengths, re.compile(b"|".join(map(re.escape, lengths)), re.DOTALL)
+
+
 def looks_like_mpeg(head: bytes) -> bool:
     """Whether a file begins as MPEG audio may: with an ID3 tag or a frame."""
     return head[:3] == b"ID3" or (len(head) > 2 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0)
@@ -108,8 +116,7 @@ def _scan(data: mmap.mmap) -> _Scan | None:
     if at is None:
         return None
     header, size = _HEADERS[data[at : at + 3]], len(data)
-    lengths = {key: one.length for key, one in _HEADERS.items() if one.family == header.family}
-    any_of = re.compile(b"|".join(map(re.escape, lengths)), re.DOTALL)
+    lengths, any_of = _of_family(header.family)
     places, sizes, strange, cut = array("q"), array("q"), 0, False
     while at < size - 3:
         length = lengths.get(data[at : at + 3])

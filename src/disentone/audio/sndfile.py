@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import soundfile
@@ -142,7 +142,7 @@ def open_sndfile(path: Path, raw: BinaryIO, size: int) -> SndfileSource | Chaine
     ----------
     path : Path
     raw : binary file
-        The same, unbuffered. It is opened there and not by name: libsndfile takes any name that
+        The same. It is opened there and not by name: libsndfile takes any name that
         ends in .mp3 for MP3.
     size : int
         Its bytes.
@@ -180,8 +180,12 @@ def open_sndfile(path: Path, raw: BinaryIO, size: int) -> SndfileSource | Chaine
 
 def _open(path: Path, view: BinaryIO | io.RawIOBase, size: int) -> SndfileSource | None:
     """Open what libsndfile knows, unless its length cannot be true."""
-    view.seek(0)
-    handle = view if isinstance(view, io.BytesIO | _Mended) else view.fileno()
+    handle: Any = view
+    if isinstance(view, io.BytesIO | _Mended):
+        view.seek(0)
+    else:
+        handle = view.fileno()
+        os.lseek(handle, 0, os.SEEK_SET)
     try:
         file = _Forward(handle, closefd=False)
     except soundfile.SoundFileError:

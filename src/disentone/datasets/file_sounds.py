@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from disentone import audio
+from disentone.audio.decoding import irregular
 from disentone.errors import AudioError
 
 __all__ = ["FileSounds"]
@@ -101,6 +102,8 @@ class FileSounds:
             status = path.stat()
         except (OSError, ValueError) as error:
             raise AudioError(f"'{path}' does not exist or may not be looked at.") from error
+        if kind := irregular(status.st_mode):
+            raise AudioError(f"'{path}' is {kind}, not an audio file.")
         return str(path.absolute()), status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
     def _part(self, index: int) -> str:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import re
 import string
+from collections import Counter
 from pathlib import Path, PurePosixPath
 
 from disentone.audio import SUFFIXES, Skipped
+from disentone.audio.formats import UNREAD_SUFFIXES
 from disentone.datasets.config import CollectionConfig
 from disentone.datasets.ignoring import Ignored
 from disentone.datasets.tables import Collection, collect
@@ -43,13 +45,22 @@ def read_folder(folder: str | Path, config: CollectionConfig = _DEFAULTS) -> Col
         If the folder does not exist, has no usable audio, or the pattern matches no file.
     """
     folder = Path(folder)
-    files, skipped = find_audio(folder)
+    names, refused = _names(folder)
+    files, unread, others = _sorted_out(names)
+    skipped = [*refused, *unread]
     if config.pattern is None:
         columns = _levels(files)
     else:
         files, columns, unmatched = _matched(files, config.pattern, folder)
         skipped += unmatched
-    return collect(folder, files, columns, config, source=f"Folder '{folder}'", skipped=skipped)
+    made = collect(folder, files, columns, config, source=f"Folder '{folder}'", skipped=skipped)
+    if others:
+        counts = ", ".join(f"{ending or 'none'} {n}" for ending, n in others.most_common(6))
+        made.notes.append(
+            f"{others.total()} of the folder's files are not taken for audio, by their endings "
+            f"({counts})."
+        )
+    return made
 
 
 def find_audio(folder: str | Path) -> tuple[list[str], list[Skipped]]:
@@ -64,7 +75,7 @@ def find_audio(folder: str | Path) -> tuple[list[str], list[Skipped]]:
     files : list of str
         Relative to the folder, with ``/``, sorted.
     skipped : list of Skipped
-        Sub-folders that may not be read.
+        Sub-folders that may not be read, and files of sound that cannot be.
 
     Raises
     ------
@@ -72,7 +83,13 @@ def find_audio(folder: str | Path) -> tuple[list[str], list[Skipped]]:
         If the folder does not exist, is a file, or may not be read, or a ``.disentoneignore`` in
         it is not understood.
     """
-    folder = Path(folder)
+    names, refused = _names(Path(folder))
+    files, unread, _ = _sorted_out(names)
+    return files, [*refused, *unread]
+
+
+def _names(folder: Path) -> tuple[list[str], list[Skipped]]:
+    """Names of all files below a folder, sorted, and the sub-folders that may not be read."""
     if not folder.is_dir():
         kind = "is not a folder or a table" if folder.exists() else "does not exist"
         raise DataError(f"'{folder}' {kind}.")
@@ -92,9 +109,7 @@ def find_audio(folder: str | Path) -> tuple[list[str], list[Skipped]]:
         files += [
             (below / name).as_posix()
             for name in names
-            if not name.startswith(".")
-            and os.path.splitext(name)[1].lower() in SUFFIXES
-            and not ignored(where, name)
+            if not (name.startswith(".") or ignored(where, name))
         ]
     skipped = []
     for error in refused:
@@ -103,6 +118,21 @@ def find_audio(folder: str | Path) -> tuple[list[str], list[Skipped]]:
         below = Path(error.filename).relative_to(folder).as_posix()
         skipped.append(Skipped(below, f"The folder cannot be read: {error.strerror}."))
     return sorted(files), skipped
+
+
+def _sorted_out(names: list[str]) -> tuple[list[str], list[Skipped], Counter[str]]:
+    """Audio files; files of sound that is not read; and how many others there are, by ending."""
+    files, unread, others = [], [], Counter[str]()
+    for name in names:
+        ending = os.path.splitext(name)[1].lower()
+        if ending in SUFFIXES:
+            files.append(name)
+        elif ending in UNREAD_SUFFIXES:
+            why = f"Files that end in {ending} are not read: convert it to wav."
+            unread.append(Skipped(name, why))
+        else:
+            others[ending] += 1
+    return files, unread, others
 
 
 def _matched(

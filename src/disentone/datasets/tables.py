@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from disentone.audio import Skipped
+from disentone.audio.decoding import irregular
 from disentone.clips import ClipTable
 from disentone.datasets.columns import derived_factor, factors_of, take_column
 from disentone.datasets.config import CollectionConfig
@@ -233,15 +234,15 @@ def _usable(
 def _problem(path: str) -> str:
     """Why a file cannot be a clip, as far as its name and size show."""
     try:
-        size = os.stat(path).st_size
+        status = os.stat(path)
         path.encode()
     except UnicodeError:
         return "The name is not valid UTF-8; rename the file."
     except (OSError, ValueError) as error:
         return f"The file cannot be found: {getattr(error, 'strerror', None) or error}."
-    if os.path.isdir(path):
-        return "It is a folder, not a file."
-    return "" if size else "The file is empty (0 bytes)."
+    if kind := irregular(status.st_mode):
+        return f"It is {kind}, not a file."
+    return "" if status.st_size else "The file is empty (0 bytes)."
 
 
 def _within_files(

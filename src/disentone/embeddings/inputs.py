@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from disentone import audio
+from disentone.audio.formats import RATES
 from disentone.errors import AudioError, DataError
 
 __all__ = ["SoundLike", "UnreadClip", "list_sounds"]
@@ -171,8 +172,10 @@ def _of_item(item: Any, number: int, sample_rate: int | None) -> UnreadClip:
 def _of_wave(wave: np.ndarray, name: str, rate: int | None) -> UnreadClip:
     if rate is None:
         raise DataError("Give the array's sample rate: embed(array, sample_rate=44100).")
-    if not isinstance(rate, Real) or isinstance(rate, bool) or rate < 1 or rate != int(rate):
-        raise DataError(f"A sample rate is a positive whole number of Hz, not {rate!r}.")
+    low, high = RATES
+    number = isinstance(rate, Real) and not isinstance(rate, bool)
+    if not number or not low <= rate <= high or rate != int(rate):
+        raise DataError(f"A sample rate is a whole number of Hz, {low} to {high}, not {rate!r}.")
     return UnreadClip(name, wave, int(rate))
 
 

@@ -191,6 +191,7 @@ def _factors(inspection: Inspection) -> Iterator[RenderableType]:
     ]
     if not rows:
         yield "There are none: name sub-folders, or give --pattern or a table."
+        yield from inspection.notes
         return
     yield _table(rows, head=head, right="llrrlr")
     yield from (
