@@ -10,7 +10,7 @@ import struct
 from dataclasses import dataclass
 from typing import BinaryIO
 
-__all__ = ["Sound", "find_sound"]
+__all__ = ["Sound", "find_sound", "is_plain_wav"]
 
 _STREAMED = 2**31 - 2**20  # sizes from here on are placeholders of programs that wrote to a pipe
 _MOST_CHUNKS = 1000  # before the sound
@@ -48,8 +48,9 @@ class Sound:
 
     @property
     def fits(self) -> bool:
-        """Whether the claim is what is there."""
-        return self.claimed is None or self.claimed == self.there
+        """Whether libsndfile takes the claim: a placeholder of 64 bits it only does in CAF."""
+        placeholder = self.claimed is None and self.field[1] != "<Q"
+        return placeholder or self.claimed == self.there
 
     @property
     def mended(self) -> tuple[int, bytes]:
@@ -81,6 +82,24 @@ _LAYOUTS = (
     (b"caff", _Layout(8, 4, ">Q", 1, b"data", header=4)),
     (_W64_RIFF, _Layout(40, 16, "<Q", 8, b"data" + _W64_TAIL, whole=True)),
 )
+
+
+def is_plain_wav(head: bytes, size: int) -> bool:
+    """Whether a file is what most are: WAV with one chunk of sound that ends where the file does.
+
+    Parameters
+    ----------
+    head : bytes
+        The first 44 of the file, or more.
+    size : int
+        Its bytes.
+    """
+    return (
+        head[:4] == b"RIFF"
+        and head[36:40] == b"data"
+        and int.from_bytes(head[40:44], "little") == size - 44
+        and int.from_bytes(head[20:22], "little") not in _MPEG_TAGS
+    )
 
 
 def find_sound(file: BinaryIO, size: int) -> Sound | None:
@@ -115,10 +134,9 @@ def _of_au(head: bytes, size: int) -> Sound | None:
     start, claimed = struct.unpack(order + "II", head[4:12])
     if start > size:
         return None
-    placeholder = claimed >= _STREAMED
-    rest = size - start
-    there = rest if placeholder or not claimed else min(claimed, rest)
-    return Sound(start, None if placeholder else claimed, there, (8, order + "I"))
+    return Sound(
+        start, None if claimed >= _STREAMED else claimed, size - start, (8, order + "I")
+    )  # nothing follows the sound
 
 
 def _walk(file: BinaryIO, size: int, layout: _Layout, head: bytes) -> Sound | None:

@@ -132,6 +132,8 @@ def _opened(path: Path) -> Iterator[tuple[Source, int]]:
                 source = open_mpeg(path, raw)
             else:
                 source = open_sndfile(path, raw, size)
+                if source is None and head == bytes(4):  # MP3 that begins with nothing
+                    source = open_mpeg(path, raw)
             with closing(source or FFmpegSource(path, size)) as source:
                 yield source, size
     except AudioError:
@@ -169,8 +171,8 @@ def existing(path: str | Path) -> Path:
             raise AudioError(f"'{path}' is {kind}, not an audio file.")
         if not status.st_size:
             raise AudioError(f"'{path}' is empty (0 bytes).")
-        with path.open("rb"):
-            pass
+        if not os.access(path, os.R_OK):
+            raise AudioError(f"'{path}' may not be read: permission denied.")
     except FileNotFoundError as error:
         raise AudioError(f"'{path}' does not exist.") from error
     except PermissionError as error:

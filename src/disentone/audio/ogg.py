@@ -10,7 +10,7 @@ from typing import BinaryIO
 __all__ = ["ends_in_a_whole_page", "length_is_likely", "links"]
 
 _PAGE = 65_307  # bytes of a page at most
-_FRAMES = 255 * 5760  # frames of a page at most: 255 packets of 120 ms of Opus
+_PACKET = 5760  # samples of a packet at most: 120 ms of Opus; a block of FLAC is 4096 or 4608
 _FIRST = b"OggS\x00\x02"  # how the first page of a stream begins
 
 
@@ -29,21 +29,33 @@ def ends_in_a_whole_page(tail: bytes) -> bool:
     return len(page) >= 27 + page[26] + sum(page[27 : 27 + page[26]])
 
 
-def length_is_likely(tail: bytes) -> bool:
+def length_is_likely(head: bytes, tail: bytes) -> bool:
     """Whether the last page's position, from which the length is read, can follow the one before.
 
     Parameters
     ----------
+    head : bytes
+        The beginning of the stream.
     tail : bytes
         The end of a file, of 128 KiB or more where it has them.
     """
-    places, at = [], len(tail)
+    places, packets, at = [], 0, len(tail)
     while len(places) < 2 and (at := tail.rfind(b"OggS", 0, at)) >= 0:
-        if len(tail) - at >= 14:
-            (place,) = struct.unpack("<q", tail[at + 6 : at + 14])
-            places += [place] if place >= 0 else []  # -1: no packet ends on the page
+        if len(tail) - at < 27:
+            continue
+        if not places:  # packets that end on the page, or on one after it that says no place
+            packets += sum(length < 255 for length in tail[at + 27 : at + 27 + tail[at + 26]])
+        (place,) = struct.unpack("<q", tail[at + 6 : at + 14])
+        places += [place] if place >= 0 else []  # -1: no packet ends on the page
     last, before = (*places, 0, 0)[:2]
-    return before <= last <= before + _FRAMES
+    longest = 1 << (blocks[0] >> 4) - 1 if (blocks := _vorbis_blocks(head)) else _PACKET
+    return before <= last <= before + packets * longest
+
+
+def _vorbis_blocks(head: bytes) -> bytes:
+    """The byte with the lengths of blocks in the header of Vorbis (Vorbis I, section 4.2.2)."""
+    at = head.find(b"\x01vorbis")
+    return head[at + 28 : at + 29] if at >= 0 else b""
 
 
 def links(file: BinaryIO) -> list[int]:

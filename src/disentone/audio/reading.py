@@ -37,7 +37,7 @@ __all__ = [
 ]
 
 _SILENCE = 10 ** (-90 / 20)  # full scale = 1
-_CANCELLED = 0.05  # level of the mean, beside the loudest channel's, that counts as cancelled
+_CANCELLED = 0.05  # level of a mean, beside that of unrelated channels, that counts as cancelled
 _BLOCK = 8192  # samples that are written at once: a minute of Vorbis in one go crashes libsndfile
 
 
@@ -196,8 +196,9 @@ def blocks(path: str | Path, *, size: int = 2**20) -> Iterator[np.ndarray]:
 def to_mono(wave: np.ndarray) -> np.ndarray:
     """Make one channel: the mean; where that cancels, the loudest channel.
 
-    Channels cancel if their mean has less than a twentieth (-26 dB) of the loudest channel's level,
-    as a deviation from its mean. Of channels that are about as loud, the first is taken.
+    Channels cancel if their mean has less than a twentieth (-26 dB) of the level that the mean of
+    unrelated channels as loud as these has; a level is the deviation from an offset. Of channels
+    that are about as loud, the first is taken.
 
     Parameters
     ----------
@@ -214,7 +215,8 @@ def to_mono(wave: np.ndarray) -> np.ndarray:
         if not wave.size or _surely_adds_up(wave, mean):
             return mean
         levels = wave.std(axis=1, dtype=np.float64)
-        if not mean.std(dtype=np.float64) < _CANCELLED * levels.max():
+        unrelated = np.sqrt((levels**2).sum()) / len(wave)
+        if not mean.std(dtype=np.float64) < _CANCELLED * unrelated:
             return mean
     return wave[int(np.argmax(levels > 0.9 * levels.max()))]
 
@@ -222,8 +224,8 @@ def to_mono(wave: np.ndarray) -> np.ndarray:
 def _surely_adds_up(wave: np.ndarray, mean: np.ndarray) -> bool:
     """Whether channels do not cancel, as two fast products show for most sound."""
     every = wave.ravel(order="K")
-    power = every @ every / mean.size  # of all channels, with their offsets: no less than a level
-    return bool(mean @ mean / mean.size - mean.mean() ** 2 > 4 * _CANCELLED**2 * power)
+    unrelated = every @ every / mean.size / len(wave) ** 2  # and offsets: no less than the level
+    return bool(mean @ mean / mean.size - mean.mean() ** 2 > 4 * _CANCELLED**2 * unrelated)
 
 
 def resample(wave: np.ndarray, rate: int, wanted: int) -> np.ndarray:
@@ -252,7 +254,9 @@ def resample(wave: np.ndarray, rate: int, wanted: int) -> np.ndarray:
 
 
 def _rests(wave: np.ndarray) -> bool:
-    """Whether a waveform stays at a constant that is not 0."""
+    """Whether a waveform stays at a constant that is not 0; two samples may show already."""
+    if np.abs(wave[..., 0] - wave[..., wave.shape[-1] // 3]).max() >= 2 * _SILENCE:
+        return False
     return _span(wave) < 2 * _SILENCE < 2 * float(np.abs(wave[..., 0]).max())
 
 

@@ -14,12 +14,13 @@ import soundfile
 import soxr
 
 from disentone.audio import flac, ogg
-from disentone.audio.chunks import find_sound
+from disentone.audio.chunks import find_sound, is_plain_wav
 from disentone.audio.damage import check_kind, damaged, is_likely, is_short, reason, truncated
 
 __all__ = ["ChainedSource", "SndfileSource", "open_sndfile"]
 
 _SEEKABLE = re.compile("PCM_|FLOAT|DOUBLE|ULAW|ALAW|VORBIS|OPUS|ALAC")  # subtypes
+_LAST_PAGE = 2**16  # frames before an end in which libsndfile misses a place by what is cut off it
 _SKIPPED = 2**16  # frames that are decoded at once, on the way to a place
 
 
@@ -57,9 +58,7 @@ class SndfileSource:
         if first >= stop:
             return
         try:
-            if first and _SEEKABLE.match(self._file.subtype):
-                self._file.seek(first)
-            elif first and not self._skip(first):
+            if first and not self._go_to(first):
                 raise truncated(self._path)
             for start in range(first, stop, size):
                 wanted = min(size, stop - start)
@@ -73,8 +72,17 @@ class SndfileSource:
         except soundfile.SoundFileError as error:
             raise damaged(self._path, reason(error)) from error
 
+    def _go_to(self, first: int) -> bool:
+        """Find a place: by decoding up to it, where the coding knows no other way."""
+        begin = 0
+        if _SEEKABLE.match(self._file.subtype):
+            begin = first
+            if self._file.subtype == "VORBIS":
+                begin = min(first, max(0, self._file.frames - _LAST_PAGE))
+            self._file.seek(begin)
+        return self._skip(first - begin)
+
     def _skip(self, frames: int) -> bool:
-        """Decode up to a place: codings such as GSM 6.10 know no other way."""
         for start in range(0, frames, _SKIPPED):
             wanted = min(_SKIPPED, frames - start)
             if len(self._file.read(wanted, dtype="float32", always_2d=True)) < wanted:
@@ -160,10 +168,12 @@ def open_sndfile(path: Path, raw: BinaryIO, size: int) -> SndfileSource | Chaine
     raw.seek(0)
     head = raw.read(1024)  # as much as a NIST header has
     if head[:4] == b"OggS":
-        return _open_ogg(path, raw, size)
+        return _open_ogg(path, raw, head, size)
     claims = flac.streaminfo(head)
     if claims is not None and not flac.length_is_right(raw, size, claims):
         return None
+    if is_plain_wav(head, size):
+        return _open(path, raw, size)
     sound = find_sound(raw, size)
     if sound and sound.mpeg:
         return None
@@ -248,14 +258,16 @@ def _check_others(path: Path, source: SndfileSource, head: bytes) -> None:
         _check_claim(path, source, int(match[1]), int(match[2]))
 
 
-def _open_ogg(path: Path, raw: BinaryIO, size: int) -> SndfileSource | ChainedSource | None:
+def _open_ogg(
+    path: Path, raw: BinaryIO, head: bytes, size: int
+) -> SndfileSource | ChainedSource | None:
     tail = ogg.tail(raw)
     if not ogg.ends_in_a_whole_page(tail):
         raise truncated(path)
     begins = ogg.links(raw)
     if len(begins) > 1:
         return _open_links(path, raw, begins, size)
-    return _open(path, raw, size) if ogg.length_is_likely(tail) else None
+    return _open(path, raw, size) if ogg.length_is_likely(head, tail) else None
 
 
 def _open_links(path: Path, raw: BinaryIO, begins: list[int], size: int) -> ChainedSource | None:
@@ -263,7 +275,11 @@ def _open_links(path: Path, raw: BinaryIO, begins: list[int], size: int) -> Chai
     for begin, end in zip(begins, [*begins[1:], size]):
         raw.seek(begin)
         data = raw.read(end - begin)
-        link = _open(path, io.BytesIO(data), len(data)) if ogg.length_is_likely(data) else None
+        link = (
+            _open(path, io.BytesIO(data), len(data))
+            if ogg.length_is_likely(data[:1024], data)
+            else None
+        )
         if link is None:
             return None
         links.append(link)
