@@ -64,7 +64,7 @@ def test_what_is_excluded(folder):
     assert names == {"a.wav", "deep/top.wav", "old/r.wav"}
     with pytest.raises(DataError, match="All of 6 clips are excluded"):
         list_clips([folder], ["*"])
-    with pytest.raises(DataError, match="--exclude: '!' is no pattern"):
+    with pytest.raises(DataError, match="excluded: '!' is no pattern"):
         list_clips([folder], ["!"])
 
 

@@ -76,8 +76,8 @@ def _check_target(old: str, new: str, there: Mapping[str, bool], paths: set[str]
     both = [name for name in there if os.path.join(new, name) in paths]
     if both:
         raise DataError(
-            f"The index has '{min(both)}' of both '{old}' and '{new}': take the old ones out, "
-            f"with disentone index --remove '{old}'."
+            f"The index has '{min(both)}' of both '{old}' and '{new}': remove the items of one of "
+            "these folders from it first."
         )
 
 
