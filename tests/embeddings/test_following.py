@@ -301,6 +301,22 @@ def test_rows_of_a_table_are_followed(updated, noise):
     assert found["label"] == ["a", "B", "d"]
 
 
+def test_a_table_that_comes_later_and_goes_again(updated, deaf, sounds):
+    updated(sounds)
+    deaf()
+    table("path,mood\ns0.wav,calm\ns1.wav,dark\ns2.wav,dark\n")
+    assert updated(sounds)[1] == "0 new, 0 changed, 3 kept, 1 gone, 3 relabelled"
+    os.unlink("sounds/s2.wav")
+    table("path,mood\ns0.wav,calm\n")
+    assert updated(sounds)[1] == "0 new, 0 changed, 1 kept, 2 gone"
+    os.unlink("sounds/clips.csv")
+    for name in ("s1", "s3"):
+        os.unlink(f"sounds/{name}.wav")
+    index, line = updated(sounds)
+    assert line == "0 new, 0 changed, 1 kept, 0 gone"
+    assert index.items()["mood"].to_pylist() == ["calm"]
+
+
 def test_tables_in_one_folder_do_not_remove_each_others_clips(updated, sounds):
     one = table("path\ns0.wav\ns1.wav\n", "sounds/one.csv")
     two = table("path\ns2.wav\ns3.wav\n", "sounds/two.csv")

@@ -17,6 +17,8 @@ from disentone.search.roots import Root, Roots, below
 
 __all__ = ["Placed", "common_folder", "place"]
 
+_CLIPS = "clips.csv"
+
 
 class Placed(NamedTuple):
     """Clips with their roots.
@@ -68,12 +70,12 @@ def place(
         elif os.path.isdir(path):
             roots, root, start = _of_folder(roots, folder, base)
             found = {file: (root.key, start + below(file, folder)) for file in files}
-            if not start:
-                whole.add(root.key)
-            folders.append(os.path.normpath(roots.path(root.key, start)))
         else:
             roots, root, start = _of_folder(roots, folder, base)
             found = {file: (root.key, start + os.path.basename(file)) for file in files}
+        if os.path.isdir(path):  # whether it has a clips.csv now, had one, or neither
+            folders.append(folder)
+            whole |= {root.key for root in roots.at(folder) if root.table in ("", _CLIPS)}
         places |= {row: found[file] for row, file in zip(rows, files)}
     listed = [
         Listed(roots.path(*places[row]), *places[row], float(start), float(seconds))
@@ -94,7 +96,7 @@ def common_folder(folders: Sequence[str]) -> str:
 def _table_of(path: str) -> str:
     """Name of the table that a path stands for, "" where it is none."""
     if os.path.isdir(path):
-        return "clips.csv" if os.path.isfile(os.path.join(path, "clips.csv")) else ""
+        return _CLIPS if os.path.isfile(os.path.join(path, _CLIPS)) else ""
     return os.path.basename(path) if Path(path).suffix.lower() in TABLE_SUFFIXES else ""
 
 

@@ -14,6 +14,7 @@ This package works on arrays and never imports models: :mod:`disentone.embedding
 
 from disentone.search.index import Index
 from disentone.search.query import OpenQuery
+from disentone.search.relocating import relocate
 from disentone.search.results import Hit, Results
 
-__all__ = ["Hit", "Index", "OpenQuery", "Results"]
+__all__ = ["Hit", "Index", "OpenQuery", "Results", "relocate"]

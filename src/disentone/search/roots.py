@@ -79,7 +79,7 @@ class Roots:
 
     def with_root(self, folder: str, table: str, prefix: str) -> tuple[Roots, Root]:
         """Find the root of a folder and a table, or add it; the key follows from both."""
-        there = [root for root in self.all.values() if _same(root.folder, folder)]
+        there = self.at(folder)
         for root in there:
             if root.table == table:
                 return self, root
@@ -88,6 +88,10 @@ class Roots:
         while key in self.all:  # that one has moved away
             key, number = _key(f"{folder}~{number}", table), number + 1
         return self.put(Root(key, folder, "", table, prefix))
+
+    def at(self, folder: str) -> list[Root]:
+        """Give the roots that are a folder, which several tables may have."""
+        return [root for root in self.all.values() if _same(root.folder, folder)]
 
     def put(self, root: Root) -> tuple[Roots, Root]:
         """Give the same roots with one more, or with one that has moved."""
