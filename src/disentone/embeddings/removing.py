@@ -46,7 +46,7 @@ def remove_items(index: Index, names: Sequence[str]) -> int:
                 if name == entry["id"] or path == full or below(path, full)
             }
             if not found:
-                patterns = read_patterns([name], "--remove")
+                patterns = read_patterns([name], "What is to be removed")
                 found = {entry["id"] for entry in entries if patterns.match_file(entry["path"])}
             if not found:
                 raise DataError(

@@ -280,12 +280,12 @@ def check_free(uri: str | Path) -> None:
     if not is_local(uri) or not os.path.lexists(uri):
         return
     if not os.path.isdir(uri):
-        raise ArtifactError(f"'{uri}' is a file, and an index is a folder: choose another -o.")
+        raise ArtifactError(f"'{uri}' is a file, and an index is a folder: choose another place.")
     others = [name for name in os.listdir(uri) if not _OURS.fullmatch(name)]
     if others:
         raise ArtifactError(
             f"'{uri}' holds other things than an index, such as '{sorted(others)[0]}': choose a "
-            "new folder (-o)."
+            "new folder."
         )
 
 
