@@ -13,9 +13,10 @@ import torch
 
 import tiny_training
 from disentone import audio, cli, load
-from disentone.embeddings import indexing
+from disentone.datasets import clip_lists
+from disentone.embeddings import placing
 from disentone.runs.checkpoint import restore
-from disentone.search import snapshot
+from disentone.search import roots, snapshot
 
 
 def test_the_pipeline_runs_without_what_only_posix_has(tmp_path):
@@ -44,25 +45,40 @@ def test_a_model_and_a_resumed_run_hold_no_file(tmp_path):
 
 @pytest.fixture
 def windows(monkeypatch):
-    monkeypatch.setattr(indexing, "os", SimpleNamespace(path=ntpath))
-    monkeypatch.setattr(indexing, "Path", PureWindowsPath)
+    for module in (clip_lists, placing, roots):
+        monkeypatch.setattr(module, "os", SimpleNamespace(path=ntpath, sep="\\"))
+        monkeypatch.setattr(module, "Path", PureWindowsPath)
+
+
+def clips(*paths):
+    """Clips of whole files that one table names."""
+    nothing, names = np.full(len(paths), None), np.array(paths, object)
+    start, source = np.zeros(len(paths)), np.zeros(len(paths), int)
+    return clip_lists.Clips(names, start, np.full(len(paths), np.nan), {}, names, nothing, source)
 
 
 @pytest.mark.usefixtures("windows")
-def test_ids_have_slashes_on_windows():
+def test_names_have_slashes_on_windows():
     paths = [r"C:\sounds\piano\a.wav", r"C:\sounds\b.wav"]
-    root = indexing._root(paths)
-    assert root == r"C:\sounds"
-    assert [indexing._name(path, root) for path in paths] == ["piano/a.wav", "b.wav"]
-    assert indexing._name(r"C:\other\c.wav", root, 1.5) == "C:/other/c.wav@1.5"
-    assert indexing._name(r"D:\c.wav", root) == "D:/c.wav"
+    base = placing.common_folder([r"C:\sounds\piano", r"C:\sounds"])
+    assert base == r"C:\sounds"
+    found = placing.place(
+        [r"C:\sounds\clips.csv"], clips(*paths), [], roots.Roots((), r"D:\i"), base
+    )
+    assert [clip.name for clip in found.listed] == ["piano/a.wav", "b.wav"]
+    assert [clip.path for clip in found.listed] == paths
+    (root,) = found.roots.all.values()
+    assert (root.folder, root.beside, root.prefix) == (r"C:\sounds", "", "")
+    beside, root = roots.Roots((), r"C:\my\i").with_root(r"C:\sounds\piano", "", "")
+    assert root.beside == "../../sounds/piano"
+    assert (None, r"C:\x.wav") in beside.place(r"C:\x.wav")
 
 
 @pytest.mark.usefixtures("windows")
 def test_files_on_several_drives_of_windows_keep_their_names():
-    paths = [r"C:\sounds\a.wav", r"D:\b.wav"]
-    root = indexing._root(paths)
-    assert [indexing._name(path, root) for path in paths] == ["C:/sounds/a.wav", "D:/b.wav"]
+    paths = [r"D:\sounds\a.wav", r"E:\b.wav"]
+    found = placing.place([r"C:\clips.csv"], clips(*paths), [], roots.Roots(), "")
+    assert [(clip.root, clip.path) for clip in found.listed] == [(None, path) for path in paths]
 
 
 def test_a_system_that_does_not_tell_its_memory_is_taken_for_a_small_one(monkeypatch):

@@ -33,7 +33,7 @@ def import_all() -> int:
     import disentone
 
     found = [m.name for m in pkgutil.walk_packages(disentone.__path__, "disentone.")]
-    found.remove("disentone.cli.__main__")  # runs a command
+    found = [name for name in found if not name.endswith(".__main__")]  # these run a command
     for name in found:
         importlib.import_module(name)
     return len(found)

@@ -146,4 +146,5 @@ def _prefix(folder: str, base: str) -> str:
     """What ids of files in a folder begin with: its path below the base, or its name."""
     if folder == base:
         return ""
-    return f"{(base and below(folder, base)) or Path(folder).name}/"
+    name = (base and below(folder, base)) or Path(folder).name
+    return f"{name}/" if name else ""

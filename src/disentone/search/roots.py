@@ -125,7 +125,7 @@ class Roots:
 
     def path(self, key: str | None, name: str) -> str:
         """Path of a file; without a root, its name is the path."""
-        return name if key is None else os.path.join(self.all[key].folder, name)
+        return name if key is None else os.path.join(self.all[key].folder, "") + _native(name)
 
     def place(self, path: str) -> list[tuple[str | None, str]]:
         """All root and name that a path, from ``/`` on, can have in the index."""
@@ -148,8 +148,13 @@ class Roots:
                     f"The index is damaged: it names the file '{name}' outside of the folders that "
                     "it is of. Make it again."
                 )
-            whole.append(name if key is None else starts[key] + name)
+            whole.append(name if key is None else starts[key] + _native(name))
         return pa.chunked_array([pa.array(whole, pa.string())])
+
+
+def _native(name: str) -> str:
+    """Write a name as the system does."""
+    return name if os.sep == "/" else name.replace("/", os.sep)
 
 
 def _leaves(name: str) -> bool:
