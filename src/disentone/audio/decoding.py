@@ -1,6 +1,6 @@
-"""Decode a part of an audio file at its own rate, by whichever decoder tells the truth about it.
+"""Decode a part of an audio file at its own rate, by whichever decoder is right about it.
 
-libsndfile reads what it knows, if the length that it tells is what the file holds; MPEG audio is
+libsndfile reads what it knows, if the length that it gives is what the file holds; MPEG audio is
 found frame by frame; FFmpeg reads the rest. Lengths in headers are hints: what decodes to the end
 of the file is the file. Memory and time depend on the bytes of a file, and not on what it claims.
 """

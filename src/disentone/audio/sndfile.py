@@ -1,4 +1,4 @@
-"""What libsndfile reads, where the length that it tells is that of the sound in the file."""
+"""What libsndfile reads, where the length that it gives is that of the sound in the file."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ def open_sndfile(path: Path, raw: BinaryIO, size: int) -> SndfileSource | Chaine
     Returns
     -------
     SndfileSource, ChainedSource or None
-        None if the format is unknown, or its header tells another length than the file has.
+        None if the format is unknown, or its header gives another length than the file has.
 
     Raises
     ------
