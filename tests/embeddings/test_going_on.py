@@ -59,15 +59,15 @@ def test_a_clip_shorter_than_the_window_is_padded_openly_or_refused(model, folde
     watcher.note = notes.append
     embed_collection(model, [folder], "padded.parquet", watcher=watcher)
     assert notes[1:] == [
-        "Clips shorter than a segment of 0.2 s, such as 'sounds/high/d.wav' (1 in all), are padded "
-        "with silence; leave them out with short=skip."
+        "Clips shorter than the model's window of 0.2 s, such as 'sounds/high/d.wav' (1 in all), "
+        "are padded with silence; leave them out with short=skip."
     ]
     out = embed_collection(model, [folder], "o.parquet", EmbedOptions(short="skip"))
     assert len(read_embeddings(out).values) == 3
     with open("o-skipped.csv", encoding="utf-8", newline="") as file:
         (row,) = csv.DictReader(file)
     assert row["path"] == "sounds/high/d.wav"
-    assert row["reason"] == "The clip lasts 0.09 s, less than a segment of 0.2 s."
+    assert row["reason"] == "The clip lasts 0.09 s, less than the model's window of 0.2 s."
     out = embed_collection(model, [folder], "cut.parquet", EmbedOptions(short="skip", segment=0.05))
     assert "sounds/high/d.wav" in read_embeddings(out).columns["path"], "it has whole segments"
     with pytest.raises(AudioError, match=r"lasts 0\.09 s"):

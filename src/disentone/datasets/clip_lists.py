@@ -109,7 +109,7 @@ def list_clips(
             opened = open_collection(CollectionConfig(path=str(path), split="random"))
             root = path if path.is_dir() else path.parent
             parts.append(_of_table(opened, root, source))
-            skipped += [Skipped(os.path.join(root, s.path), s.reason) for s in opened.skipped]
+            skipped += [Skipped((root / s.path).as_posix(), s.reason) for s in opened.skipped]
             notes += [note for note in opened.notes if "plit" not in note]
         elif _misnamed(path):
             reason = "The name is not valid UTF-8; rename the file."

@@ -113,21 +113,21 @@ def is_short(cut: Segments, length: float) -> np.ndarray:
     return cut.seconds < length - _ROUNDING
 
 
-def without_short(cut: Segments, length: float) -> Segments:
-    """Leave out segments that are shorter than `length` seconds: they are among the broken ones."""
+def without_short(cut: Segments, length: float, what: str = "a segment") -> Segments:
+    """Leave out what is shorter than `what` of `length` seconds; it is among the broken ones."""
     short = is_short(cut, length)
     reasons = {
-        int(row): f"The clip lasts {seconds:.2f} s, less than a segment of {length:g} s."
+        int(row): f"The clip lasts {seconds:.2f} s, less than {what} of {length:g} s."
         for row, seconds in zip(cut.rows[short], cut.seconds[short])
     }
     whole = ~short
     return Segments(cut.rows[whole], cut.start[whole], cut.seconds[whole], cut.broken | reasons)
 
 
-def short_note(names: Sequence[str], length: float, *, option: str) -> str:
+def short_note(names: Sequence[str], length: float, *, option: str, what: str = "a segment") -> str:
     """Note that clips are padded with silence, and which option leaves them out."""
     return (
-        f"Clips shorter than a segment of {length:g} s, such as '{names[0]}' ({len(names)} in all),"
+        f"Clips shorter than {what} of {length:g} s, such as '{names[0]}' ({len(names)} in all),"
         f" are padded with silence; leave them out with {option}."
     )
 

@@ -14,7 +14,7 @@ __all__ = ["write_skipped"]
 
 
 def write_skipped(file: Path, skipped: Sequence[Skipped]) -> None:
-    """Write what was left out, and why, as a CSV table with columns ``path`` and ``reason``.
+    """Write what was left out, each once, as a CSV table with columns ``path`` and ``reason``.
 
     Parameters
     ----------
@@ -29,5 +29,5 @@ def write_skipped(file: Path, skipped: Sequence[Skipped]) -> None:
     text = io.StringIO(newline="")
     rows = csv.writer(text)
     rows.writerow(["path", "reason"])
-    rows.writerows((item.path, item.reason) for item in skipped)
+    rows.writerows((item.path, item.reason) for item in dict.fromkeys(skipped))
     write_bytes(file, text.getvalue().encode())

@@ -19,7 +19,7 @@ from disentone.datasets.clip_lists import Clips, is_numeric, list_clips
 from disentone.datasets.segments import short_note
 from disentone.embeddings import model_id, read_about
 from disentone.embeddings.embedder import DEFAULTS, Embedder, EmbedOptions, Rows, open_embedder
-from disentone.embeddings.layout import check_suffix, schema_of, table_of
+from disentone.embeddings.layout import about_of, check_suffix, schema_of, table_of
 from disentone.embeddings.model_files import check_model
 from disentone.embeddings.parts import Sink, assemble, check_same, claimed
 from disentone.embeddings.watcher import Watcher
@@ -104,6 +104,9 @@ def embed_collection(
     numeric = {name: is_numeric(values) for name, values in clips.factors.items()}
     about = {**settings, "disentone": __version__, "recipe": loaded.about.get("recipe")}
     schema = schema_of(loaded.facets, numeric, about)
+    for name, column in about_of(schema)["factors"].items():
+        if name != column:
+            watcher.note(f"Factor '{name}' is the column '{column}': there is another '{name}'.")
     partial = out.with_name(f"{out.name}.partial")
     with (
         claimed(partial, settings, resume=resume) as parts,
@@ -149,7 +152,7 @@ def embed_into(
     show = watcher.stage("Embedding")
     gone, padded = _embed_parts(clips, wanted, embedder, sink, schema, skipped, show)
     if padded:
-        watcher.note(short_note(padded, embedder.whole, option="short=skip"))
+        watcher.note(short_note(padded, embedder.whole, what=embedder.unit, option="short=skip"))
     return gone
 
 

@@ -167,6 +167,11 @@ class Embedder:
         """Seconds of a clip that needs no padding."""
         return min(self.model.frontend.config.seconds, self.options.segment or _ENTIRE)
 
+    @property
+    def unit(self) -> str:
+        """What is so long."""
+        return "a segment" if self.whole == self.options.segment else "the model's window"
+
     def rows(
         self, paths: np.ndarray, start: np.ndarray, seconds: np.ndarray
     ) -> tuple[Rows, dict[int, str], np.ndarray]:
@@ -195,7 +200,7 @@ class Embedder:
             jobs=self.jobs,
         )
         if self.options.short == "skip":
-            cut = without_short(cut, self.whole)
+            cut = without_short(cut, self.whole, self.unit)
         if cut.broken and self.stop:
             raise AudioError(next(iter(cut.broken.values())))
         known = cut.seconds if self.options.segment else seconds[cut.rows]

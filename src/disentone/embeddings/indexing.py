@@ -91,6 +91,7 @@ def index_collection(
     sink.open()
     known = sink.index
     clips, skipped, notes = list_clips(paths, exclude)
+    skipped = [Skipped(os.path.abspath(item.path), item.reason) for item in skipped]
     for note in notes:
         watcher.note(note)
     home = str(out) if is_local(out) else ""
@@ -105,6 +106,7 @@ def index_collection(
     if known is not None:
         watcher.note(library.counts())
     sink.index.tidy()
+    skipped = list(dict.fromkeys(skipped))
     if is_local(out):
         write_skipped(Path(out) / "skipped.csv", skipped)
     for item in skipped[:_NOTED]:
@@ -165,9 +167,10 @@ class _Sink:
         vectors, facets = values_of(table), Facets.from_json(about_of(table.schema)["facets"])
         items = self.library.items(table)
         wrong = unusable(facet_lengths(vectors, facets), facets)
-        ids = items["id"].to_pylist()
-        self.skipped += [Skipped(ids[row], f"Its {wrong[row]}.") for row in sorted(wrong)]
-        keep = [row for row in range(len(ids)) if row not in wrong]
+        paths, starts = (table[name].to_pylist() for name in ("path", "start"))
+        names = [f"{path}@{start:.10g}" if start else path for path, start in zip(paths, starts)]
+        self.skipped += [Skipped(names[row], f"Its {wrong[row]}.") for row in sorted(wrong)]
+        keep = [row for row in range(len(names)) if row not in wrong]
         if not keep:
             return
         vectors, items = vectors[keep], items.take(keep)

@@ -19,7 +19,7 @@ from disentone.search import Index
 from disentone.search.changing import Changes
 from disentone.search.following import Contents, Entry, Followed, file_stamp, follow
 from disentone.search.roots import Roots, below
-from disentone.search.rows import KEPT, PLACE, column_name
+from disentone.search.rows import KEPT, PLACE, column_names
 
 __all__ = ["Library"]
 
@@ -58,6 +58,7 @@ class Library:
         roots = Roots((), home) if index is None else _roots(index)
         self.listed, self.roots, self._scope = place(paths, clips, skipped, roots, self.base)
         self._clips = replace(clips, paths=np.array([c.path for c in self.listed], object))
+        self._columns = column_names(clips.factors)
         self._hashed = Contents()
         self._done: set[tuple[str, float]] = set()  # path and start of clips
         self._old: dict[str, str | None] = {}  # stamps of items of changed clips, by id
@@ -120,7 +121,7 @@ class Library:
             columns: dict[str, Any] = {"id": list(of), "recording": self._recordings(of.values())}
             for name, values in self._clips.factors.items():
                 if any(values[row] is not None for row in kept):
-                    columns[column_name(name)] = _column(values, list(of.values()))
+                    columns[self._columns[name]] = _column(values, list(of.values()))
             rows |= {of[name] for name in changes.relabel(pa.table(columns))}
         return rows
 
@@ -157,7 +158,7 @@ class Library:
             "_clip": [clip.start for clip in clips],
         }
         for name, values in self._clips.factors.items():
-            columns[column_name(name)] = _column(values, rows)
+            columns[self._columns[name]] = _column(values, rows)
         return pa.table(columns)
 
     def first(self, items: pa.Table) -> pa.Table:

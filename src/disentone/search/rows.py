@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +16,7 @@ __all__ = [
     "KEPT",
     "PLACE",
     "column_name",
+    "column_names",
     "facet_lengths",
     "factor",
     "factors_of",
@@ -140,6 +141,26 @@ def column_name(factor: str) -> str:
     name = re.sub("[.`]", "_", factor)
     taken = name.startswith("_") or name.lower() in {*PLACE, *_RESERVED}
     return f"factor_{name.lstrip('_')}" if taken else name
+
+
+def column_names(factors: Iterable[str]) -> dict[str, str]:
+    """Name the columns of factors by :func:`column_name`.
+
+    Raises
+    ------
+    DataError
+        If two of them would have one column.
+    """
+    names: dict[str, str] = {}
+    for factor in factors:
+        same = next((f for f, name in names.items() if name == column_name(factor)), None)
+        if same is not None:
+            raise DataError(
+                f"'{same}' and '{factor}' are both called '{column_name(factor)}' in an index: "
+                "rename one of them."
+            )
+        names[factor] = column_name(factor)
+    return names
 
 
 def _place(items: pa.Table, name: str) -> pa.Array:
