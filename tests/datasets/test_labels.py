@@ -14,7 +14,7 @@ def test_rows_go_by_order_where_nothing_names_them(table):
     columns, rows, notes = read_labels(table(ROWS), items=3, own={})
     assert columns["note"] == ["60", "61", "62"]
     assert (rows.tolist(), notes) == ([0, 1, 2], [])
-    with pytest.raises(DataError, match=r"3 rows for 5 embeddings: .*--key"):
+    with pytest.raises(DataError, match=r"3 rows for 5 embeddings: .* the key"):
         read_labels(table(ROWS), items=5, own={})
 
 
