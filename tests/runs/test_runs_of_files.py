@@ -147,3 +147,23 @@ def test_training_copies_no_features(of_files, tones):
         assert len(split) == len(data.table.where(name))
         index = split.sampler.epoch(0)[:, 0]
         assert set(data.table.split[split.windows.first[index]]) == {name}, "one window each"
+
+
+def test_a_folder_without_labels_trains_and_says_that_there_is_nothing_to_audit(of_files, tmp_path):
+    (tmp_path / "bare").mkdir()
+    rng = np.random.default_rng(0)
+    for number in range(30):
+        wave = 0.1 * rng.standard_normal(RATE)
+        soundfile.write(tmp_path / "bare" / f"{number}.wav", wave, RATE)
+    values = yaml.safe_load(dump_recipe(of_files(tmp_path / "bare", "data.segment=0.25")))
+    values["facets"] = {"source": {"dim": 2, "same": "recording"}, "rest": {"dim": 2}}
+    values["objective"] = []
+    values["data"]["kinds"] = {}
+    values["audit"]["classes"] = {}
+    (tmp_path / "bare.yaml").write_text(yaml.safe_dump(values))
+    watcher = Notes()
+    left = runs.train(load_recipe(tmp_path / "bare.yaml"), tmp_path / "run", watcher=watcher)
+    assert left == tmp_path / "run"
+    assert (left / "model.safetensors").exists()
+    assert not (left / "report.html").exists()
+    assert any("no factor of these clips is known" in note for note in watcher.notes)

@@ -64,7 +64,7 @@ def train(
     Returns
     -------
     Path
-        The report, or without an audit the run folder.
+        The report, or without an audit, which needs a factor, the run folder.
 
     Raises
     ------
@@ -110,6 +110,11 @@ def train(
         if not audited:
             command = shlex.join(["disentone", "audit", str(out)])
             watcher.note(f"Trained; not audited, and without a report: these are made by {command}")
+            return out
+        if not data.table.factors:
+            watcher.note(
+                "Trained; not audited, and without a report: no factor of these clips is known."
+            )
             return out
         return _audit_and_report(model, data, recipe, out, brief=brief, watcher=watcher)
 
