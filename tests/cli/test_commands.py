@@ -102,8 +102,9 @@ def test_settings_seed_and_data_reach_the_run(monkeypatch, tmp_path):
 
     monkeypatch.setattr("disentone.runs.training.train", run)
     notes = tmp_path / "notes.csv"
-    notes.write_text("path,instrument,pitch\na.wav,oboe,60\nb.wav,tuba,61\n")
-    for name in ("a.wav", "b.wav"):
+    rows = [f"{name}.wav,{one},train" for name, one in zip("abcd", ("x,1", "x,5", "y,1", "y,5"))]
+    notes.write_text("\n".join(["path,instrument,pitch,split", *rows]))
+    for name in ("a.wav", "b.wav", "c.wav", "d.wav"):
         (tmp_path / name).write_bytes(b"sound")
     words = ["--data", str(notes), "--seed", "5", "--set", "training.epochs=7", "--resume"]
     done = call("train", "marl-notes", *words, "--device", "cuda:1")

@@ -75,11 +75,12 @@ def test_no_jobs_are_refused(words):
 
 
 def test_a_silent_collection_is_one_sentence(tmp_path):
-    for name in ("a.wav", "b.wav"):
+    for name in ("a.wav", "b.wav", "c.wav", "d.wav"):
         soundfile.write(tmp_path / name, [0.0] * 8000, 8000)
-    (tmp_path / "clips.csv").write_text("path,instrument,pitch\na.wav,oboe,60\nb.wav,tuba,61\n")
+    rows = [f"{name}.wav,{one},train" for name, one in zip("abcd", ("x,1", "x,5", "y,1", "y,5"))]
+    (tmp_path / "clips.csv").write_text("\n".join(["path,instrument,pitch,split", *rows]))
     message = complaint("train", "marl-notes", "--data", tmp_path)
-    assert "None of the 2 clips is usable" in message
+    assert "None of the 4 clips is usable" in message
 
 
 def test_a_run_is_neither_run_over_nor_mixed(copied):
@@ -316,3 +317,35 @@ def test_a_table_and_its_files_may_disagree(tone, table, tmp_path):
     assert "only 1 class" in complaint(*train, "--facet", "f:2 same=same")
     no_match = complaint(*train, "--facet", "f:2 same=x", "--set", "data.pattern={x}_{y}.wav")
     assert "matches none of the 20 audio files" in no_match
+
+
+# --- before audio is read -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def unread(tone, table, monkeypatch):
+    """Clips whose sound must not be read."""
+    for number in range(20):
+        tone(f"{number:02d}.wav", frequency=200 + 30 * number, seconds=0.3)
+    rows = [[f"{number:02d}.wav", *("ac", "bd")[number % 2]] for number in range(20)]
+    table([["path", "one", "other"], *rows])
+
+    def read(*_, **__):
+        raise AssertionError("read")
+
+    monkeypatch.setattr("disentone.runs.preparation.compute_features", read)
+    monkeypatch.setattr("disentone.embeddings.indexing.list_clips", read)
+    return ("train", "facets", "--data", ".", "--out", "run", "--facet", "rest:2")
+
+
+def test_a_facet_in_which_nobody_agrees_is_told_before_audio_is_read(unread):
+    message = complaint(*unread, "--facet", "a:2 same=one differ=other")
+    assert "clips lack a partner" in message
+
+
+def test_missing_extras_are_told_before_audio_is_read(unread, trained, monkeypatch):
+    monkeypatch.setitem(sys.modules, "audiomentations", None)
+    assert "'disentone[augment]'" in complaint(*unread, "--facet", "a:2 augment=gain")
+    monkeypatch.setitem(sys.modules, "lancedb", None)
+    assert "'disentone[search]'" in complaint("index", trained[0], ".", "-o", "x.index")
+    assert not os.path.exists("x.index")

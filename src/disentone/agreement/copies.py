@@ -252,7 +252,14 @@ def with_copies(
     -------
     ClipTable
         The table's clips in their order, then the copies, with the factors of their originals.
+
+    Raises
+    ------
+    DataError, RecipeError
+        See :meth:`Transform.build`.
     """
+    for transform in (each for chain in chains.values() for each in chain):
+        transform.build()  # what cannot be is refused now, and not when the sounds are read
     rows = np.flatnonzero(table.split != "test")
     source = [np.arange(len(table))]
     names = [np.full(len(table), "", dtype=object)]

@@ -28,7 +28,7 @@ from disentone.facets import Facets
 from disentone.files import write_bytes
 from disentone.search import Index
 from disentone.search.rows import facet_lengths, unusable
-from disentone.search.store import check_free, is_local, locked
+from disentone.search.store import check_free, check_library, is_local, locked
 
 __all__ = ["index_collection"]
 
@@ -85,6 +85,7 @@ def index_collection(
     """
     watcher = watcher or Watcher()
     check_model(model)
+    check_library()  # before anything is embedded for it
     check_free(out)
     about = {**options.cut, "disentone": __version__, "model_folder": os.path.abspath(model)}
     sink = _Sink(out, Path(model), model_id(model), about)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from disentone.agreement import ViewSampler
 from disentone.clips import ClipTable
 from disentone.datasets.opening import open_collection
 from disentone.datasets.syntone import SynTone, syntone
@@ -25,7 +28,7 @@ def open_data(recipe: Recipe) -> ClipTable:
 
 
 def check_factors(recipe: Recipe) -> None:
-    """Refuse a recipe that names factors which its data does not have.
+    """Refuse a recipe that names factors which its data does not have, or in which none agree.
 
     It reads no sound and takes no torch, so that what is mistyped is refused at once.
 
@@ -36,13 +39,20 @@ def check_factors(recipe: Recipe) -> None:
     Raises
     ------
     DataError
-        If the data cannot be opened, or a factor does not exist.
+        If the data cannot be opened, a factor does not exist, or a facet is of clips that agree
+        and no clip agrees with another in it.
     """
     table = open_data(recipe)
     agreed = [name for one in recipe.relations().values() for name in one.factors]
     needed = [n for term in recipe.objective for n in term.named_factors(recipe.relations())]
     for name in (*agreed, *needed, *audited_factors(recipe)):
         table.factor(name)
+    related = {f: r for f, r in recipe.relations().items() if f not in recipe.chains()}
+    if recipe.sampling == "partners" and related:
+        # Whatever the splits are: how many clips of each lack a partner is told when it trains.
+        split = np.full(len(table), "train", dtype=object)
+        whole = ClipTable(table.ids, table.factors, split, table.sounds, table.recordings)
+        ViewSampler(whole, related, views=recipe.views, leave_out=True)
 
 
 def private_note(recipe: Recipe) -> str | None:

@@ -23,6 +23,7 @@ from disentone.search.rows import KEPT, PLACE, fitted
 __all__ = [
     "Store",
     "check_free",
+    "check_library",
     "check_there",
     "is_local",
     "locked",
@@ -33,6 +34,7 @@ __all__ = [
 ]
 
 FORMAT = 2
+_NO_LIBRARY = "An index needs LanceDB: pip install 'disentone[search]'."
 _OLDER = (1,)  # without roots: paths are whole
 _COMPARED = 20_000  # ids that are looked at to mend a mistyped one
 _WAIT = 600  # seconds for another command to finish a change
@@ -302,12 +304,27 @@ def reason(error: BaseException) -> str:
     return re.sub(r"^(lance error: )?(Invalid input, |Query Execution error: )?", "", text)[:300]
 
 
+def check_library() -> None:
+    """Refuse to go on without LanceDB, which is not imported.
+
+    Raises
+    ------
+    ArtifactError
+    """
+    try:
+        there = find_spec("lancedb") is not None
+    except ValueError:  # in Python's words, of a package that must not be imported
+        there = False
+    if not there:
+        raise ArtifactError(_NO_LIBRARY)
+
+
 def _connect(uri: str | Path, options: Mapping[str, Any]) -> Any:
     try:
         with _without(REST_CLIENT):
             import lancedb
     except ImportError as error:
-        raise ArtifactError("An index needs LanceDB: pip install 'disentone[search]'.") from error
+        raise ArtifactError(_NO_LIBRARY) from error
     if os.environ.get("LANCE_IO_THREADS") == "1":  # with a single one, reading never ends
         os.environ["LANCE_IO_THREADS"] = "2"
     with reporting(f"'{uri}' cannot be opened"):
