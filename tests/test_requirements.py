@@ -77,3 +77,25 @@ def test_all_that_is_declared_is_pinned():
     assert all(re.fullmatch(r"[\w.-]+==[\w.!+]+", line) for line in lines if line[0] != "#")
     every = declared().union(*(declared(extra) for extra in EXTRAS))
     assert every <= pins
+
+
+def test_what_has_hashes_is_what_is_pinned():
+    text = (ROOT / "requirements.txt").read_text(encoding="utf-8")
+    found = re.findall(
+        r"^([\w.-]+)==([\w.!+]+)(.*(?:\n    --hash=sha256:[0-9a-f]{64}.*)+)", text, re.M
+    )
+    versions = {plain(name): version for name, version, _ in found}
+    assert len(versions) == sum(
+        "==" in line[:60] and line[0] not in " #" for line in text.splitlines()
+    )
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    pins = {plain(line): line.partition("==")[2] for line in lines if not line.startswith("#")}
+    wrong = {name: v for name, v in versions.items() if name in pins and pins[name] != v}
+    assert not wrong, f"{wrong}: run .ci/hashes"
+    every = declared().union(*(declared(extra) for extra in OF_USERS))
+    assert every <= set(versions)
+
+
+def test_every_library_of_users_has_an_upper_bound():
+    lines = [*PROJECT["dependencies"], *(line for extra in OF_USERS for line in EXTRAS[extra])]
+    assert [line for line in lines if "<" not in line] == []

@@ -36,9 +36,10 @@ def main() -> None:
     except DisentoneError as error:
         _complain(str(error))
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
+        known = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.ENAMETOOLONG)
+        if error.errno not in known:
             raise
-        where = f" ({error.filename})" if error.filename else ""
+        where = f" ({str(error.filename)[:200]})" if error.filename else ""
         _complain(f"{error.strerror}{where}: free space, or choose another folder.")
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from disentone.embeddings.model_files import read_config
 from disentone.errors import DataError
 from disentone.facets import Facets
 
@@ -45,9 +46,14 @@ def model_id(folder: str | Path) -> str:
     -------
     str
         SHA-256 of the weights and of the configuration of facets, front-end and network.
+
+    Raises
+    ------
+    ArtifactError
+        If there is no model, or its configuration cannot be read.
     """
     folder = Path(folder)
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    config = read_config(folder)
     for name in ("about", "size"):
         config.pop(name, None)
     digest = hashlib.sha256(json.dumps(config).encode())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ def download_refused(model: str) -> str:
     model : str
         Folder, or name such as ``"descript/dac_44khz"``.
     """
-    if allowed().download or Path(model).expanduser().is_dir() or _cached(model) is not None:
+    if allowed().download or os.path.isdir(_path(model)) or _cached(model) is not None:
         return ""
     return (
         f"'{model}' is no folder and not on this machine: to fetch it from the Hugging Face Hub, "
@@ -58,13 +59,17 @@ def network_folder(model: str) -> Path:
     ArtifactError
         If there is no such model, it may not be fetched, or lacks its weights.
     """
-    folder = Path(model).expanduser()
-    if not folder.is_dir():
+    folder = Path(_path(model))
+    if not os.path.isdir(folder):
         folder = _cached(model) or _fetched(model)
     for pattern, what in ((SETTINGS[0], SETTINGS[0]), (WEIGHTS[0], "safetensors weights")):
         if not any(folder.glob(pattern)):
             raise ArtifactError(f"There is no network in '{model}': {what} are missing.")
     return folder
+
+
+def _path(model: str) -> str:
+    return os.path.expanduser(model)  # pathlib's own fails where there is no such user
 
 
 def _cached(model: str) -> Path | None:

@@ -98,7 +98,7 @@ def _computed(term: Term, out: Outputs, module: nn.Module | None) -> dict[str, T
     try:
         parts = dict(term(out, module))
         parts["value"].detach()
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # Ctrl-C is the user's
         raise RecipeError(
             f"Term '{term.term}' cannot be computed ({what_raised(error)}): mend it, or leave it "
             "out of the objective."

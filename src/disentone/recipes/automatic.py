@@ -94,7 +94,9 @@ def _choose_encoder(values: dict[str, Any]) -> None:
     encoder = model.get("encoder") if isinstance(model, Mapping) else None
     if not isinstance(encoder, Mapping) or encoder.get("kind") != AUTO:
         return
-    facets = [facet for facet in values.get("facets", {}).values() if isinstance(facet, Mapping)]
+    facets = values.get("facets")
+    facets = facets.values() if isinstance(facets, Mapping) else ()
+    facets = [facet for facet in facets if isinstance(facet, Mapping)]
     sames = [facet["same"] for facet in facets if facet.get("same")]
     of_recordings = sames and all(same in (RECORDING, [RECORDING]) for same in sames)
     kind = {"kind": "patch"} if of_recordings else {"kind": "conv", "channels": list(CHANNELS)}
