@@ -1,4 +1,4 @@
-"""Collections of any kind: a named dataset, a table, or a folder."""
+"""The data of a recipe: sounds that are made, or a collection of any kind."""
 
 from __future__ import annotations
 
@@ -8,11 +8,31 @@ from disentone.clips import file_of
 from disentone.datasets.config import CollectionConfig
 from disentone.datasets.folder import find_audio, read_folder
 from disentone.datasets.named import load_dataset
+from disentone.datasets.patches import Patches, patches
+from disentone.datasets.syntone import SynTone, syntone
 from disentone.datasets.table_files import TABLE_SUFFIXES
 from disentone.datasets.tables import Collection, read_table
 from disentone.errors import DataError, printable
 
-__all__ = ["open_collection"]
+__all__ = ["DataConfig", "open_collection", "open_data"]
+
+DataConfig = SynTone | Patches | CollectionConfig
+"""What a recipe may name as its data."""
+
+
+def open_data(config: DataConfig) -> Collection:
+    """Open the clips that a recipe is about, made or collected; no sound is read.
+
+    Raises
+    ------
+    DataError
+        If there is nothing there, or nothing usable.
+    """
+    if isinstance(config, SynTone):
+        return Collection(syntone(config), [], [])
+    if isinstance(config, Patches):
+        return Collection(patches(config), [], [])
+    return open_collection(config)
 
 
 def open_collection(config: CollectionConfig) -> Collection:

@@ -7,14 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from disentone import audio
 from disentone.agreement.relation import RECORDING
 from disentone.clips import ClipTable
 from disentone.datasets.config import CollectionConfig
 from disentone.datasets.file_sounds import FileSounds
-from disentone.datasets.opening import open_collection
+from disentone.datasets.opening import DataConfig, open_data
 from disentone.errors import AudioError, RecipeError
 
 __all__ = ["fill_automatic"]
@@ -76,10 +76,10 @@ def fill_automatic(
         if f"{section}.{key}" not in _RULES:
             raise RecipeError(f"'{section}.{key}' cannot be auto; {', '.join(_RULES)} can.")
     try:
-        config = CollectionConfig.model_validate(values["data"])
+        config: DataConfig = TypeAdapter(DataConfig).validate_python(values["data"])
     except (ValidationError, KeyError):
         return values  # checking the whole recipe will find what is wrong
-    table = open_collection(config).table
+    table = open_data(config).table
     reasons = []
     for section, key in wanted:
         values[section][key], reason = _RULES[f"{section}.{key}"](table, config, values)
@@ -103,9 +103,7 @@ def _choose_encoder(values: dict[str, Any]) -> None:
     values["model"] = {**values["model"], "encoder": {**kind, **encoder, "kind": kind["kind"]}}
 
 
-def _epochs(
-    table: ClipTable, config: CollectionConfig, values: Mapping[str, Any]
-) -> tuple[int, str]:
+def _epochs(table: ClipTable, config: DataConfig, values: Mapping[str, Any]) -> tuple[int, str]:
     batch = int(values["training"].get("batch", 128))
     clips = max(1, len(table.where("train")))
     epochs = int(np.clip(round(STEPS * batch / clips), *EPOCHS))
@@ -113,8 +111,10 @@ def _epochs(
 
 
 def _sample_rate(
-    table: ClipTable, config: CollectionConfig, values: Mapping[str, Any]
+    table: ClipTable, config: DataConfig, values: Mapping[str, Any]
 ) -> tuple[int, str]:
+    if not isinstance(config, CollectionConfig):
+        return config.sample_rate, "at which the sounds are made"
     rates = [info.sample_rate for info in _infos(table)]
     if not rates:
         return RATES[1], "no file has another"
@@ -124,9 +124,9 @@ def _sample_rate(
     return rate, f"most files have {most} Hz" + (f", {rate} are enough" if rate < most else "")
 
 
-def _seconds(
-    table: ClipTable, config: CollectionConfig, values: Mapping[str, Any]
-) -> tuple[float, str]:
+def _seconds(table: ClipTable, config: DataConfig, values: Mapping[str, Any]) -> tuple[float, str]:
+    if not isinstance(config, CollectionConfig):
+        return config.seconds, "as long as the sounds that are made"
     if config.segment is not None:
         return config.segment, "as long as the segments"
     seconds = [info.seconds for info in _infos(table)]
@@ -160,7 +160,7 @@ def _infos(table: ClipTable) -> list[audio.AudioInfo]:
         return [info for info in pool.map(look, paths) if info is not None]
 
 
-_RULES: dict[str, Callable[[ClipTable, CollectionConfig, Mapping[str, Any]], tuple[float, str]]] = {
+_RULES: dict[str, Callable[[ClipTable, DataConfig, Mapping[str, Any]], tuple[float, str]]] = {
     "training.epochs": _epochs,
     "frontend.sample_rate": _sample_rate,
     "frontend.seconds": _seconds,

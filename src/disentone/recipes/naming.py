@@ -6,25 +6,12 @@ import numpy as np
 
 from disentone.agreement import ViewSampler
 from disentone.clips import ClipTable
-from disentone.datasets.opening import open_collection
-from disentone.datasets.syntone import SynTone, syntone
+from disentone.datasets.opening import open_data
 from disentone.recipes.schema import Recipe
 
-__all__ = ["audited_factors", "check_factors", "open_data", "private_note"]
+__all__ = ["audited_factors", "check_factors", "private_note"]
 
 UNNAMED = ("rest", "private", "residual", "remainder", "other", "others")  # promise nothing
-
-
-def open_data(recipe: Recipe) -> ClipTable:
-    """Open the clips that a recipe is about; no sound is read.
-
-    Raises
-    ------
-    DataError
-        If there is nothing there, or nothing usable.
-    """
-    data = recipe.data
-    return syntone(data) if isinstance(data, SynTone) else open_collection(data).table
 
 
 def check_factors(recipe: Recipe) -> None:
@@ -42,7 +29,7 @@ def check_factors(recipe: Recipe) -> None:
         If the data cannot be opened, a factor does not exist, or a facet is of clips that agree
         and no clip agrees with another in it.
     """
-    table = open_data(recipe)
+    table = open_data(recipe.data).table
     agreed = [name for one in recipe.relations().values() for name in one.factors]
     needed = [n for term in recipe.objective for n in term.named_factors(recipe.relations())]
     for name in (*agreed, *needed, *audited_factors(recipe)):

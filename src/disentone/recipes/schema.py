@@ -10,8 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from disentone.agreement import RECORDING, Relation, Transform
 from disentone.audit.registry import chosen_measures, chosen_variants
-from disentone.datasets.config import CollectionConfig
-from disentone.datasets.syntone import SynTone
+from disentone.datasets.opening import DataConfig
 from disentone.errors import DataError, RecipeError
 from disentone.facets import Facets
 from disentone.frontends.config import FrontEndConfig, LogMelConfig
@@ -23,8 +22,6 @@ __all__ = ["AUTO", "AuditConfig", "FacetConfig", "Precision", "Recipe", "Trainin
 
 Precision = Literal["auto", "float32", "bfloat16"]
 AUTO = "auto"
-
-DataConfig = Annotated[SynTone | CollectionConfig, Field(discriminator="kind")]
 
 
 class TrainingConfig(BaseModel):
@@ -137,7 +134,7 @@ class Recipe(BaseModel):
 
     name: str = Field(description="of its run folder, unless another is given")
     about: str = Field(default="", description="one line for people")
-    data: DataConfig
+    data: Annotated[DataConfig, Field(discriminator="kind")]
     frontend: FrontEndConfig = Field(default_factory=LogMelConfig)
     facets: dict[str, FacetConfig] = Field(min_length=1, max_length=1024)
     views: int = Field(

@@ -181,15 +181,16 @@ def _owns(
 
 
 def _can_be_probed(table: ClipTable) -> tuple[str, ...]:
-    """Factors with two known classes in training and one known value in test."""
+    """Factors with two known classes in training, and a known value in test to recognise.
+
+    No probe recognises a category, such as a draw of a patch, that training does not have.
+    """
     train, test = table.take(table.where("train")), table.take(table.where("test"))
 
-    def varied(factor: Factor) -> bool:
-        values = factor.values[factor.known]
-        return len(np.unique(values, axis=0)) > 1
+    def probed(name: str) -> bool:
+        learnt, asked = (of.factor(name) for of in (train, test))
+        values, tested = learnt.values[learnt.known], asked.values[asked.known]
+        new = learnt.kind == "categorical" and not np.isin(tested, values).any()
+        return len(np.unique(values, axis=0)) > 1 and len(tested) > 0 and not new
 
-    return tuple(
-        name
-        for name in table.factors
-        if varied(train.factor(name)) and test.factor(name).known.any()
-    )
+    return tuple(name for name in table.factors if probed(name))

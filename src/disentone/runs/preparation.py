@@ -14,8 +14,9 @@ from disentone.agreement import with_copies
 from disentone.audio import Skipped
 from disentone.audio.windows import ClipWindows, Usable
 from disentone.clips import ClipTable
-from disentone.datasets.opening import open_collection
-from disentone.datasets.syntone import SynTone, syntone
+from disentone.datasets.config import CollectionConfig
+from disentone.datasets.opening import open_data
+from disentone.datasets.syntone import SynTone
 from disentone.datasets.windowing import cut_sounds
 from disentone.embeddings.watcher import Watcher
 from disentone.errors import DataError
@@ -95,8 +96,8 @@ def prepare(
     ----------
     recipe : Recipe
     cache : Path, optional
-        Feature store; by default features of files are kept for the next run in
-        ``.cache/disentone`` below the working folder, and synthesised ones in memory only.
+        Feature store; by default features are kept for the next run in ``.cache/disentone``
+        below the working folder, but those of tones in memory only, as they are soon made.
     device : str
         Where a front-end that is a network runs.
     watcher : Watcher, optional
@@ -107,14 +108,11 @@ def prepare(
         If there is no usable clip, or a split that training needs is empty.
     """
     watcher = watcher or Watcher()
-    skipped: list[Skipped] = []
-    if isinstance(recipe.data, SynTone):
-        table = syntone(recipe.data)
-    else:
-        opened = open_collection(recipe.data)
-        table, skipped = opened.table, list(opened.skipped)
-        for note in opened.notes:
-            watcher.note(note)
+    opened = open_data(recipe.data)
+    table = opened.table
+    for note in opened.notes:
+        watcher.note(note)
+    if not isinstance(recipe.data, SynTone):
         cache = cache or Path(".cache") / "disentone"
     watcher.note(table.describe())
     if recipe.chains():
@@ -124,9 +122,9 @@ def prepare(
     frontend = recipe.frontend.build()
     if any(True for _ in frontend.parameters()):
         frontend.to(device)  # a network gains by it, a spectrogram does not
-    stage = "Synthesising" if isinstance(recipe.data, SynTone) else "Reading audio"
+    stage = "Reading audio" if isinstance(recipe.data, CollectionConfig) else "Synthesising"
     data = window_features(table, frontend, cache=cache, watcher=watcher, stage=stage)
-    data.skipped[:0] = skipped
+    data.skipped[:0] = opened.skipped
     watcher.note(_amount(data, frontend.config.seconds, recipe.draws))
     for item in data.skipped[:5]:
         watcher.note(f"Left out {item.path}: {item.reason}")

@@ -10,7 +10,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from disentone.datasets.syntone import SynTone
+from disentone.datasets.config import CollectionConfig
 from disentone.embeddings.model_files import check_model, read_config
 from disentone.errors import ArtifactError, RecipeError
 from disentone.files import write_bytes
@@ -72,7 +72,7 @@ def audit_recipe(
     if data is None:
         return recipe
     place = {"kind": "collection", "path": str(data)}
-    if not isinstance(recipe.data, SynTone):
+    if isinstance(recipe.data, CollectionConfig):
         place = recipe.data.model_dump() | place
     named = {"data": place, "name": f"{recipe.name} on {Path(data).name}"}
     return Recipe(**recipe.model_dump() | named)

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from disentone.datasets.config import CollectionConfig
 from disentone.datasets.skipped import write_skipped
-from disentone.datasets.syntone import SynTone
 from disentone.embeddings.model import Model, load
 from disentone.embeddings.networks import untrained_network
 from disentone.embeddings.watcher import Watcher
@@ -156,7 +156,7 @@ def _train(
         "precision": recipe.training.precision,
         "machine": begun_on(out) or kind_of(device),
     }
-    lufs = None if isinstance(recipe.data, SynTone) else recipe.data.lufs
+    lufs = recipe.data.lufs if isinstance(recipe.data, CollectionConfig) else None
     model = Model(network, frontend, train_split.mean, train_split.std, lufs=lufs, about=about)
     history = fit(
         Learner(network, objective, recipe.training, device),
