@@ -91,6 +91,13 @@ KINDS = (
         ),
     ),
     Kind(
+        "Synthesis",
+        "Random sounds of known causes, one after the other on one thread, in CPU-seconds. At "
+        "least 100 clips of 2 s a second were aimed at under the caps. The peer adds up the "
+        "partials and does nothing else: neither noise nor envelope, filters or rooms.",
+        (Benchmark("patches", quick=("--clips", "20")),),
+    ),
+    Kind(
         "Feature store",
         "Features of 8 KiB a clip. The peer writes the same bytes without names and flushes once; "
         "in the store every block is on the disk before it counts.",

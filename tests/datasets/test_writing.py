@@ -33,7 +33,7 @@ def test_tones_are_written_at_another_rate(tmp_path):
 
 def test_files_are_not_written_again(tmp_path):
     table = syntone(SynTone(frequencies=2)).take(np.arange(1))
-    files = ClipTable(["kitchen/whisk.wav"], {}, table.split, table.sounds)
+    files = ClipTable(np.array(["kitchen/whisk.wav"]), {}, table.split, table.sounds)
     with pytest.raises(DataError, match=r"'kitchen/whisk.wav' is a file already"):
         write_clips(files, tmp_path / "new", sample_rate=16000)
     assert not (tmp_path / "new").exists()

@@ -314,6 +314,16 @@ def test_the_median_clip_is_a_whole_number_of_windows(tone, tmp_path, seconds, w
     assert f"frontend.seconds={window} (the median clip lasts {seconds:g} s, {count}" in note
 
 
+def test_sounds_that_are_made_are_taken_as_they_are_made():
+    notes, made = [], ["data.kind=patches", "data.clips=400", "data.seconds=0.75"]
+    recipe = load_recipe("facets", facets=["a:2 same=pitch"], settings=made, note=notes.append)
+    assert (recipe.frontend.sample_rate, recipe.frontend.seconds) == (22050, 0.75)
+    assert recipe.training.epochs == 200  # of 320 clips
+    assert "as long as the sounds that are made" in notes[0]
+    with pytest.raises(RecipeError, match=r"401 clips are no multiple of the 4 repeats"):
+        load_recipe("facets", facets=["a:2"], settings=["data.kind=patches", "data.clips=401"])
+
+
 def test_what_was_chosen_stays_when_a_run_goes_on(tone, tmp_path):
     tone("a.wav", seconds=5, rate=8000)
     began = load_recipe("facets", data=tmp_path, facets=["a:2"], settings=["frontend.seconds=1.5"])

@@ -51,11 +51,13 @@ def sample_pitch(rng: np.random.Generator, count: int, seconds: float) -> Parame
     note = rng.uniform(_LOWEST, _HIGHEST, count)
     second = _sometimes(rng, 0.3, rng.integers(1, 20, count))
     third = np.where(second > 0, _sometimes(rng, 0.4, rng.integers(1, 25, count)), 0)
+    second = np.where(note + second <= _HIGHEST, second, 0)
+    third = np.where((note + third <= _HIGHEST) & (third != second), third, 0)
     glide = _sometimes(rng, 0.25, rng.uniform(-12, 12, count))
     return {
         "note": note,
-        "second": np.where(note + second <= _HIGHEST, second, 0),
-        "third": np.where((note + third <= _HIGHEST) & (third != second), third, 0),
+        "second": second,
+        "third": third,
         "vibrato": _sometimes(rng, 0.3, rng.uniform(0.05, 0.7, count)),
         "vibrato_rate": rng.uniform(4, 8, count),
         "glide": np.minimum(glide, _REACH - np.maximum(note + second, note + third)),
