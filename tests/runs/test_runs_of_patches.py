@@ -4,7 +4,7 @@ import disentone
 from disentone.recipes import load_recipe
 
 SETTINGS = [
-    "data={kind: patches, clips: 120, seconds: 0.5, sample_rate: 16000}",
+    "data={kind: patches, clips: 240, seconds: 0.5, sample_rate: 16000}",
     "frontend={kind: logmel, sample_rate: 16000, n_fft: 512, hop: 256, n_mels: 24, seconds: 0.5}",
     "audit={seeds: 1, permutations: 20, measures: [none]}",
     "training.epochs=2",
