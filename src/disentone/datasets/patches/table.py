@@ -20,7 +20,7 @@ from disentone.datasets.patches.config import Patches
 from disentone.datasets.patches.samplers import GROUPS, Parameters
 from disentone.factors import Factor
 
-__all__ = ["PatchSounds", "patches"]
+__all__ = ["KNOWN", "PatchSounds", "patches"]
 
 _SYNTHESIS = 1  # to be raised when other samples come out of the same parameters
 
