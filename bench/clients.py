@@ -98,7 +98,7 @@ def serving(index, model, log, temporary):
     with (
         log.open("w", encoding="utf-8") as file,
         subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=file, text=True, env=kept
+            command, stdout=subprocess.PIPE, stderr=file, encoding="utf-8", env=kept
         ) as server,
     ):
         try:

@@ -65,10 +65,10 @@ def try_file(path):
 
 
 def peak():
-    """Most memory in bytes since the last call, where Linux tells; else 0."""
+    """Most memory in bytes since the last call, where Linux gives it; else 0."""
     try:
-        status = Path("/proc/self/status").read_text()
-        Path("/proc/self/clear_refs").write_text("5")
+        status = Path("/proc/self/status").read_text(encoding="utf-8")
+        Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
     except OSError:
         return 0
     return int(next(x for x in status.splitlines() if x.startswith("VmHWM")).split()[1]) * 1024
@@ -100,8 +100,8 @@ def decode(paths):
             [sys.executable, __file__, "--worker"],
             input="".join(f"{path}\n" for path in rest),
             capture_output=True,
-            text=True,
             errors="replace",
+            encoding="utf-8",
         )
         found = [json.loads(line) for line in done.stdout.splitlines()]
         if done.stderr and len(found) == len(rest):
@@ -197,7 +197,7 @@ def main():
         "seconds": round(time.perf_counter() - began),
     }
     print(json.dumps(result))
-    (RESULTS / "fuzz.json").write_text(json.dumps(result, indent=1) + "\n")
+    (RESULTS / "fuzz.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -92,7 +92,7 @@ def write(name, rng, seconds=0.3):
 def table(folder, labels):
     """Write a table of labels."""
     rows = "".join(f"{name},label{label}\n" for name, label in labels.items())
-    Path(folder, "clips.csv").write_text("path,label\n" + rows)
+    Path(folder, "clips.csv").write_text("path,label\n" + rows, encoding="utf-8")
 
 
 # --- processes -----------------------------------------------------------------------------------
@@ -145,7 +145,10 @@ def training(chance, count):
     words = ("train", "debug", "--out", "run", *QUICK)
 
     def result():
-        lines = [json.loads(line) for line in Path("run/metrics.jsonl").read_text().splitlines()]
+        lines = [
+            json.loads(line)
+            for line in Path("run/metrics.jsonl").read_text(encoding="utf-8").splitlines()
+        ]
         losses = [{k: v for k, v in line.items() if "seconds" not in k} for line in lines]
         return Path("run/model.safetensors").read_bytes(), losses
 

@@ -103,7 +103,9 @@ def report(found, *, write):
     if write:
         file = timing.RESULTS / "strangers.json"
         each = {name: faults for name, (_, faults) in found.items()}
-        file.write_text(json.dumps({"records": records, "cases": each}, indent=1) + "\n")
+        file.write_text(
+            json.dumps({"records": records, "cases": each}, indent=1) + "\n", encoding="utf-8"
+        )
         print(file)
     return int(any(counts.values()))
 
@@ -136,7 +138,10 @@ def opened(case, folder, base, address, asked):
             filter(None, [os.environ.get("PYTHONPATH"), str(folder / "code")])
         ),
     }
-    with (folder / "said").open("w+") as said, (folder / "yes").open("w+") as yes:
+    with (
+        (folder / "said").open("w+", encoding="utf-8") as said,
+        (folder / "yes").open("w+", encoding="utf-8") as yes,
+    ):
         yes.write("y\n" * 100)  # to whatever is asked
         yes.seek(0)
         process = subprocess.Popen(

@@ -69,13 +69,13 @@ def cases(base):
 def _configurations(base):
     def change(path, value, folder):
         file = _model(base, folder) / "config.json"
-        config = json.loads(file.read_text())
+        config = json.loads(file.read_text(encoding="utf-8"))
         placed(config, path, value)
-        file.write_text(json.dumps(config))
+        file.write_text(json.dumps(config), encoding="utf-8")
         return _embed(base, folder)
 
     def replace(text, folder):
-        (_model(base, folder) / "config.json").write_text(text)
+        (_model(base, folder) / "config.json").write_text(text, encoding="utf-8")
         return _embed(base, folder)
 
     for path, values in CONFIGURATIONS.items():
@@ -138,7 +138,7 @@ def _weights(base):
     def embeddings(suffix, folder):
         file = folder / f"codes{suffix}"
         file.write_bytes(b"\x93NUMPY\x01\x00v\x00" + _object_array())
-        (folder / "labels.csv").write_text("a\n1\n")
+        (folder / "labels.csv").write_text("a\n1\n", encoding="utf-8")
         return ["audit", file, folder / "labels.csv", "--facets", "a=0:1", "-o", folder / "out"]
 
     yield Case("embeddings: an array of pickled objects", "refused", partial(embeddings, ".npy"))
@@ -164,19 +164,21 @@ def _object_array():
 def _networks(base):
     def named(network, folder):
         file = _model(base, folder) / "config.json"
-        config = json.loads(file.read_text())
+        config = json.loads(file.read_text(encoding="utf-8"))
         config["frontend"] = {"kind": "encoder", "model": network, "seconds": 1.0}
-        file.write_text(json.dumps(config))
+        file.write_text(json.dumps(config), encoding="utf-8")
         return _embed(base, folder)
 
     def local(settings, extractor, folder):
         network = folder / "network"
         network.mkdir()
-        (network / "config.json").write_text(json.dumps(settings))
+        (network / "config.json").write_text(json.dumps(settings), encoding="utf-8")
         if extractor is not None:
-            (network / "preprocessor_config.json").write_text(json.dumps(extractor))
+            (network / "preprocessor_config.json").write_text(
+                json.dumps(extractor), encoding="utf-8"
+            )
         save_file({"x": torch.zeros(3)}, network / "model.safetensors", {"format": "pt"})
-        (network / "evil.py").write_text(EVIL)
+        (network / "evil.py").write_text(EVIL, encoding="utf-8")
         (network / "pytorch_model.bin").write_bytes(pickle.dumps(Evil()))
         return named(str(network), folder)
 

@@ -34,11 +34,11 @@ def _train(folder, *words):
 
 def _recipes(base):
     def text(content, folder):
-        (folder / "mine.yaml").write_text(content)
+        (folder / "mine.yaml").write_text(content, encoding="utf-8")
         return _train(folder)
 
     def change(path, value, folder):
-        recipe = yaml.safe_load((base / "run" / "config.yaml").read_text())
+        recipe = yaml.safe_load((base / "run" / "config.yaml").read_text(encoding="utf-8"))
         placed(recipe, path, value)
         return text(yaml.safe_dump(recipe), folder)
 
@@ -93,10 +93,10 @@ def _recipes(base):
 def _code(base):
     def term(code, words, folder):
         (folder / "code").mkdir()
-        (folder / "code" / "mine.py").write_text(code)
-        recipe = yaml.safe_load((base / "run" / "config.yaml").read_text())
+        (folder / "code" / "mine.py").write_text(code, encoding="utf-8")
+        recipe = yaml.safe_load((base / "run" / "config.yaml").read_text(encoding="utf-8"))
         recipe["objective"].append({"term": "mine:Odd"})
-        (folder / "mine.yaml").write_text(yaml.safe_dump(recipe))
+        (folder / "mine.yaml").write_text(yaml.safe_dump(recipe), encoding="utf-8")
         return _train(folder, *words)
 
     honest = EVIL + TERM.format(does="return {'value': out.mean.square().mean()}")
@@ -125,8 +125,8 @@ def _code(base):
 
         def named(folder, place=place):
             words = term(honest, [], folder)
-            text = (folder / "mine.yaml").read_text().replace("mine:Odd", place)
-            (folder / "mine.yaml").write_text(text)
+            text = (folder / "mine.yaml").read_text(encoding="utf-8").replace("mine:Odd", place)
+            (folder / "mine.yaml").write_text(text, encoding="utf-8")
             return words
 
         yield Case(f"code: '{place}'", "refused", named)
@@ -135,12 +135,14 @@ def _code(base):
 def _runs(base):
     def run(change, words, folder):
         (folder / "code").mkdir()
-        (folder / "code" / "mine.py").write_text(EVIL + TERM.format(does="return {}"))
+        (folder / "code" / "mine.py").write_text(
+            EVIL + TERM.format(does="return {}"), encoding="utf-8"
+        )
         shutil.copytree(base / "run", folder / "run")
         file = folder / "run" / "config.yaml"
-        recipe = yaml.safe_load(file.read_text())
+        recipe = yaml.safe_load(file.read_text(encoding="utf-8"))
         change(recipe)
-        file.write_text(yaml.safe_dump(recipe))
+        file.write_text(yaml.safe_dump(recipe), encoding="utf-8")
         return [word.replace("RUN", str(folder / "run")) for word in words]
 
     def code(recipe):
@@ -171,8 +173,8 @@ def _places(base):
 
     def stray(words, folder):
         for name in names:
-            (folder / f"{name}.py").write_text(EVIL)
-        (folder / "matplotlibrc").write_text("backend: module://torch\n")
+            (folder / f"{name}.py").write_text(EVIL, encoding="utf-8")
+        (folder / "matplotlibrc").write_text("backend: module://torch\n", encoding="utf-8")
         return words
 
     yield Case("directory: --version", "works", partial(stray, ["--version"]))

@@ -76,7 +76,7 @@ DIALECTS = {
     "header again": lambda rows: written([*rows, NAMES, *rows[:0]]),
     "index of pandas": lambda rows: pandas.DataFrame(rows, columns=NAMES).to_csv(),
     "index of pandas twice": lambda rows: pandas.read_csv(
-        io.StringIO(pandas.DataFrame(rows, columns=NAMES).to_csv()), dtype=str
+        io.StringIO(pandas.DataFrame(rows, columns=NAMES).to_csv()), dtype=str, na_filter=False
     ).to_csv(),
     "row names of R": lambda rows: written(
         [[str(n), *row] for n, row in enumerate(rows, 1)], quoting=csv.QUOTE_ALL

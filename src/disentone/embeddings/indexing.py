@@ -89,7 +89,7 @@ def index_collection(
     check_free(out)
     about = {**options.cut, "disentone": __version__, "model_folder": os.path.abspath(model)}
     sink = _Sink(out, Path(model), model_id(model), about)
-    sink.open()
+    sink.take_up()
     known = sink.index
     clips, skipped, notes = list_clips(paths, exclude)
     skipped = [Skipped(os.path.abspath(item.path), item.reason) for item in skipped]
@@ -137,8 +137,8 @@ class _Sink:
     library: Library | None = None
     skipped: list[Skipped] = field(default_factory=list)
 
-    def open(self) -> None:
-        """Take up an index that is there, if it is of this model and these segments."""
+    def take_up(self) -> None:
+        """Use an index that is there, if it is of this model and these segments."""
         if Index.exists(self.out):
             self.index = Index.open(self.out)
             found = self.index.about | {"model": self.index.model}
