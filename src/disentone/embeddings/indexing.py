@@ -185,7 +185,7 @@ class _Sink:
         assert self.library is not None
         with locked(self.out):
             if Index.exists(self.out):
-                self.open()
+                self.take_up()
                 return False
             if is_local(self.out):
                 for name in MODEL_FILES:
