@@ -1,6 +1,7 @@
 """An index that is changed, shared, killed and opened again holds what a new one would."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -247,6 +248,28 @@ def test_a_process_killed_while_adding_leaves_what_it_committed(tmp_path):
     assert index.search(last, k=1)[0].id == f"i{count - 7}"
     index.add(vectors(10, 99), items(10, count))
     assert len(index) == count + 10
+
+
+def test_whatever_file_of_the_store_is_damaged_is_told(index, tmp_path):
+    index.tidy()  # makes an index of the ids
+    told = 0
+    files = sorted(path for path in (tmp_path / "i").rglob("*") if path.is_file())
+    assert any("_indices" in path.parts for path in files)
+    for number, path in enumerate(files):
+        copy = tmp_path / str(number)
+        shutil.copytree(tmp_path / "i", copy)
+        (copy / path.relative_to(tmp_path / "i")).write_bytes(b"junk")
+        for use in (
+            lambda one: "i3" in one,
+            lambda one: one.search("i3", k=2, where="tempo > 70"),
+            lambda one: one.items(["i3"]),
+            lambda one: one.ids_of("/sounds/1.wav"),
+        ):
+            try:
+                use(Index.open(copy))  # what it does not need may be damaged
+            except ArtifactError:
+                told += 1
+    assert told
 
 
 def test_a_build_that_was_killed_can_be_done_again(tmp_path):

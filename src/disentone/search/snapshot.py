@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from disentone.errors import DataError, closest
+from disentone.errors import ArtifactError, DataError, closest
 from disentone.facets import Facets
 from disentone.search.filters import check_filter
 from disentone.search.roots import Roots
 from disentone.search.rows import HIDDEN
 from disentone.search.scoring import Codes, Matrix
-from disentone.search.store import missing, reporting, texts_filter
+from disentone.search.store import missing, reason, reporting, texts_filter
 
 __all__ = ["Snapshot"]
 
@@ -77,9 +77,11 @@ class Snapshot:
 
     def _scan(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Rows of the store and their vectors, some at a time."""
-        for batch in self.table.search().with_row_id(True).select(["vector"]).to_batches(_BATCH):
-            vectors = batch["vector"].flatten().to_numpy().reshape(-1, self.facets.dim)
-            yield batch[_ROW].to_numpy(), vectors
+        query = self.table.search().with_row_id(True).select(["vector"])
+        with reporting(_DAMAGED):
+            for batch in query.to_batches(_BATCH):
+                vectors = batch["vector"].flatten().to_numpy().reshape(-1, self.facets.dim)
+                yield batch[_ROW].to_numpy(), vectors
 
     def _first_pass(self) -> Iterator[np.ndarray]:
         for rows, vectors in self._scan():
@@ -107,23 +109,20 @@ class Snapshot:
     def _stored(self, positions: np.ndarray, columns: Sequence[str]) -> pa.Table:
         wanted = self.rows[positions]
         query = self.table.take_row_ids(wanted.tolist()).with_row_id().select(self._with(columns))
-        with reporting(_DAMAGED):
-            found = query.to_arrow()
-        return self._whole(self._ordered(found, wanted)).select(list(columns))
+        return self._whole(self._ordered(_read(query), wanted)).select(list(columns))
 
     def everything(self, columns: Sequence[str]) -> pa.Table:
         """Rows of all items; where vectors fit into memory, they are read once and kept."""
         if not isinstance(self.scorer, Matrix):
-            return self._read(list(columns))
+            return self._read_all(list(columns))
         known = self._known
         if known is None:
-            known = self._known = self._read(self.columns).combine_chunks()
+            known = self._known = self._read_all(self.columns).combine_chunks()
         return known.select(list(columns))
 
-    def _read(self, columns: list[str]) -> pa.Table:
-        with reporting(_DAMAGED):
-            found = self.table.search().with_row_id(True).select(self._with(columns)).to_arrow()
-        return self._whole(self._ordered(found, self.rows)).select(columns)
+    def _read_all(self, columns: list[str]) -> pa.Table:
+        query = self.table.search().with_row_id(True).select(self._with(columns))
+        return self._whole(self._ordered(_read(query), self.rows)).select(columns)
 
     def _with(self, columns: Sequence[str]) -> list[str]:
         """Columns, and what else is needed for them."""
@@ -159,9 +158,12 @@ class Snapshot:
         mask = self._masks.get(expression)
         if mask is None:
             checked = check_filter(expression, self.columns)
+            query = self.table.search().where(checked).select([_ROW])
             try:
-                found = self.table.search().where(checked).select([_ROW]).to_arrow()
+                found = query.to_arrow()
             except (ValueError, RuntimeError) as error:
+                if "LanceError(IO)" in str(error):  # the files, not the filter
+                    raise ArtifactError(f"{_DAMAGED}: {reason(error)}") from error
                 raise DataError(
                     f'The filter "{shorten(expression, 80)}" cannot be used: compare columns with '
                     "values of their kind, and finish every comparison; there are: "
@@ -207,14 +209,14 @@ class Snapshot:
     def _stored_places(self, ids: Sequence[str]) -> dict[str, int]:
         """Positions by id of those of the given items that are in the store."""
         query = self.table.search().where(texts_filter("id", ids)).with_row_id(True).select(["id"])
-        found = query.to_arrow()
+        found = _read(query)
         places = self._places(found[_ROW].to_numpy())
         return dict(zip(found["id"].to_pylist(), places.tolist()))
 
     def has(self, name: str) -> bool:
         """Whether there is an item of this id."""
         query = self.table.search().where(texts_filter("id", [name])).select(["id"])
-        return bool(len(query.to_arrow()))
+        return bool(len(_read(query)))
 
     def missing(self, name: str, also: str = "") -> DataError:
         """Give the error that there is no item of this id."""
@@ -226,7 +228,7 @@ class Snapshot:
         names = sorted({name for _, name in places})
         columns = self._with(["id", "path"])
         query = self.table.search().where(texts_filter("path", names)).select(columns)
-        rows = query.to_arrow().to_pylist()
+        rows = _read(query).to_pylist()
         return [row["id"] for row in rows if (row.get("_root"), row["path"]) in places]
 
     def known(self, columns: Sequence[str] | None) -> list[str]:
@@ -249,6 +251,12 @@ class Snapshot:
             codes = column.fill_null("").dictionary_encode().indices
             self._recordings = np.asarray(codes)
         return self._recordings
+
+
+def _read(query: Any) -> pa.Table:
+    """Rows of a query of the store, or one sentence that it is damaged."""
+    with reporting(_DAMAGED):
+        return query.to_arrow()
 
 
 def _half_of_memory() -> int:
