@@ -27,6 +27,7 @@ _BOMS = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
+_SPREADSHEETS = (b"PK\3\4", b"\xd0\xcf\x11\xe0")  # first bytes of .xlsx and .ods, and of .xls
 _SEPARATORS = ",;\t|"
 _NONE = "\x1f"  # in no table: the separator of one that has a single column
 _SEP_LINE = re.compile(r'"?sep=(.)"?[,;\t|]*\s*', re.IGNORECASE)  # for Excel
@@ -71,11 +72,18 @@ def encoding_of(path: Path) -> tuple[str, list[str]]:
     for mark, encoding in _BOMS.items():
         if first.startswith(mark):
             return encoding, []
-    if 0 in first:  # in UTF-16, every second byte of plain text is 0
-        return "utf-16-le" if 0 in first[1::2] else "utf-16-be", []
-    if _decodes(path, "utf-8"):
+    if first.startswith(_SPREADSHEETS):
+        raise DataError(f"Table '{path}' is a spreadsheet, not text: save it as CSV (UTF-8).")
+    if first.count(0) > len(first) // 8:  # in UTF-16, every second byte of plain text is 0
+        odd = first[1::2].count(0) > first[::2].count(0)
+        encoding = "utf-16-le" if odd else "utf-16-be"
+        if "\0" not in first.decode(encoding, "ignore") and _decodes(path, encoding):
+            return encoding, []
+    elif 0 in first:
+        raise DataError(f"Table '{path}' has zero bytes in its text: save it as UTF-8.")
+    elif _decodes(path, "utf-8"):
         return "utf-8", []
-    if _decodes(path, "cp1252"):
+    elif _decodes(path, "cp1252"):
         return "cp1252", [f"'{path}' is not UTF-8 and was read as Windows-1252."]
     raise DataError(
         f"Table '{path}' is neither UTF-8, UTF-16 nor Windows-1252 text: save it as UTF-8."
