@@ -99,7 +99,7 @@ def test_parts_are_within_their_files(tone, table):
         "The file ends before 2 s.",
     ]
     assert found.notes[0] == (
-        "1 parts end after their file, such as 'long.wav@0.5' at 1.5 s: they end with it."
+        "Parts that end after their file, such as 'long.wav@0.5' at 1.5 s (1 in all), end with it."
     )
 
 

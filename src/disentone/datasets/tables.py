@@ -256,8 +256,8 @@ def _within_files(
     if len(late):
         first = late[0]
         notes = [
-            f"{len(late)} parts end after their file, such as '{ids[int(rows[first])]}' at "
-            f"{start[first] + seconds[first]:g} s: they end with it."
+            f"Parts that end after their file, such as '{ids[int(rows[first])]}' at "
+            f"{start[first] + seconds[first]:g} s ({len(late)} in all), end with it."
         ]
     return np.delete(rows, list(wrong)), skipped, notes
 

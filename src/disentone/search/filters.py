@@ -95,7 +95,9 @@ def _written(kind: str, token: str, rest: str, columns: Sequence[str]) -> str:
         return token.lower()
     if kind == "word" and rest.startswith("("):
         if token.lower() not in _FUNCTIONS:
-            raise DataError(f"A filter has no function '{token}'{closest(token, _FUNCTIONS)}")
+            raise DataError(
+                f"A filter has no function '{token}'{closest(token, sorted(_FUNCTIONS))}"
+            )
         return token.lower()
     if kind == "word":
         return _column(token, columns)
@@ -107,7 +109,7 @@ def _column(name: str, columns: Sequence[str]) -> str:
     found = name if name in columns else same[0] if len(same) == 1 else None
     if found is None:
         raise DataError(
-            f"There is no column '{name}' to filter by{closest(name, columns)} Text must be in "
-            "single quotes: instrument = 'piano'."
+            f"There is no column '{name}' to filter by (text is in single quotes: instrument = "
+            f"'piano'){closest(name, columns)}"
         )
     return f"`{found}`"

@@ -64,7 +64,9 @@ def findings(inspection: Inspection) -> list[str]:
     for reason, paths in list(reasons.items())[:_REASONS]:
         found.append(f"Left out, {len(paths):,}: {_some(paths)}. {reason}")
     if len(reasons) > _REASONS:
-        found.append(f"Left out for {len(reasons) - _REASONS} other reasons: see the JSON file.")
+        found.append(
+            f"Left out for {len(reasons) - _REASONS} other reasons: --json FILE lists them."
+        )
     clipped = sorted((one for one in files if one.clipped), key=lambda one: -one.clipped)
     if clipped:
         worst = [f"{one.path} ({one.clipped:.2%} of samples)" for one in clipped]
