@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,7 @@ class NamedFiles:
     def __init__(self, root: str | Path) -> None:
         self.root = str(root)
         self._found: dict[str, str] = {}
-        self._listed: dict[str, dict[str, str]] = {}
+        self._listed: dict[str, tuple[dict[str, str], dict[str, str]]] = {}
 
     def path(self, text: str) -> str:
         """Path of the file of a name, as it can be opened."""
@@ -65,7 +66,8 @@ class NamedFiles:
     def name(self, text: str) -> str:
         r"""Name as it is on the disk; the name itself where there is no such file.
 
-        A name that no file has is taken with ``/`` for ``\``, and in any normal form of Unicode.
+        A name that no file has is taken with ``/`` for ``\``, in any normal form of Unicode, and
+        in upper or lower case where that is of one file only, as a table of Windows may have it.
         """
         if text not in self._found:
             self._found[text] = text if _is_there(self.root, text) else self._search(text)
@@ -77,19 +79,24 @@ class NamedFiles:
         for part in slashes.split("/"):
             folder = os.path.join(self.root, where)
             if part not in ("", ".", "..") and not _is_there(folder, part):
-                part = self._listing(folder).get(_alike(part), "")
+                names, folded = self._listing(folder)
+                part = names.get(_alike(part)) or folded.get(_alike(part).casefold(), "")
                 if not part:
                     return text
             where = os.path.join(where, part) if part else where
         return where
 
-    def _listing(self, folder: str) -> dict[str, str]:
-        """Names in a folder by what they look like."""
+    def _listing(self, folder: str) -> tuple[dict[str, str], dict[str, str]]:
+        """Names in a folder by what they look like, and by that in lower case where one has it."""
         if folder not in self._listed:
             try:
-                self._listed[folder] = {_alike(name): name for name in os.listdir(folder)}
+                names = {_alike(name): name for name in os.listdir(folder)}
             except OSError:
-                self._listed[folder] = {}
+                names = {}
+            often = Counter(looks.casefold() for looks in names)
+            folded = {looks.casefold(): name for looks, name in names.items()}
+            once = {looks: name for looks, name in folded.items() if often[looks] == 1}
+            self._listed[folder] = names, once
         return self._listed[folder]
 
 
