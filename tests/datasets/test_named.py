@@ -88,7 +88,10 @@ def test_missing_files_are_listed(esc50):
     collection = load_dataset("esc50", esc50)
     assert len(collection.table) == 4
     assert [(item.path, item.reason) for item in collection.skipped] == [
-        (f"audio/{ESC[2][0]}", "The file cannot be found: No such file or directory.")
+        (
+            f"audio/{ESC[2][0]}",
+            f"The file cannot be found: there is no '{esc50 / 'audio' / ESC[2][0]}'.",
+        )
     ]
 
 

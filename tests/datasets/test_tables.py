@@ -85,7 +85,7 @@ def test_bad_rows_are_named_and_the_rest_goes_on(tmp_path, files, table, tone):
     assert collection.table.ids.tolist() == ["a.wav", "sub/b.wav"]
     assert collection.table.factor("instrument").labels() == ["piano", ""]
     assert {item.path: item.reason for item in collection.skipped} == {
-        "gone.wav": "The file cannot be found: No such file or directory.",
+        "gone.wav": f"The file cannot be found: there is no '{tmp_path / 'gone.wav'}'.",
         "./a.wav": "The clip occurs twice; the first occurrence is used.",
         "clips.csv row 4": "The row names no file.",
         "empty.wav": "The file is empty (0 bytes).",

@@ -238,6 +238,8 @@ def _problem(path: str) -> str:
         path.encode()
     except UnicodeError:
         return "The name is not valid UTF-8; rename the file."
+    except FileNotFoundError:
+        return f"The file cannot be found: there is no '{path}'."
     except (OSError, ValueError) as error:
         return f"The file cannot be found: {getattr(error, 'strerror', None) or error}."
     if kind := irregular(status.st_mode):
