@@ -295,7 +295,9 @@ class Index:
             if self._snapshot is None:
                 table, roots = self._store.latest(), self._store.roots()
                 with reporting(f"The index in '{self.uri}' is damaged: make it again"):
-                    self._snapshot = Snapshot(table, self.facets, roots, memory=self._memory)
+                    self._snapshot = Snapshot(
+                        table, self.facets, roots, self.uri, memory=self._memory
+                    )
             return self._snapshot
 
     # --- searching -------------------------------------------------------------------------------

@@ -24,7 +24,6 @@ __all__ = ["Snapshot"]
 _BATCH = 8192  # rows that are read at once
 _MASKS = 2**26  # bytes of filters that are remembered
 _ROW = "_rowid"
-_DAMAGED = "The index is damaged: make it again"
 _SMALL_MACHINE = 8 * 2**30  # bytes of memory
 
 
@@ -38,15 +37,18 @@ class Snapshot:
     facets : Facets
     roots : Roots
         Folders that the paths are below.
+    uri : str
+        Where the index is, for errors.
     memory : int, optional
         Bytes that vectors may take; half of the machine's by default.
     """
 
     def __init__(
-        self, table: Any, facets: Facets, roots: Roots, *, memory: int | None = None
+        self, table: Any, facets: Facets, roots: Roots, uri: str, *, memory: int | None = None
     ) -> None:
         self.table, self.facets, self.version = table, facets, table.version
         self.roots = roots
+        self._damaged = f"The index in '{uri}' is damaged: make it again"
         self.columns = [name for name in table.schema.names if name not in HIDDEN]
         self._memory = _half_of_memory() if memory is None else memory
         self.maps: dict[str, np.ndarray] = {}
@@ -78,7 +80,7 @@ class Snapshot:
     def _scan(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Rows of the store and their vectors, some at a time."""
         query = self.table.search().with_row_id(True).select(["vector"])
-        with reporting(_DAMAGED):
+        with reporting(self._damaged):
             for batch in query.to_batches(_BATCH):
                 vectors = batch["vector"].flatten().to_numpy().reshape(-1, self.facets.dim)
                 yield batch[_ROW].to_numpy(), vectors
@@ -109,7 +111,7 @@ class Snapshot:
     def _stored(self, positions: np.ndarray, columns: Sequence[str]) -> pa.Table:
         wanted = self.rows[positions]
         query = self.table.take_row_ids(wanted.tolist()).with_row_id().select(self._with(columns))
-        return self._whole(self._ordered(_read(query), wanted)).select(list(columns))
+        return self._whole(self._ordered(self._read(query), wanted)).select(list(columns))
 
     def everything(self, columns: Sequence[str]) -> pa.Table:
         """Rows of all items; where vectors fit into memory, they are read once and kept."""
@@ -122,7 +124,12 @@ class Snapshot:
 
     def _read_all(self, columns: list[str]) -> pa.Table:
         query = self.table.search().with_row_id(True).select(self._with(columns))
-        return self._whole(self._ordered(_read(query), self.rows)).select(columns)
+        return self._whole(self._ordered(self._read(query), self.rows)).select(columns)
+
+    def _read(self, query: Any) -> pa.Table:
+        """Rows of a query of the store, or one sentence that it is damaged."""
+        with reporting(self._damaged):
+            return query.to_arrow()
 
     def _with(self, columns: Sequence[str]) -> list[str]:
         """Columns, and what else is needed for them."""
@@ -163,7 +170,7 @@ class Snapshot:
                 found = query.to_arrow()
             except (ValueError, RuntimeError) as error:
                 if "LanceError(IO)" in str(error):  # the files, not the filter
-                    raise ArtifactError(f"{_DAMAGED}: {reason(error)}") from error
+                    raise ArtifactError(f"{self._damaged}: {reason(error)}") from error
                 raise DataError(
                     f'The filter "{shorten(expression, 80)}" cannot be used: compare columns with '
                     "values of their kind, and finish every comparison; there are: "
@@ -209,14 +216,14 @@ class Snapshot:
     def _stored_places(self, ids: Sequence[str]) -> dict[str, int]:
         """Positions by id of those of the given items that are in the store."""
         query = self.table.search().where(texts_filter("id", ids)).with_row_id(True).select(["id"])
-        found = _read(query)
+        found = self._read(query)
         places = self._places(found[_ROW].to_numpy())
         return dict(zip(found["id"].to_pylist(), places.tolist()))
 
     def has(self, name: str) -> bool:
         """Whether there is an item of this id."""
         query = self.table.search().where(texts_filter("id", [name])).select(["id"])
-        return bool(len(_read(query)))
+        return bool(len(self._read(query)))
 
     def missing(self, name: str, also: str = "") -> DataError:
         """Give the error that there is no item of this id."""
@@ -228,7 +235,7 @@ class Snapshot:
         names = sorted({name for _, name in places})
         columns = self._with(["id", "path"])
         query = self.table.search().where(texts_filter("path", names)).select(columns)
-        rows = _read(query).to_pylist()
+        rows = self._read(query).to_pylist()
         return [row["id"] for row in rows if (row.get("_root"), row["path"]) in places]
 
     def known(self, columns: Sequence[str] | None) -> list[str]:
@@ -251,12 +258,6 @@ class Snapshot:
             codes = column.fill_null("").dictionary_encode().indices
             self._recordings = np.asarray(codes)
         return self._recordings
-
-
-def _read(query: Any) -> pa.Table:
-    """Rows of a query of the store, or one sentence that it is damaged."""
-    with reporting(_DAMAGED):
-        return query.to_arrow()
 
 
 def _half_of_memory() -> int:
