@@ -75,6 +75,20 @@ def test_bad_files_are_named_and_the_run_goes_on(tones, of_files, tmp_path):
     assert all(name in page for name in words), "the report says it too"
 
 
+def test_a_broken_file_in_parts_is_left_out_once(tones, of_files, tmp_path):
+    good = (tones / "sine_0.wav").read_bytes()
+    (tones / "broken.wav").write_bytes(good[: len(good) // 2])
+    soundfile.write(tones / "quiet.wav", np.zeros(RATE), RATE)
+    with (tones / "clips.csv").open(newline="") as file:
+        names, *rows = csv.reader(file)
+    parts = [["quiet.wav", "sine", 500, start] for start in (0, 0.5)]
+    parts += [["broken.wav", "sine", 500, start] for start in (0, 0.05, 0.1)]
+    with (tones / "clips.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([[*names, "start"], *([*row, 0] for row in rows), *parts])
+    skipped = prepare(of_files(tones)).skipped
+    assert [item.path for item in skipped] == ["quiet.wav@0", "quiet.wav@0.5", "broken.wav"]
+
+
 def test_a_class_with_one_clip_is_told_and_left_out_of_training(tones, of_files, tmp_path):
     (tones / "lone.wav").write_bytes((tones / "sine_0.wav").read_bytes())
     with (tones / "clips.csv").open("a", newline="") as file:

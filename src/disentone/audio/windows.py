@@ -180,12 +180,13 @@ def _starts(count: np.ndarray) -> np.ndarray:
 class Usable:
     """Which clips can be used, from what became of their windows.
 
-    A clip needs one window with sound, and none that cannot be read.
+    A clip needs one window with sound, and none that cannot be read: those that have such a one
+    are in ``broken``, with the reason.
     """
 
     def __init__(self, clips: int) -> None:
         self.sounding = np.zeros(clips, dtype=np.int64)
-        self._broken: dict[int, str] = {}
+        self.broken: dict[int, str] = {}
         self._silent: dict[int, str] = {}
 
     def add(
@@ -210,11 +211,11 @@ class Usable:
         """
         self.sounding += np.bincount(owner[used], minlength=len(self.sounding))
         for window, item in lost.items():
-            reasons = self._silent if window in silent else self._broken
+            reasons = self._silent if window in silent else self.broken
             reasons.setdefault(int(owner[window]), item.reason)
 
     def refused(self) -> dict[int, str]:
         """Clips that cannot be used, in order, with the reason."""
         without = np.flatnonzero(self.sounding == 0).tolist()
         silent = {clip: self._silent[clip] for clip in without if clip in self._silent}
-        return dict(sorted((silent | self._broken).items()))
+        return dict(sorted((silent | self.broken).items()))

@@ -35,7 +35,7 @@ class Verb(TyperCommand):
         """Read the words; an option of train that there is not may be a key of the recipe."""
         try:
             return super().parse_args(ctx, args)
-        except Exception as error:
+        except Exception as error:  # typer keeps its copy of click's NoSuchOption to itself
             if self.name == "train" and hasattr(error, "option_name"):
                 error.message = f"{error.message}; {_OTHER_KEYS}."  # pyright: ignore
             raise

@@ -169,24 +169,24 @@ class Library:
     def put(self, index: Index, vectors: np.ndarray, items: pa.Table) -> None:
         """Put embedded items into an index, but those that another process has put there."""
         with index.changing() as changes:
-            entries = changes.entries().to_pylist()
             roots = self._with_ours(changes.roots())
             changes.put_roots(roots)
-            there = {_key(roots, entry): entry for entry in entries}
             rows = items.to_pylist()
+            paths = {name for row in rows for _, name in roots.place(_path(roots, row))}
+            there = {_key(roots, entry): entry for entry in changes.entries([*paths]).to_pylist()}
             known = [there.get(_key(roots, row)) for row in rows]
-            ids = _free(
-                [row["id"] if entry is None else None for row, entry in zip(rows, known)],
-                {entry["id"] for entry in entries},
-            )
+            names = [row["id"] if entry is None else None for row, entry in zip(rows, known)]
+            new = [name for name in names if name]
+            clash = len(set(new)) < len(new) or changes.ids(new)  # few do
+            ids = _free(names, changes.ids() if clash else set())
             ids = [name if entry is None else entry["id"] for name, entry in zip(ids, known)]
-            new = [
+            differ = [
                 place
                 for place, (row, entry) in enumerate(zip(rows, known))
                 if entry is None or entry["stamp"] != row["stamp"]
             ]
-            if new:
-                changes.put(vectors[new], _with_ids(items, ids).take(new))
+            if differ:
+                changes.put(vectors[differ], _with_ids(items, ids).take(differ))
         self._note(items)
 
     def settle(self, index: Index) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,7 +14,7 @@ import numpy as np
 from disentone.agreement import with_copies
 from disentone.audio import Skipped
 from disentone.audio.windows import ClipWindows, Usable
-from disentone.clips import ClipTable
+from disentone.clips import ClipTable, file_of
 from disentone.datasets.config import CollectionConfig
 from disentone.datasets.opening import open_data
 from disentone.datasets.syntone import SynTone
@@ -182,7 +183,7 @@ def window_features(
     usable = Usable(len(table))
     usable.add(owner, computed.rows, computed.lost, computed.silent)
     refused = usable.refused()
-    skipped = [Skipped(str(table.ids[clip]), reason) for clip, reason in refused.items()]
+    skipped = _left_out(table.ids, refused, usable.broken)
     if len(refused) == len(table):
         raise DataError(
             f"None of the {len(table)} clips is usable; the first: {skipped[0].path}: "
@@ -208,3 +209,15 @@ def _amount(data: Data, seconds: float, draws: int) -> str:
         total, unit = (total / 60, "min") if total < 3600 else (total / 3600, "h")
     taken = f"{draws} of a clip an epoch" if count > clips else "each clip is one"
     return f"{total:.3g} {unit} of sound, {count} windows of {seconds:g} s, {taken}."
+
+
+def _left_out(
+    ids: np.ndarray, refused: Mapping[int, str], broken: Collection[int]
+) -> list[Skipped]:
+    """What was left out: a clip by its name, parts of a file that is broken once, by the file's."""
+    often = Counter(refused[clip] for clip in broken)
+    named = (
+        Skipped(file_of(ids[clip]) if clip in broken and often[reason] > 1 else ids[clip], reason)
+        for clip, reason in refused.items()
+    )
+    return list(dict.fromkeys(named))

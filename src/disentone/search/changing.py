@@ -26,7 +26,7 @@ class Changes:
     def add(self, vectors: np.ndarray, items: pa.Table) -> None:
         """Add items; see :meth:`disentone.search.Index.add`."""
         rows = item_table(vectors, self._facets, items)
-        there = self.ids() & set(rows["id"].to_pylist())
+        there = self.ids(rows["id"].to_pylist())
         if there:
             raise DataError(
                 f"Item '{min(there)}' is in the index already: update it, or leave it out."
@@ -51,8 +51,9 @@ class Changes:
     def put(self, vectors: np.ndarray, items: pa.Table) -> None:
         """Add items, and replace what is given here of those that are there."""
         rows = item_table(vectors, self._facets, items)
-        there = self.ids()
-        known = pa.array([name in there for name in rows["id"].to_pylist()], pa.bool_())
+        ids = rows["id"].to_pylist()
+        there = self.ids(ids)
+        known = pa.array([name in there for name in ids], pa.bool_())
         old = rows.filter(known)
         if len(old):
             self._leave_maps(old["id"].to_pylist())
@@ -91,17 +92,19 @@ class Changes:
             self.amend(pa.table(columns).take(sorted(differ)))
         return [ids[place] for place in sorted(differ)]
 
-    def ids(self) -> set[str]:
-        """Ids of all items."""
-        return set(self._store.read(["id"])["id"].to_pylist())
+    def ids(self, among: Sequence[str] | None = None) -> set[str]:
+        """Ids of all items, or those of some names that are ids of items."""
+        some = {} if among is None else {"id": among}
+        return set(self._store.read(["id"], **some)["id"].to_pylist())
 
-    def read(self, columns: Sequence[str], ids: Sequence[str] | None = None) -> pa.Table:
-        """Read columns of items, paths as they are below their roots."""
-        return self._store.read(columns, ids)
+    def read(self, columns: Sequence[str]) -> pa.Table:
+        """Read columns of all items, paths as they are below their roots."""
+        return self._store.read(columns)
 
-    def entries(self) -> pa.Table:
-        """Read where all items are, and how they follow their files."""
-        return self._store.read([*PLACE, *KEPT])
+    def entries(self, paths: Sequence[str] | None = None) -> pa.Table:
+        """Read where items are, and how they follow their files: all, or those of some paths."""
+        some = {} if paths is None else {"path": paths}
+        return self._store.read([*PLACE, *KEPT], **some)
 
     @property
     def schema(self) -> pa.Schema:
@@ -121,10 +124,10 @@ class Changes:
         self._store.upgrade()
 
     def _check_there(self, ids: Sequence[str]) -> None:
-        there = self.ids()
+        there = self.ids(ids)
         unknown = next((name for name in ids if name not in there), None)
         if unknown is not None:
-            raise missing(unknown, sorted(there))
+            raise missing(unknown, sorted(self.ids()))
 
     def _leave_maps(self, ids: Sequence[str]) -> None:
         """Take items off the maps: where they are put depends on their vectors."""

@@ -116,12 +116,17 @@ class Store:
         with reporting(f"Index '{self.uri}' could not be read"):
             return self.database.open_table(_TABLE)
 
-    def read(self, columns: Sequence[str], ids: Sequence[str] | None = None) -> pa.Table:
-        """Read columns of some or all items as they are now; unknown where there is no such."""
+    def read(self, columns: Sequence[str], **texts: Sequence[str]) -> pa.Table:
+        """Read columns of items as they are now; unknown where there is no such.
+
+        Of all items, or with ``id=names`` or ``path=names`` of those that have one of the names.
+        """
         table = self.latest()
         there = [name for name in columns if name in table.schema.names]
         with reporting(f"Index '{self.uri}' could not be read"):
-            query = table.search() if ids is None else table.search().where(texts_filter("id", ids))
+            query = table.search()
+            for column, names in texts.items():
+                query = query.where(texts_filter(column, names))
             found = query.select(there).to_arrow()
         for name in columns:
             if name not in there:
@@ -293,6 +298,8 @@ def check_free(uri: str | Path) -> None:
 
 def texts_filter(column: str, texts: Sequence[str]) -> str:
     """Write a filter for some texts in a column, whatever is in them."""
+    if not len(texts):
+        return "false"
     quoted = ", ".join("'" + text.replace("'", "''") + "'" for text in texts)
     return f"{column} IN ({quoted})"
 
