@@ -1,4 +1,4 @@
-"""A trained model, and noise to embed with it."""
+"""A trained model, noise to embed with it, and an index that is brought up to date."""
 
 from pathlib import Path
 
@@ -7,6 +7,10 @@ import soundfile
 from near_embeddings import RATE, WINDOW
 
 import tiny_training
+from disentone.embeddings import indexing
+from disentone.embeddings.embedder import EmbedOptions
+from disentone.embeddings.indexing import index_collection
+from disentone.embeddings.watcher import Watcher
 
 
 @pytest.fixture(scope="session")
@@ -45,3 +49,39 @@ def folder(noise):
     noise("sounds/high/c.ogg", 0.77, rate=44100)
     noise("sounds/high/d.wav", 0.09)
     return "sounds"
+
+
+@pytest.fixture
+def sounds(noise):
+    """A folder of four files."""
+    for number in range(4):
+        noise(f"sounds/s{number}.wav")
+    return "sounds"
+
+
+@pytest.fixture
+def updated(model):
+    """Index, and give the index and the line that says what became of the clips."""
+
+    def run(*paths, out="my.index", options=None, **more):
+        notes = []
+        watcher = Watcher()
+        watcher.note = notes.append
+        options = options or EmbedOptions()
+        index = index_collection(model, paths, out, options, watcher=watcher, **more)
+        return index, next((note for note in notes if " kept" in note), None)
+
+    return run
+
+
+@pytest.fixture
+def deaf(monkeypatch):
+    """From now on, nothing can be embedded."""
+
+    def refuse():
+        def fail(*_, **__):
+            raise AssertionError("embedded")
+
+        monkeypatch.setattr(indexing, "embed_into", fail)
+
+    return refuse
