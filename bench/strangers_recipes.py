@@ -67,7 +67,7 @@ def _recipes(base):
                 name = f"recipe: {key}={str(value)[:40]}"
                 yield Case(name, "refused", partial(change, key, value))
     sizes = {
-        "name": ["../../out", "/tmp/out"],
+        "name": ["../../out", "/elsewhere/out"],
         "data": [{"kind": "collection", "path": path} for path in ODD_PATHS],
         "views": [HUGE],
         "draws": [HUGE],

@@ -56,7 +56,7 @@ def test_every_recipe_is_far_from_the_bounds(monkeypatch):
         read_recipe(name)
 
 
-@pytest.mark.parametrize("name", ["../../elsewhere", "/tmp/x", "a\\b", "..", "", "a\x1b[31m"])
+@pytest.mark.parametrize("name", ["../../elsewhere", "/elsewhere", "a\\b", "..", "", "a\x1b[31m"])
 def test_the_name_of_a_recipe_is_no_path(name):
     with pytest.raises(RecipeError, match="name"):
         load_recipe("debug", settings=[f"name={name!r}" if "\x1b" not in name else 'name="a\\e"'])
