@@ -259,7 +259,7 @@ def test_views_may_come_from_different_recordings():
 def test_recordings_of_one_clip_each_are_to_be_cut():
     clips = table(timbre=list("aabb"))
     assert len(set(clips.origins)) == 4
-    with pytest.raises(DataError, match=r"segments, data.segment=1"):
+    with pytest.raises(DataError, match=r"segments, --set data.segment=1"):
         ViewSampler(clips, {"s": Relation("recording")}, leave_out=True)
 
 

@@ -40,7 +40,7 @@ from disentone.embeddings.networks import write_tensors
         ("reproduce marl --device cuda:99 --out words", "no device 'cuda:99'"),
         ("train debug --set training.precision=float23", "did you mean 'float32'?"),
         ("train debug --data .", "takes no other"),
-        ("train marl-notes", "give its data, a folder"),
+        ("train marl-notes", "add --data FOLDER"),
         ("train marl-notes --data nowhere", "'nowhere' does not exist"),
         ("train marl-notes --data empty", "no usable audio file"),
         ("train marl-notes --data words", "no column 'pitch'"),
@@ -84,7 +84,7 @@ def test_a_silent_collection_is_one_sentence(tmp_path):
 
 
 def test_a_run_is_neither_run_over_nor_mixed(copied):
-    assert "finished run: resume it" in complaint("train", "debug", "--out", copied, *QUICK)
+    assert "finished run: add --resume" in complaint("train", "debug", "--out", copied, *QUICK)
     message = complaint("train", "debug", "--out", copied)  # to resume it would be refused next
     assert "finished run with other settings" in message
     message = complaint("train", "debug", "--out", copied, "--resume", "--seed", 9)

@@ -60,7 +60,7 @@ def test_a_clip_shorter_than_the_window_is_padded_openly_or_refused(model, folde
     embed_collection(model, [folder], "padded.parquet", watcher=watcher)
     assert notes[1:] == [
         "Clips shorter than the model's window of 0.2 s, such as 'sounds/high/d.wav' (1 in all), "
-        "are padded with silence; leave them out with short=skip."
+        "are padded with silence; leave them out with --short skip."
     ]
     out = embed_collection(model, [folder], "o.parquet", EmbedOptions(short="skip"))
     assert len(read_embeddings(out).values) == 3
@@ -251,7 +251,7 @@ def test_resume_with_other_settings_is_refused(model, noise, monkeypatch, tmp_pa
     stopped(model, paths, monkeypatch)
     tiny_training.train(tmp_path / "other", epochs=1)
     for match, options in {
-        "resume it to go on": {},
+        "add --resume to go on": {},
         "segment None instead of 0.5": {"options": EmbedOptions(segment=0.5), "resume": True},
         "another model": {"model": tmp_path / "other", "resume": True},
     }.items():

@@ -138,7 +138,7 @@ def test_short_clips_are_told_or_left_out_and_silent_ones_are_left_out(run, musi
     assert "low/0.wav" not in system.ids
     assert padded.notes[0].startswith("Left out low/0.wav: ")
     assert "low/0.wav' is silent" in padded.notes[0]
-    assert "padded with silence; leave them out with short=skip" in padded.notes[1]
+    assert "padded with silence; leave them out with --short skip" in padded.notes[1]
     assert "low/1.wav" not in system_of_run(run, songs, short="skip", watcher=skipped).ids
     assert skipped.notes[1].startswith("Left out low/1.wav: The clip lasts 0.03 s, less than")
 

@@ -76,7 +76,7 @@ def test_a_run_with_a_precision_of_its_own_goes_on_with_that(tmp_path, recipe, n
     assert claim(tmp_path, recipe, resume=True) == explicit
     with pytest.raises(ArtifactError, match="started with other settings"):
         claim(tmp_path, with_precision(recipe, "float32"), resume=True)
-    with pytest.raises(ArtifactError, match="holds an unfinished run: resume it"):
+    with pytest.raises(ArtifactError, match="holds an unfinished run: add --resume"):
         claim(tmp_path, recipe, resume=False)
 
 

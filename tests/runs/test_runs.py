@@ -141,10 +141,10 @@ def test_a_run_stopped_before_its_audit_is_only_audited(copied, finished, recipe
 
 def test_a_run_is_not_run_over(copied, recipe):
     before = snapshot(copied)
-    with pytest.raises(ArtifactError, match="holds a finished run: resume it"):
+    with pytest.raises(ArtifactError, match="holds a finished run: add --resume"):
         runs.train(recipe, copied)
     (copied / "report.html").unlink()
-    with pytest.raises(ArtifactError, match="holds an unfinished run: resume it"):
+    with pytest.raises(ArtifactError, match="holds an unfinished run: add --resume"):
         runs.train(recipe, copied)
     other = load_recipe("debug", settings=[*QUICK, "seed=1"])
     with pytest.raises(ArtifactError, match="started with other settings"):

@@ -156,7 +156,7 @@ def _no_partner(
 ) -> str:
     remedy = "leave them out or loosen the relation."
     if RECORDING in relation.sames and alone.all():
-        remedy = "cut the recordings into segments, data.segment=1 (seconds)."
+        remedy = "cut the recordings into segments, --set data.segment=1 (in Python: settings)."
     return (
         f"{int(alone.sum())} of {len(clips)} clips lack a partner ({views - 1} needed) under "
         f"'{relation}'; the first is '{table.ids[clips[alone][0]]}': {remedy}"

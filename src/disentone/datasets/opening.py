@@ -55,7 +55,8 @@ def open_collection(config: CollectionConfig) -> Collection:
     """
     if config.path is None:
         raise DataError(
-            "This recipe needs your audio: give its data, a folder or a table such as TABLE.csv."
+            "This recipe needs your audio: add --data FOLDER or --data TABLE.csv "
+            "(in Python: data=...)."
         )
     path = Path(config.path)
     if config.dataset is not None:

@@ -152,7 +152,7 @@ def embed_into(
     show = watcher.stage("Embedding")
     gone, padded = _embed_parts(clips, wanted, embedder, sink, schema, skipped, show)
     if padded:
-        watcher.note(short_note(padded, embedder.whole, what=embedder.unit, option="short=skip"))
+        watcher.note(short_note(padded, embedder.whole, what=embedder.unit, option="--short skip"))
     return gone
 
 

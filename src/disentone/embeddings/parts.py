@@ -204,8 +204,8 @@ def _ids(table: pa.Table) -> Iterator[tuple[str, float]]:
 def _check_resumable(folder: Path, settings: Mapping[str, Any], *, resume: bool) -> None:
     if not resume:
         raise ArtifactError(
-            f"'{folder}' holds the work of a command that was stopped: resume it to go on, "
-            "or delete it."
+            f"'{folder}' holds the work of a command that was stopped: add --resume to go on "
+            "(in Python: resume=True), or delete it."
         )
     try:
         found = json.loads((folder / "settings.json").read_text(encoding="utf-8"))

@@ -151,7 +151,7 @@ def system_of_run(
     for clip, reason in sorted(refused.items()):
         watcher.note(f"Left out {ids[clip]}: {reason}")
     if len(brief):
-        watcher.note(short_note(ids[brief].tolist(), embedder.whole, option="short=skip"))
+        watcher.note(short_note(ids[brief].tolist(), embedder.whole, option="--short skip"))
     good = [row for row, clip in enumerate(rows.clips.tolist()) if clip not in refused]
     if not good:
         raise _nothing()

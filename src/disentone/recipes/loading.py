@@ -70,7 +70,8 @@ def load_recipe(
         values["facets"] = parse_facets(facets)
     if values.get("facets") == {}:
         raise RecipeError(
-            f"Recipe '{name}' needs facets: give each as \"timbre:8 same=instrument\"."
+            f"Recipe '{name}' needs facets: add --facet \"timbre:8 same=instrument\" and the like "
+            "(in Python: facets=[...])."
         )
     for setting in settings:
         _apply(values, setting)

@@ -150,7 +150,9 @@ def claim(out: Path, recipe: Recipe, *, resume: bool, device: str = "cpu") -> Re
                 f"{out} holds {state} with other settings (see config.yaml there): choose another "
                 "folder."
             )
-        raise ArtifactError(f"{out} holds {state}: resume it, or choose another folder.")
+        raise ArtifactError(
+            f"{out} holds {state}: add --resume (in Python: resume=True), or choose another folder."
+        )
     if stored != recipe:
         raise ArtifactError(
             f"{out} was started with other settings (see config.yaml there): "
