@@ -4,7 +4,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from disentone.audit import equal_width_codes, equal_width_edges, quantile_codes
+from disentone.audit import (
+    class_codes,
+    equal_width_codes,
+    equal_width_edges,
+    mutual_information,
+    quantile_codes,
+)
 
 finite = st.floats(-1e6, 1e6, width=32)
 columns = hnp.arrays(np.float64, st.tuples(st.integers(1, 60), st.integers(1, 3)), elements=finite)
@@ -56,6 +62,53 @@ def test_an_outlier_moves_one_code_at_most():
     wild = values.copy()
     wild[values.argmax()] = 1e12
     np.testing.assert_array_equal(quantile_codes(wild), quantile_codes(values))
+
+
+@pytest.mark.parametrize(("classes", "bins"), [(3, 20), (7, 20), (37, 20), (7, 4), (2, 1)])
+def test_no_bin_has_parts_of_two_classes_that_a_code_keeps_apart(classes, bins):
+    rng = np.random.default_rng(classes)
+    # Classes of very unequal sizes, in an order of their own, with jitter and an outlier.
+    labels = rng.choice(classes, size=3000, p=rng.dirichlet(np.full(classes, 2.0)))
+    _, labels = np.unique(labels, return_inverse=True)
+    column = rng.permutation(classes)[labels] + rng.uniform(-0.4, 0.4, 3000)
+    column[column.argmax()] = 1e9
+    codes = class_codes(column[:, None], labels=labels, bins=bins)
+    of_bins = [np.unique(labels[codes[:, 0] == code]) for code in np.unique(codes)]
+    assert max(map(len, of_bins)) == 1
+    assert len(of_bins) <= max(bins, classes)
+
+
+@given(columns, st.integers(1, 12), st.integers(1, 5))
+def test_class_codes_keep_order_and_ties_and_do_not_see_the_order_of_clips(values, bins, classes):
+    rng = np.random.default_rng(len(values))
+    labels = np.unique(rng.integers(classes, size=len(values)), return_inverse=True)[1]
+    codes = class_codes(values, labels=labels, bins=bins)
+    assert codes.min() == 0
+    assert codes.max() < max(bins, classes)
+    for column, code in zip(values.T, codes.T):
+        order = np.argsort(column)
+        assert (np.diff(code[order]) >= 0).all()
+        same = np.diff(column[order]) == 0
+        assert (np.diff(code[order])[same] == 0).all()
+    moved = rng.permutation(len(values))
+    again = class_codes(values[moved], labels=labels[moved], bins=bins)
+    np.testing.assert_array_equal(again, codes[moved])
+
+
+def test_class_codes_of_one_class_are_quantile_codes():
+    values = np.random.default_rng(0).normal(size=(211, 2))
+    values[:40, 1] = 0  # ties
+    codes = class_codes(values, labels=np.zeros(211, dtype=int), bins=9)
+    np.testing.assert_array_equal(codes, quantile_codes(values, bins=9))
+
+
+def test_noise_knows_no_more_of_classes_whose_borders_cut_it():
+    rng = np.random.default_rng(0)
+    labels = rng.integers(6, size=2000)
+    codes = class_codes(rng.normal(size=(2000, 60)), labels=labels)
+    expected = (20 - 1) * (6 - 1) / (2 * 2000)  # the bias of a table of so many bins and classes
+    found = mutual_information(codes=codes, labels=labels).mean()
+    assert found == pytest.approx(expected, rel=0.1)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])

@@ -1,7 +1,12 @@
 """The audit: how well each facet of an embedding predicts each factor, on plain arrays."""
 
 from disentone.audit.auditing import audit
-from disentone.audit.binning import equal_width_codes, equal_width_edges, quantile_codes
+from disentone.audit.binning import (
+    class_codes,
+    equal_width_codes,
+    equal_width_edges,
+    quantile_codes,
+)
 from disentone.audit.card import Card
 from disentone.audit.comparing import compare
 from disentone.audit.directional import dsc_delta
@@ -37,6 +42,7 @@ __all__ = [
     "Scores",
     "Target",
     "audit",
+    "class_codes",
     "class_scores",
     "compare",
     "dimension_information",

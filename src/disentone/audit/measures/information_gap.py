@@ -2,7 +2,8 @@
 
 All four take categorical and ordinal factors as classes, multi-label factors label by label, and
 continuous factors cut in ``factor_bins`` quantile bins. Dimensions are cut in ``bins`` quantile
-bins. Information is the plug-in estimate: on independent variables it is about
+bins, or more where the factor has more classes, whose edges lie on the borders of the classes.
+Information is the plug-in estimate: on independent variables it is about
 (bins - 1)(classes - 1) / (2 clips) nats, of which a gap cancels the greater part.
 """
 
@@ -213,9 +214,7 @@ def jemmig(
         codes=codes, factors=factors, bins=bins, factor_bins=factor_bins, permutations=0
     )
     joint = _joint_entropy_of_best(found) - _gap(found.value)
-    parts = (
-        joint if variant == "nats" else 1 - joint / (np.log(found.how["bins"]) + found.entropies)
-    )
+    parts = joint if variant == "nats" else 1 - joint / (np.log(found.most_bins) + found.entropies)
     how = {"variant": variant, **found.how}
     return Measured(float(parts.mean()), dict(zip(found.names, parts.tolist())), found.n, how)
 
