@@ -12,7 +12,7 @@ every facet is audited, and every facet can be weighed in a search.
 
 ============================  ====================================================================
 ``train``, ``load_recipe``    learn a model, by a ``Recipe`` that comes with disentone or your own
-``load``, ``Model``           a trained model, and the ``Embedding`` that it makes of sounds
+``load``, ``Model``           a model, of yours or packaged, and the ``Embedding`` of its sounds
 ``FacetEmbedder``             the same as a transformer of scikit-learn
 ``Facets``                    the named parts of an embedding
 ``ClipTable``, ``Factor``     clips, and what is known about them
@@ -24,7 +24,7 @@ every facet is audited, and every facet can be weighed in a search.
 
 The rooms, each a module with a page of its own in the docs: ``audio``, ``datasets``, ``frontends``,
 ``agreement``, ``models``, ``objectives``, ``runs``, ``embeddings``, ``audit``, ``search``,
-``report``, ``serve``, ``recipes``, ``reproduce``, ``cli``.
+``report``, ``serve``, ``recipes``, ``reproduce``, ``packaged``, ``cli``.
 """
 
 from __future__ import annotations

@@ -305,7 +305,7 @@ def test_every_kind_of_query_from_the_command_line(index):
         (("my.index", "a.wav", "--where", "tempo > 1; drop table items"), "cannot be understood"),
         (("my.index", "--mix", "shared"), "--mix 'shared' must look like"),
         (("my.index", "a.wav", "--model", "nowhere", "--end", "0.2"), "no audio file"),
-        (("my.index", "sounds/a.wav", "--model", "nowhere", "--end", "0.2"), "no model at"),
+        (("my.index", "sounds/a.wav", "--model", "nowhere", "--end", "0.2"), "no model in nowhere"),
     ],
 )
 def test_mistakes_are_one_sentence(index, words, message):

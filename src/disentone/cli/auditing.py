@@ -117,13 +117,13 @@ def _audit(
                 f"{', '.join(sorted(of_arrays))}: these are for embeddings, but '{what}' is a run."
             )
         from disentone.datasets.opening import open_data
-        from disentone.embeddings.model_files import check_model
+        from disentone.embeddings.model_files import find_model
         from disentone.runs.run_folder import audit_recipe
 
         changes = {name: both[name] for name in both.keys() & {"measures", "variants", "seeds"}}
         open_data(audit_recipe(what, data=data, **changes).data)
         for path in both.get("beside", ()):
-            check_model(path)
+            find_model(path)
         from disentone.runs.auditing import audit_run  # and torch: what is mistyped was refused
 
         return audit_run(what, data=data, watcher=screen, **both)

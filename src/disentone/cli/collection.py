@@ -105,7 +105,7 @@ def _pairs(texts: list[str] | None) -> dict[str, str] | None:
 @app.command(epilog="Example: disentone embed runs/facets sounds/ -o sounds.parquet")
 def embed(
     model: Annotated[
-        Path, typer.Argument(metavar="MODEL", help="Run folder, or any folder with a model.")
+        str, typer.Argument(metavar="MODEL", help="Run folder, or the name of a packaged model.")
     ],
     paths: Annotated[
         list[Path], typer.Argument(metavar="AUDIO", help="Audio files, folders and tables.")
@@ -164,21 +164,21 @@ def embed(
 @app.command(epilog="Example: disentone info runs/demo")
 def info(
     run: Annotated[
-        Path, typer.Argument(metavar="RUN|MODEL", help="Run folder, or any folder with a model.")
+        str, typer.Argument(metavar="RUN|MODEL", help="Run folder, or a packaged model's name.")
     ],
 ) -> None:
     """Describe a model: facets, front-end, parameters, and the verdict of its audit."""
     from disentone.audit import Card
-    from disentone.embeddings.model_files import describe
+    from disentone.embeddings.model_files import describe, find_model
 
-    model = describe(run)
+    model, folder = describe(run), find_model(run)
     size = model.size
     if size is None:
         from disentone.embeddings.model import (
             load,  # of before sizes were written: torch has to count
         )
 
-        size = load(run).size
+        size = load(folder).size
     typer.echo(f"recipe     {model.about.get('recipe', 'unknown')}")
     typer.echo(f"facets     {', '.join(f'{name} ({n})' for name, n in model.facets.items())}")
     typer.echo(
@@ -191,5 +191,5 @@ def info(
     )
     if "precision" in model.about:  # trained by this version
         typer.echo(f"trained    in {model.about['precision']} on {model.about['machine']}")
-    if (run / "audit.json").exists():
-        typer.echo(f"audit      {Card.load(run / 'audit.json').verdict()}")
+    if (folder / "audit.json").exists():
+        typer.echo(f"audit      {Card.load(folder / 'audit.json').verdict()}")

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 )
 def index(
     model: Annotated[
-        Path | None,
-        typer.Argument(metavar="MODEL", help="Run folder, or any folder with a model."),
+        str | None,
+        typer.Argument(metavar="MODEL", help="Run folder, or the name of a packaged model."),
     ] = None,
     paths: Annotated[
         list[Path] | None, typer.Argument(metavar="AUDIO", help="Audio files, folders and tables.")
@@ -182,7 +182,7 @@ def search(
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print a JSON list.")] = False,
     model: Annotated[
-        Path | None, typer.Option(help="The model, where it is not in the index.")
+        str | None, typer.Option(help="The model, where it is not in the index.")
     ] = None,
     device: Device = "cpu",
     allow_download: AllowDownload = False,

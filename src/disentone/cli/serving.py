@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -20,7 +19,7 @@ def serve(
         str, typer.Argument(metavar="INDEX", help="Index folder, or the address of one.")
     ],
     model: Annotated[
-        Path | None, typer.Option(help="Run folder of the index's model; the index's own copy.")
+        str | None, typer.Option(help="Run folder of the index's model; the index's own copy.")
     ] = None,
     host: Annotated[
         str, typer.Option(help="Address to listen at; others than this machine need a token.")

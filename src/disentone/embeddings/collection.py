@@ -20,7 +20,7 @@ from disentone.datasets.segments import short_note
 from disentone.embeddings import model_id, read_about
 from disentone.embeddings.embedder import DEFAULTS, Embedder, EmbedOptions, Rows, open_embedder
 from disentone.embeddings.layout import about_of, check_suffix, schema_of, table_of
-from disentone.embeddings.model_files import check_model
+from disentone.embeddings.model_files import find_model
 from disentone.embeddings.parts import Sink, assemble, check_same, claimed
 from disentone.embeddings.watcher import Watcher
 from disentone.errors import ArtifactError, AudioError, RecipeError
@@ -54,8 +54,8 @@ def embed_collection(
 
     Parameters
     ----------
-    model : path
-        Run folder, or any folder with a model.
+    model : path or str
+        Run folder, any folder with a model, or the name of a packaged one.
     paths : sequence of paths
         Audio files, folders, and tables with a path column, mixed; what is named twice counts
         once. Columns of tables and sub-folders are put into the result.
@@ -88,7 +88,7 @@ def embed_collection(
         If this machine has no such device.
     """
     out, watcher = check_suffix(out), watcher or Watcher()
-    check_model(model)
+    model = find_model(model)
     settings = {"model": model_id(model), **options.cut}
     if out.exists():
         _check_finished(out, settings, resume=resume)

@@ -20,12 +20,14 @@ from disentone.embeddings.collection import embed_into, load_model
 from disentone.embeddings.embedder import DEFAULTS, EmbedOptions, open_embedder
 from disentone.embeddings.layout import about_of, schema_of, values_of
 from disentone.embeddings.library import Library
-from disentone.embeddings.model_files import MODEL_FILES, check_model
+from disentone.embeddings.model_files import MODEL_FILES, find_model
 from disentone.embeddings.parts import check_same
+from disentone.embeddings.querying import check_release
 from disentone.embeddings.watcher import Watcher
 from disentone.errors import DataError
 from disentone.facets import Facets
 from disentone.files import write_bytes
+from disentone.packaged import name_of
 from disentone.search import Index
 from disentone.search.rows import facet_lengths, unusable
 from disentone.search.store import check_free, check_library, is_local, locked
@@ -55,8 +57,8 @@ def index_collection(
 
     Parameters
     ----------
-    model : path
-        Run folder, or any folder with a model.
+    model : path or str
+        Run folder, any folder with a model, or the name of a packaged one.
     paths : sequence of paths
         Audio files, folders, and tables with a path column, mixed. Columns of tables, sub-folders
         and the splits of a table are factors of the items.
@@ -84,11 +86,11 @@ def index_collection(
         If this machine has no such device.
     """
     watcher = watcher or Watcher()
-    check_model(model)
+    model = find_model(model)
     check_library()  # before anything is embedded for it
     check_free(out)
-    about = {**options.cut, "disentone": __version__, "model_folder": os.path.abspath(model)}
-    sink = _Sink(out, Path(model), model_id(model), about)
+    about = {**options.cut, "disentone": __version__, **_origin(model)}
+    sink = _Sink(out, model, model_id(model), about)
     sink.take_up()
     known = sink.index
     clips, skipped, notes = list_clips(paths, exclude)
@@ -117,6 +119,12 @@ def index_collection(
     return sink.index
 
 
+def _origin(model: Path) -> dict[str, str]:
+    """Say where a model is from: a packaged one is where disentone is installed, by its name."""
+    name = name_of(model)
+    return {"packaged": name} if name else {"model_folder": os.path.abspath(model)}
+
+
 def _known(clips: Clips) -> Clips:
     """Clips with full paths, and with the split among their factors."""
     known = clips.with_origin().factors
@@ -142,6 +150,7 @@ class _Sink:
         if Index.exists(self.out):
             self.index = Index.open(self.out)
             found = self.index.about | {"model": self.index.model}
+            check_release(self.index, self.model, self.identity)
             settings = {name: self.about[name] for name in ("segment", "hop")}
             check_same(Path(self.out), found, {"model": self.identity, **settings})
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from disentone.embeddings.model_files import read_config
+from disentone.embeddings.model_files import find_model, read_config
 from disentone.errors import DataError
 from disentone.facets import Facets
 
@@ -39,8 +39,9 @@ def model_id(folder: str | Path) -> str:
 
     Parameters
     ----------
-    folder : path
-        With ``config.json`` and ``model.safetensors``.
+    folder : path or str
+        A folder, or the name of a packaged model: see
+        :func:`~disentone.embeddings.model_files.find_model`.
 
     Returns
     -------
@@ -52,7 +53,7 @@ def model_id(folder: str | Path) -> str:
     ArtifactError
         If there is no model, or its configuration cannot be read.
     """
-    folder = Path(folder)
+    folder = find_model(folder)
     config = read_config(folder)
     for name in ("about", "size"):
         config.pop(name, None)

@@ -19,8 +19,8 @@ from disentone.audio.windows import cut_wave
 from disentone.embeddings.embedding import Embedding
 from disentone.embeddings.inputs import SoundLike, UnreadClip, list_sounds
 from disentone.embeddings.model_card import write_pretrained
-from disentone.embeddings.model_files import FORMAT, NETWORK, not_finite
-from disentone.embeddings.networks import clips_at_once, write_tensors
+from disentone.embeddings.model_files import FORMAT, NETWORK, find_model, not_finite
+from disentone.embeddings.networks import clips_at_once, halved, write_tensors
 from disentone.embeddings.stored import read_stored
 from disentone.errors import ArtifactError, AudioError, DataError
 from disentone.facets import Facets
@@ -302,10 +302,25 @@ class Model:
         self.network.eval()
         return (self.network.decode(code) * self.std + self.mean).cpu().numpy()
 
-    def save(self, folder: str | Path) -> None:
-        """Write ``model.safetensors`` and ``config.json`` into a folder, each atomically."""
+    def save(self, folder: str | Path, *, dtype: Literal["float32", "float16"] = "float32") -> None:
+        """Write ``model.safetensors`` and ``config.json`` into a folder, each atomically.
+
+        Parameters
+        ----------
+        folder : path
+        dtype : {"float32", "float16"}
+            How parameters are stored; the latter takes half the space. A loaded model computes in
+            float32 either way.
+
+        Raises
+        ------
+        ArtifactError
+            If a parameter is too large for float16, or the folder cannot be written.
+        """
         folder = Path(folder)
         tensors = {f"{NETWORK}{name}": value for name, value in self.network.state_dict().items()}
+        if dtype == "float16":
+            tensors |= halved(self.network, NETWORK)
         tensors |= {"standardise.mean": self.mean, "standardise.std": self.std}
         config = {
             "format": FORMAT,
@@ -379,7 +394,8 @@ class Model:
         Parameters
         ----------
         name : str or path
-            Such as ``"user/model"``; a folder of this name goes first.
+            Such as ``"user/model"``; a folder of this name goes first. A name without ``/`` is
+            none of the hub, and taken as by :func:`load`.
         device : str or torch.device
         **options
             As for :meth:`huggingface_hub.ModelHubMixin.from_pretrained`, such as ``revision``,
@@ -395,7 +411,7 @@ class Model:
             If huggingface_hub is not installed, there is no such model, the hub cannot be reached,
             or the model is damaged or of another version.
         """
-        if Path(name).is_dir():
+        if Path(name).is_dir() or "/" not in str(name):
             return load(name, device=device)
         hub = _hub()
         with hub.reporting(
@@ -406,12 +422,13 @@ class Model:
 
 
 def load(folder: str | Path, *, device: str | torch.device = "cpu") -> Model:
-    """Load a trained model from a run folder.
+    """Load a trained model from a run folder, or one that comes with disentone by its name.
 
     Parameters
     ----------
-    folder : path
-        With ``config.json`` and ``model.safetensors``.
+    folder : path or str
+        With ``config.json`` and ``model.safetensors``; or a name such as ``"sounds"``, unless a
+        folder of that name holds a model.
     device : str or torch.device
 
     Returns
@@ -424,7 +441,8 @@ def load(folder: str | Path, *, device: str | torch.device = "cpu") -> Model:
         If there is no model, it is damaged, it is of another version, its configuration promises
         what its weights do not hold, or these are not finite.
     """
-    return Model(**read_stored(folder)._asdict(), folder=Path(folder)).to(device)
+    folder = find_model(folder)
+    return Model(**read_stored(folder)._asdict(), folder=folder).to(device)
 
 
 def _hub() -> ModuleType:

@@ -10,15 +10,16 @@ from typing import Any, NamedTuple
 
 from safetensors import SafetensorError, safe_open
 
-from disentone.errors import ArtifactError, DataError
+from disentone.errors import ArtifactError, DataError, closest
 from disentone.facets import Facets
+from disentone.packaged import packaged_folder, packaged_models
 
 __all__ = [
     "FORMAT",
     "MODEL_FILES",
-    "check_model",
     "damaged",
     "describe",
+    "find_model",
     "not_finite",
     "read_config",
     "tensor_shapes",
@@ -33,17 +34,37 @@ SIZES = ("frames", "features", "parameters", "multiply_adds")
 """Of a window that is embedded: its frames, the numbers in each, and what embeds it."""
 
 
-def check_model(folder: str | Path) -> None:
-    """Refuse a folder without a model, before anything is loaded for it.
+def find_model(model: str | Path) -> Path:
+    """Find a model's folder, before anything is loaded for it.
+
+    Parameters
+    ----------
+    model : path or str
+        A folder with a model, or the name of a model that comes with disentone, such as
+        ``"sounds"``. A folder of that name goes first if there is a model in it, and only then.
+
+    Returns
+    -------
+    Path
 
     Raises
     ------
     ArtifactError
-        If one of the two files is missing.
+        If there is no such folder or name, or one of the two files is missing.
     """
-    for name in MODEL_FILES:
-        if not (Path(folder) / name).is_file():
-            raise ArtifactError(f"There is no model in {folder}: {name} is missing.")
+    folder = Path(model)
+    missing = [name for name in MODEL_FILES if not (folder / name).is_file()]
+    if not missing:
+        return folder
+    packaged = packaged_folder(str(model))
+    if packaged is not None:
+        return packaged
+    if folder.exists() or folder.name != str(model):  # a path, and no name
+        raise ArtifactError(f"There is no model in {folder}: {missing[0]} is missing.")
+    raise ArtifactError(
+        f"There is no model in {folder}, and none of this name is listed by disentone models"
+        f"{closest(folder.name, packaged_models())}"
+    )
 
 
 def read_config(folder: str | Path) -> dict[str, Any]:
@@ -54,8 +75,8 @@ def read_config(folder: str | Path) -> dict[str, Any]:
     ArtifactError
         If there is no model, the file is damaged, or it is of another version.
     """
-    check_model(folder)
-    file = Path(folder) / MODEL_FILES[0]
+    folder = find_model(folder)
+    file = folder / MODEL_FILES[0]
     try:
         if file.stat().st_size > MOST_BYTES:
             raise ValueError(f"{file.name} has more than {MOST_BYTES:,} bytes")
@@ -90,11 +111,12 @@ def describe(folder: str | Path) -> Description:
     ArtifactError
         If there is no model, it is damaged, or it is of another version.
     """
+    folder = find_model(folder)
     stored = read_config(folder)
     try:
         frontend, size = stored["frontend"], stored.get("size")
         if size is not None:
-            _check_parameters(Path(folder) / MODEL_FILES[1], size["parameters"])
+            _check_parameters(folder / MODEL_FILES[1], size["parameters"])
         return Description(
             dict(stored["about"]),
             Facets.from_json(stored["facets"]),

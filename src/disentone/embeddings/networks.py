@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from safetensors.torch import save
-from torch import Tensor
+from torch import Tensor, nn
 
-from disentone.errors import RecipeError
+from disentone.errors import ArtifactError, RecipeError
 from disentone.facets import Facets
 from disentone.files import write_bytes
 from disentone.models import MultiView
@@ -23,7 +23,14 @@ from disentone.recipes import Recipe
 if TYPE_CHECKING:
     from disentone.frontends.protocol import FrontEnd
 
-__all__ = ["build_network", "check_weights", "clips_at_once", "untrained_network", "write_tensors"]
+__all__ = [
+    "build_network",
+    "check_weights",
+    "clips_at_once",
+    "halved",
+    "untrained_network",
+    "write_tensors",
+]
 
 BATCH = 256  # windows at once, fewer where they are large
 _BATCH_NUMBERS = 2**24
@@ -94,6 +101,27 @@ def untrained_network(recipe: Recipe, frontend: FrontEnd) -> MultiView:
         raise RecipeError(f"Recipe '{recipe.name}' asks for {error}.") from error
     torch.manual_seed(recipe.seed)
     return build_network(recipe.model, recipe.layout(), frontend)
+
+
+def halved(network: nn.Module, prefix: str = "") -> dict[str, Tensor]:
+    """Give a network's parameters in float16, and not its buffers, such as running means.
+
+    Raises
+    ------
+    ArtifactError
+        If a parameter is too large for float16.
+    """
+    found = {}
+    for name, parameter in network.named_parameters():
+        half = parameter.detach().half()
+        if not half.isfinite().all():
+            largest = float(parameter.detach().abs().max())
+            raise ArtifactError(
+                f"The network's '{name}' has a value of {largest:.3g}, and float16 ends at 65504: "
+                "store the model as float32."
+            )
+        found[f"{prefix}{name}"] = half
+    return found
 
 
 def write_tensors(

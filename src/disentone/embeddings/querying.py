@@ -12,16 +12,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from disentone import __version__
 from disentone.embeddings import model_id
 from disentone.embeddings.embedder import EmbedOptions, open_embedder
-from disentone.embeddings.model_files import MODEL_FILES, check_model
+from disentone.embeddings.model_files import MODEL_FILES, find_model
 from disentone.errors import ArtifactError, AudioError
+from disentone.packaged import name_of, packaged_folder
 from disentone.search import Index
 
 if TYPE_CHECKING:
     from disentone.embeddings.model import Model
 
-__all__ = ["AudioQueries", "embed_query", "model_folder", "model_of"]
+__all__ = ["AudioQueries", "check_release", "embed_query", "model_folder", "model_of"]
 
 
 def model_folder(index: Index, model: str | Path | None = None) -> Path:
@@ -30,19 +32,57 @@ def model_folder(index: Index, model: str | Path | None = None) -> Path:
     Raises
     ------
     ArtifactError
-        If there is no model, or it is another one.
+        If there is no model, it is another one, or it is a packaged one and this version of
+        disentone has other weights of that name.
     """
+    folder = find_model(model or _kept(index))
+    identity = model_id(folder)
+    check_release(index, folder, identity)
+    index.check_model(identity)
+    return folder
+
+
+def _kept(index: Index) -> Path:
+    """Folder of the model that an index was made with."""
     made_from = index.about.get("model_folder")
-    places = [model] if model else [Path(index.uri) / "model", *([made_from] if made_from else [])]
-    found = [Path(place) for place in places if (Path(place) / MODEL_FILES[0]).is_file()]
+    packaged = packaged_folder(index.about.get("packaged", ""))
+    places = [Path(index.uri) / "model"]
+    places += [Path(made_from)] if made_from else []
+    places += [packaged] if packaged else []
+    found = [place for place in places if (place / MODEL_FILES[0]).is_file()]
     if not found:
         raise ArtifactError(
             f"There is no model at '{places[-1]}': give that of the index, or "
             "search by items of the index."
         )
-    check_model(found[0])
-    index.check_model(model_id(found[0]))
     return found[0]
+
+
+def check_release(index: Index, folder: Path, identity: str) -> None:
+    """Refuse a packaged model whose weights are others than when an index was made with it.
+
+    Parameters
+    ----------
+    index : Index
+    folder : Path
+        Of the model.
+    identity : str
+        Of the model: :func:`~disentone.embeddings.layout.model_id`.
+
+    Raises
+    ------
+    ArtifactError
+        If it is a packaged model, the index was made with one of its name, and they differ.
+    """
+    name = name_of(folder)
+    if name is None or name != index.about.get("packaged") or identity == index.model:
+        return
+    version, own = index.about["disentone"], Path(index.uri) / "model"
+    instead = f"use its own copy, '{own}'" if own.is_dir() else f"install disentone=={version}"
+    raise ArtifactError(
+        f"'{index.uri}' was made with other weights of '{name}' (disentone {version}) than this "
+        f"version has ({__version__}): make it anew, or {instead}."
+    )
 
 
 def model_of(index: Index, model: str | Path | None = None, *, device: str = "cpu") -> Model:
@@ -90,7 +130,7 @@ class AudioQueries:
     Parameters
     ----------
     index : Index
-    model : path, optional
+    model : path or str, optional
         Of the index, where it is not in it.
     device : str
     """

@@ -14,6 +14,7 @@ from disentone.embeddings.model_files import (
     MODEL_FILES,
     NETWORK,
     damaged,
+    find_model,
     read_config,
     tensor_shapes,
 )
@@ -53,8 +54,9 @@ def read_stored(folder: str | Path) -> Stored:
         If there is no model, it is damaged, it is of another version, its configuration promises
         what its weights do not hold, or these are not finite.
     """
+    folder = find_model(folder)
     stored = read_config(folder)
-    file = Path(folder) / MODEL_FILES[1]
+    file = folder / MODEL_FILES[1]
     try:
         facets = Facets.from_json(stored["facets"])
         config = ModelConfig(**stored["model"])

@@ -14,10 +14,12 @@ from disentone.datasets.inspection.known import find_decided
 from disentone.datasets.skipped import write_skipped
 from disentone.datasets.stratification import split_within
 from disentone.embeddings.model import Model, load
+from disentone.embeddings.model_files import find_model
 from disentone.embeddings.networks import untrained_network
 from disentone.embeddings.watcher import Watcher
 from disentone.errors import ArtifactError
 from disentone.factors import Factor
+from disentone.packaged import name_of
 from disentone.recipes import Recipe
 from disentone.recipes.naming import audited_factors
 from disentone.runs.preparation import Data, prepare
@@ -44,13 +46,13 @@ def audit_run(
 
     Parameters
     ----------
-    run : path
-        Run folder.
+    run : path or str
+        Run folder, or the name of a packaged model.
     data : path, optional
         Another folder or table, with factors of the same names where the run's recipe names any.
     out : path, optional
         Where ``audit.json`` and ``report.html`` go; the run folder, or ``RUN/audit-NAME`` for
-        other data.
+        other data. Of a packaged model ``runs/audit-MODEL`` takes the place of the run folder.
     beside : sequence of path
         Other runs with the same front-end, for UDR: they embed the same clips.
     seed : int, optional
@@ -66,10 +68,10 @@ def audit_run(
     Path
         The report.
     """
-    run = Path(run)
+    run = find_model(run)
     recipe = audit_recipe(run, data=data, seed=seed, **changes)
     model = load(run)
-    out = Path(out or (run if data is None else run / f"audit-{Path(data).stem}"))
+    out = Path(out or _place(run, data))
     prepared = prepare(recipe, watcher=watcher)
     for name in audited_factors(recipe):
         if name not in prepared.table.factors:
@@ -84,6 +86,13 @@ def audit_run(
     from disentone.runs.reporting import report_run  # drawing libraries are slow to import
 
     return report_run(out, recipe=recipe, model=model, data=prepared, card=card)
+
+
+def _place(run: Path, data: str | Path | None) -> Path:
+    """Give the folder of an audit: nothing is written where disentone is installed."""
+    name = name_of(run)
+    home = Path("runs") / f"audit-{name}" if name else run
+    return home if data is None else home / f"audit-{Path(data).stem}"
 
 
 def audit_model(

@@ -11,7 +11,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from disentone.datasets.config import CollectionConfig
-from disentone.embeddings.model_files import check_model, read_config
+from disentone.embeddings.model_files import find_model, read_config
 from disentone.errors import ArtifactError, RecipeError
 from disentone.files import write_bytes
 from disentone.frontends.network_files import download_refused
@@ -63,7 +63,7 @@ def audit_recipe(
         If the folder has no recipe, a change does not fit, or the run needs code or a download
         that is not allowed.
     """
-    check_model(run)
+    run = find_model(run)
     _check_needs(run)
     settings = [f"audit.{name}={json.dumps(value)}" for name, value in changes.items()]
     recipe = load_recipe(run / "config.yaml", settings=settings)
