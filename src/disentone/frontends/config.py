@@ -36,6 +36,7 @@ __all__ = [
     "HFEncoderConfig",
     "Inputs",
     "LatentConfig",
+    "LogFrequencyConfig",
     "LogMelConfig",
     "MusicalConfig",
     "frontend_config",
@@ -81,7 +82,9 @@ class FrontEndKind(BaseModel):
         return pkgutil.resolve_name(self.builds)(self)
 
 
-def _fits_in_memory(config: LogMelConfig | MusicalConfig, n_fft: int, columns: int) -> None:
+def _fits_in_memory(
+    config: LogMelConfig | LogFrequencyConfig | MusicalConfig, n_fft: int, columns: int
+) -> None:
     """Refuse a window that takes more than any sound needs: all its frames are held at once."""
     frames = 1 + round(config.seconds * config.sample_rate) // config.hop
     for what, numbers, most in (
@@ -125,6 +128,59 @@ class LogMelConfig(FrontEndKind):
         if not self.low < high <= self.sample_rate / 2:
             raise ValueError("low < high <= sample_rate / 2 must hold")
         _fits_in_memory(self, self.n_fft, self.n_mels)
+        return self
+
+
+class LogFrequencyConfig(FrontEndKind):
+    """Parameters of a spectrogram on a logarithmic frequency axis, with the level apart.
+
+    A transposition is a shift along the axis. Each octave is read from a window of its own length,
+    the longest for the lowest.
+    """
+
+    builds: ClassVar[str] = "disentone.frontends.logfreq:LogFrequency"
+
+    kind: Literal["logfreq"] = "logfreq"
+    sample_rate: int = Field(default=22050, ge=1000, le=MOST_RATE, description="Hz")
+    seconds: float = Field(
+        default=2.0,
+        gt=0,
+        le=3600,
+        description="length of a window; silence fills up a shorter clip",
+    )
+    hop: int = Field(default=512, ge=1, le=2**20, description="samples between frames")
+    low: float = Field(default=32.7, gt=0, description="frequency of the first bin, Hz")
+    bins_per_octave: int = Field(default=24, ge=1, le=240)
+    bins: int = Field(default=200, ge=2, le=4096)
+    resolution: float = Field(
+        default=1 / 12, gt=0, le=2, description="octaves between two tones that are told apart"
+    )
+    longest: int = Field(default=4096, ge=16, le=2**16, description="window, a power of 2 samples")
+    shortest: int = Field(default=512, ge=16, le=2**16, description="window, a power of 2 samples")
+    range_db: float = Field(
+        default=72.0, gt=0, le=300, description="dB below the window's loudest bin that are kept"
+    )
+    floor_db: float = Field(
+        default=-100.0, ge=-300, le=100, description="power below this many dB counts as this"
+    )
+    dtype: Literal["float32", "float16"] = Field(
+        default="float16", description="precision of the features; float16 halves their store"
+    )
+
+    @model_validator(mode="after")
+    def _fits(self) -> LogFrequencyConfig:
+        highest = self.low * 2 ** ((self.bins - 1) / self.bins_per_octave)
+        if highest > self.sample_rate / 2:
+            raise ValueError(
+                f"the last bin is at {highest:,.0f} Hz, and half the sample rate is "
+                f"{self.sample_rate / 2:,.0f}: set fewer bins or a higher rate"
+            )
+        for length in (self.longest, self.shortest):
+            if length & (length - 1):
+                raise ValueError(f"windows are powers of 2, such as 4096, not {length}")
+        if self.shortest > self.longest:
+            raise ValueError("the shortest window must not be longer than the longest")
+        _fits_in_memory(self, 2 * self.longest, self.bins)
         return self
 
 
@@ -270,7 +326,7 @@ class HFEncoderConfig(LatentConfig):
     )
 
 
-AnyConfig = LogMelConfig | MusicalConfig | DACConfig | HFEncoderConfig
+AnyConfig = LogMelConfig | LogFrequencyConfig | MusicalConfig | DACConfig | HFEncoderConfig
 """Configuration of a front-end of ours."""
 
 

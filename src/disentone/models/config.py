@@ -36,6 +36,7 @@ __all__ = [
     "InceptionConfig",
     "ModelConfig",
     "PatchEncoderConfig",
+    "TDNNConfig",
 ]
 
 
@@ -55,9 +56,16 @@ class EncoderKind(BaseModel):
 
     builds: ClassVar[str]  # "module:Class" of the network, imported when one is built
     framewise: ClassVar[bool] = False  # whether every frame has a code: (batch, frames, out)
+    by_facet: ClassVar[bool] = False  # whether it makes a code of each facet by itself
 
     def build(
-        self, *, frames: int, features: int, out: int, parts: Mapping[str, slice] | None = None
+        self,
+        *,
+        frames: int,
+        features: int,
+        out: int,
+        parts: Mapping[str, slice] | None = None,
+        facets: Mapping[str, int] | None = None,
     ) -> nn.Module:
         """Make the network from (batch, frames, features), standardised, to (batch, out).
 
@@ -69,9 +77,12 @@ class EncoderKind(BaseModel):
             Length of the output vector: an embedding, or its means and then log-variances.
         parts : mapping of str to slice, optional
             Columns of each input, where the front-end has several.
+        facets : mapping of str to int, optional
+            Dimensions of each facet, handed over where ``by_facet``.
         """
         shape = {"frames": frames, "features": features}
-        return pkgutil.resolve_name(self.builds)(self, **shape, out=out, parts=parts)
+        more = {"facets": facets} if self.by_facet else {}
+        return pkgutil.resolve_name(self.builds)(self, **shape, out=out, parts=parts, **more)
 
 
 class PatchEncoderConfig(EncoderKind):
@@ -157,7 +168,37 @@ class InceptionConfig(EncoderKind):
     layer_norm: bool = Field(default=True, description="layer normalisation of the embedding")
 
 
-_Encoders = PatchEncoderConfig | ConvEncoderConfig | FrameNetworkConfig | InceptionConfig
+class TDNNConfig(EncoderKind):
+    """A time-delay network: convolutions over time, statistics over all frames, a head a facet.
+
+    After D. Snyder et al., "X-Vectors: Robust DNN Embeddings for Speaker Recognition" (2018): the
+    bins of a frame are the channels of the first convolution, and mean, maximum and deviation of
+    the last one's over time are what the heads see, so that a window of any length will do.
+    """
+
+    builds: ClassVar[str] = "disentone.models.tdnn:TDNN"
+    by_facet: ClassVar[bool] = True
+
+    kind: Literal["tdnn"] = "tdnn"
+    channels: Channels = Field(
+        default=(192, 192),
+        min_length=1,
+        max_length=12,
+        description="of each stage, which halves the frames",
+    )
+    depth: int = Field(default=1, ge=0, le=64, description="residual layers in each stage")
+    width: int = Field(default=256, ge=1, le=MOST_WIDTH, description="units of each facet's head")
+    dropout: float = Field(default=0.0, ge=0, lt=1, description="of what the heads see")
+    level: tuple[str, ...] = Field(
+        default=(),
+        description="facets whose heads see the level, where the front-end gives it apart; the "
+        "others cannot encode it",
+    )
+
+
+_Encoders = (
+    PatchEncoderConfig | ConvEncoderConfig | FrameNetworkConfig | InceptionConfig | TDNNConfig
+)
 
 EncoderConfig = Annotated[
     SerializeAsAny[Annotated[_Encoders, Field(discriminator="kind")]],
@@ -227,6 +268,11 @@ class ModelConfig(BaseModel):
     @model_validator(mode="after")
     def _agree(self) -> ModelConfig:
         framewise = self.encoder.framewise
+        if self.encoder.by_facet and self.gaussian:
+            raise ValueError(
+                f"an encoder of kind '{getattr(self.encoder, 'kind', '')}' has codes without a "
+                "variance: set 'stochastic: false' and 'fusion: mean'"
+            )
         if self.decoder is not None and framewise != (self.decoder.kind == "frames"):
             raise ValueError("an encoder of kind 'frames' and a decoder of that kind go together")
         normed = "unit_length" if self.unit_length else None

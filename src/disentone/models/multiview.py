@@ -85,10 +85,10 @@ class MultiView(nn.Module):
         self.facets = facets
         self.framewise = config.encoder.framewise
         out = facets.dim * (2 if config.gaussian else 1)
-        self.encoder = config.encoder.build(frames=frames, features=features, out=out, parts=parts)
-        self.decoder = config.decoder and build_decoder(
-            config.decoder, dim=facets.dim, frames=frames, features=features
-        )
+        shape = {"frames": frames, "features": features}
+        more = {"facets": facets} if config.encoder.by_facet else {}
+        self.encoder = config.encoder.build(**shape, out=out, parts=parts, **more)
+        self.decoder = config.decoder and build_decoder(config.decoder, dim=facets.dim, **shape)
 
     def experts(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Encoder's own mean and log-variance: (..., frames, features) to two (..., D).

@@ -11,6 +11,7 @@ from disentone.models.config import (
     FrameNetworkConfig,
     ModelConfig,
     PatchEncoderConfig,
+    TDNNConfig,
 )
 
 __all__ = ["largest_layer"]
@@ -34,6 +35,9 @@ def largest_layer(config: ModelConfig, *, frames: int, features: int) -> int:
         sizes.append(math.ceil(frames / encoder.patch) * encoder.width)
     if isinstance(encoder, ConvEncoderConfig):
         sizes += _maps(encoder.channels, frames, features)
+    if isinstance(encoder, TDNNConfig):
+        steps = [math.ceil(frames / 2**number) for number in range(1, 1 + len(encoder.channels))]
+        sizes += [step * channels for step, channels in zip(steps, encoder.channels)]
     if isinstance(decoder, ConvDecoderConfig):  # the mirror of an encoder with these maps
         scale = 2 ** len(decoder.channels)
         sizes += _maps(

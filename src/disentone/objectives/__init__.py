@@ -32,6 +32,7 @@ from disentone.objectives.similarity import (
     separation,
     similarity,
 )
+from disentone.objectives.supervised import SupervisedContrast, supervised_contrast
 from disentone.objectives.term import Term
 from disentone.objectives.triplet import Triplet
 
@@ -59,6 +60,7 @@ __all__ = [
     "Reconstruction",
     "Separation",
     "Similarity",
+    "SupervisedContrast",
     "Term",
     "Triplet",
     "agreement",
@@ -78,6 +80,7 @@ __all__ = [
     "separation",
     "similarity",
     "spectral_gate",
+    "supervised_contrast",
     "triplet_loss",
     "violation",
 ]
@@ -96,6 +99,7 @@ _Ours = Annotated[
     | Covariance
     | Classification
     | Triplet
+    | SupervisedContrast
     | Given,
     Field(discriminator="term"),
 ]

@@ -6,19 +6,12 @@ Representation Learning for Multi-Dimensional Modeling of Music Similarity" (202
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from disentone.agreement.relation import Relation
-from disentone.errors import RecipeError, closest
-from disentone.facets import Facets
-from disentone.factors import Factor
-from disentone.models.lazy import torch
-from disentone.objectives.distributed import all_gather
+from disentone.objectives.related import RelationTerm
 from disentone.objectives.similarity import cosines
-from disentone.objectives.term import Term
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -27,10 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Triplet"]
 
-PREFIX = "of "  # a facet's name alone may be that of an attribute of modules
 
-
-class Triplet(Term):
+class Triplet(RelationTerm):
     """Order each facet by its own relation: L_MD, the mean of the triplet losses (CSN, Eq. 1).
 
     A facet's loss is over the semi-hard triplets that its own part of the embedding makes in the
@@ -49,9 +40,6 @@ class Triplet(Term):
     """
 
     term: Literal["triplet"] = "triplet"
-    facets: tuple[str, ...] | None = Field(
-        default=None, description="facets to order; by default all that have a relation"
-    )
     margin: float = Field(default=0.1, gt=0, le=2, description="cosine distance")
     choose: Literal["all", "nearest"] = Field(
         default="all", description="semi-hard negatives of a pair: all, or the nearest"
@@ -61,62 +49,12 @@ class Triplet(Term):
         description="a pair without a semi-hard negative takes the mildest of the harder ones",
     )
 
-    def named_facets(self) -> tuple[str, ...]:
-        """Facets that must exist."""
-        return self.facets or ()
-
-    def ordered(self, relations: Mapping[str, Relation]) -> dict[str, Relation]:
-        """Facets that are ordered, and what makes clips agree in each.
-
-        Raises
-        ------
-        RecipeError
-            If a facet has no relation, or none has.
-        """
-        for name in self.facets or ():
-            if name not in relations:
-                raise RecipeError(
-                    f"Term 'triplet' orders facet '{name}', which has no relation: give what clips "
-                    "agree in, such as same: genre."
-                )
-        if not relations:
-            raise RecipeError("Term 'triplet' needs a facet with 'same', or with 'augment'.")
-        return {name: relations[name] for name in self.facets or relations}
-
-    def named_factors(self, relations: Mapping[str, Relation]) -> tuple[str, ...]:
-        """Factors that decide the relations."""
-        of_labels = [one for one in self.ordered(relations).values() if one.is_of_labels]
-        return tuple(dict.fromkeys(name for one in of_labels for name in one.factors))
-
-    def build(
-        self,
-        facets: Facets,
-        factors: Mapping[str, Factor],
-        relations: Mapping[str, Relation],
-    ) -> nn.Module:
-        """Bind the relations to the factors; there is nothing to learn."""
-        from disentone.agreement.masks import RelationMasks, ViewMasks  # see models.lazy
-
-        ordered = self.ordered(relations)
-        for name in (name for one in ordered.values() for name in one.unlike):
-            if name not in facets:
-                raise RecipeError(f"There is no facet '{name}' to be unlike{closest(name, facets)}")
-        return torch.nn.ModuleDict(
-            {
-                PREFIX + name: RelationMasks(one, factors) if one.is_of_labels else ViewMasks(one)
-                for name, one in ordered.items()
-            }
-        )
-
     def __call__(self, out: Outputs, module: nn.Module | None = None) -> dict[str, Tensor]:
         """Value in [0, 2 + margin], a cosine distance."""
         from disentone.objectives.mining import semi_hard, triplet_loss, violation
 
-        assert isinstance(module, torch.nn.ModuleDict)  # the objective hands over what build made
         total, present, logs = out.mean.new_zeros(()), out.mean.new_zeros(()), {}
-        for name, rule in module.items():
-            facet = name.removeprefix(PREFIX)
-            codes, valid = self._compared(out, facet, rule)
+        for facet, codes, valid in self.compared(out, module):
             distances = 1 - cosines(codes, codes)
             mined = semi_hard(
                 distances, *valid, margin=self.margin, choose=self.choose, fallback=self.fallback
@@ -132,21 +70,3 @@ class Triplet(Term):
             logs[f"correct_{facet}"] = mined.correct
             logs[f"without_{facet}"] = (mined.pairs == 0).float()
         return {"value": total / present.clamp_min(1), **logs}
-
-    def _compared(
-        self, out: Outputs, facet: str, rule: nn.Module
-    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        """Codes (rows, dim) of all processes, a view a row, and which are positives, negatives."""
-        from disentone.agreement.masks import RelationMasks, ViewMasks
-
-        assert isinstance(rule, RelationMasks | ViewMasks)
-        relation = rule.relation
-        columns = self.columns(out, None if relation.is_of_labels else facet)
-        others = [c for name in relation.unlike for c in self.columns(out, name)[1:]]
-        codes = all_gather(out.mean[:, columns + others, out.facets.slice(facet)])  # (B, V, dim)
-        if relation.is_of_labels:
-            labels = {name: all_gather(out.labels[name][:, columns]) for name in relation.factors}
-            valid = rule({name: values.flatten(0, 1) for name, values in labels.items()})
-        else:
-            valid = rule(len(codes), len(columns), len(others), codes.device)
-        return codes.flatten(0, 1), valid

@@ -16,6 +16,7 @@ from disentone.facets import Facets
 from disentone.frontends.config import FrontEndConfig, LogMelConfig
 from disentone.models.config import ModelConfig
 from disentone.objectives import Agreement, AnyTerm, Divergence, Given, Reconstruction, Triplet
+from disentone.objectives.related import RelationTerm
 from disentone.recipes.facet import FacetConfig
 
 __all__ = ["AUTO", "AuditConfig", "FacetConfig", "Precision", "Recipe", "TrainingConfig"]
@@ -219,7 +220,7 @@ class Recipe(BaseModel):
         relations = self.relations()
         for term in self.objective:
             try:
-                ordered = term.ordered(relations) if isinstance(term, Triplet) else {}
+                ordered = term.ordered(relations) if isinstance(term, RelationTerm) else {}
             except RecipeError as error:
                 raise ValueError(str(error).rstrip(".")) from error
             for facet, relation in ordered.items():
