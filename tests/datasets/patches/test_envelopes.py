@@ -78,3 +78,27 @@ def test_tremolo_takes_its_share_of_the_amplitude():
     steady = amplitude[RATE // 4 :]
     assert steady.max() == pytest.approx(1, abs=0.01)
     assert steady.min() == pytest.approx(0.4, abs=0.01)
+
+
+def test_a_clip_that_begins_within_an_event_is_the_rest_of_it():
+    patch = {**PLAIN, "attack": 0.1, "decay_to": 0.2, "fall": 0.3, "length": 1.0, "release": 0.1}
+    whole = make_course({**patch, "start": 0.0}, 2 * RATE, RATE)
+    rest = make_course({**patch, "start": -0.4}, RATE, RATE)
+    begun = round(0.4 * RATE)
+    np.testing.assert_allclose(rest.amplitude, whole.amplitude[begun:][:RATE], atol=1e-5)
+    np.testing.assert_allclose(rest.since, whole.since[begun:][:RATE], atol=1e-5)
+
+
+def test_after_the_end_of_a_recording_there_is_nothing():
+    wave = rendered(end=0.3, floor=-30.0, reverberation=1.0, level=-6.0)
+    assert (wave[round(0.3 * RATE) :] == 0).all()
+    assert np.abs(wave[: round(0.3 * RATE)]).max() == pytest.approx(10 ** (-6 / 20), rel=1e-5)
+
+
+def test_a_strike_is_noise_that_dies_away():
+    wave = rendered(tonal=True, strike=1.0, strike_time=0.05, colour=6000.0, bandwidth=0.5)
+    plain = rendered()
+    noise = wave * (np.abs(plain[RATE:]).max() / np.abs(wave[RATE:]).max()) - plain
+    level = [np.sqrt(np.mean(noise[round(t * RATE) :][:441] ** 2)) for t in (0.02, 0.12, 0.8)]
+    assert np.log(level[0] / level[1]) == pytest.approx(0.1 / 0.05, abs=0.5)
+    assert level[2] < 0.02 * level[0]

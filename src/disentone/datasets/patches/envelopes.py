@@ -34,7 +34,10 @@ class Course(NamedTuple):
 
 
 def event_times(patch: Mapping[str, Any], seconds: float) -> np.ndarray:
-    """Beginnings of a patch's events, in seconds: float (events,), increasing, below `seconds`."""
+    """Beginnings of a patch's events, in seconds: float (events,), increasing, below `seconds`.
+
+    A single one may have begun before the clip, at a time below 0.
+    """
     start, rate = patch["start"], patch["rate"]
     if rate > 0:
         times = start + np.arange(int(patch["span"] * rate) + 1) / rate
@@ -55,7 +58,7 @@ def make_course(patch: Mapping[str, Any], samples: int, sample_rate: int) -> Cou
     """
     time = np.arange(samples) / sample_rate
     times = event_times(patch, samples / sample_rate)
-    first = np.minimum(np.ceil(times * sample_rate).astype(int), samples)
+    first = np.clip(np.ceil(times * sample_rate).astype(int), 0, samples)
     bounds = [*first.tolist(), samples]
     since = np.full(samples, -1.0, dtype=np.float32)
     amplitude = np.zeros(samples, dtype=np.float32)

@@ -18,7 +18,7 @@ import scipy.fft
 
 from disentone.datasets.patches.envelopes import Course, make_course
 
-__all__ = ["partials", "render", "room_response", "spectrum"]
+__all__ = ["partials", "render", "room_response", "spectrum", "through_space"]
 
 Patch = Mapping[str, Any]
 _fft: Any = scipy.fft  # whose types know of no arrays
@@ -57,16 +57,16 @@ def render(patch: Patch, *, samples: int, sample_rate: int, rng: np.random.Gener
     change = _change(patch, course)
     share = patch["noise"]
     wave = np.zeros(samples, dtype=np.float32)
-    if share > 0:
-        wave += _NOISY * share * _noise(patch, course, change, sample_rate, rng)
+    if share > 0 or patch["strike"] > 0:
+        strike = patch["strike"] * np.exp(-np.maximum(course.since, 0) / patch["strike_time"])
+        wave += _NOISY * (share + strike) * _noise(patch, course, change, sample_rate, rng)
     if share < 1:
         wave += (1 - share) * _tones(patch, course, change, sample_rate)
     if patch["roughness"] > 0:
         turn = np.sin(2 * np.pi * patch["roughness_rate"] * course.time)
         wave *= 1 - patch["roughness"] * (0.5 + 0.5 * turn)
     wave *= course.amplitude
-    wave = _through_space(patch, wave, sample_rate, rng)
-    return wave * (10 ** (patch["level"] / 20) / float(np.abs(wave).max()))
+    return through_space(patch, wave, sample_rate, rng)
 
 
 def partials(patch: Patch, note: float, sample_rate: int) -> tuple[np.ndarray, np.ndarray]:
@@ -292,10 +292,27 @@ def _octaves(size: int, sample_rate: int) -> np.ndarray:
 # --- space --------------------------------------------------------------------------------------
 
 
-def _through_space(
+def through_space(
     patch: Patch, wave: np.ndarray, sample_rate: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """Apply equaliser and room to a sound, and add the noise floor."""
+    """Put a sound into a patch's space: equaliser, room, noise floor, end and level.
+
+    Parameters
+    ----------
+    patch : mapping
+        Of which the parameters of the group *space* count, and ``end``.
+    wave : ndarray of float32, shape (samples,)
+        Any sound, not silent.
+    sample_rate : int
+        Hz.
+    rng : Generator
+        Of the noise floor.
+
+    Returns
+    -------
+    ndarray of float32, shape (samples,)
+        With the peak at the patch's level.
+    """
     samples = len(wave)
     tail = sample_rate // 8  # what a transform is too short for comes back at its beginning
     if patch["reverberation"] > 0:  # in quarters of a clip, as sizes of a few kinds are known
@@ -307,7 +324,10 @@ def _through_space(
         response = response * _fft.rfft(room_response(patch, tail, sample_rate), size)
     bins = _fft.rfft(wave, size)
     heard = _fft.irfft(bins * response, size)[:samples]
-    return heard + _floor(patch, samples, sample_rate, rng) * np.abs(wave).max()
+    heard += _floor(patch, samples, sample_rate, rng) * np.abs(wave).max()
+    if patch["end"] > 0:
+        heard[round(patch["end"] * sample_rate) :] = 0
+    return heard * (10 ** (patch["level"] / 20) / float(np.abs(heard).max()))
 
 
 def _equaliser(patch: Patch, octaves: np.ndarray) -> np.ndarray:

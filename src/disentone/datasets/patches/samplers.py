@@ -82,7 +82,8 @@ def sample_timbre(rng: np.random.Generator, count: int, seconds: float) -> Param
         each (values, 4). ``decay``, by how much the slope falls as an event goes on (dB an octave),
         in ``decay_time`` (s); ``swing`` (Hz), how often formants go to their ends and back.
         ``noise``, its share of the amplitude; ``colour``, its centre (Hz); ``bandwidth`` (octaves);
-        ``grain``, impulses a second that it is made of (0: continuous noise).
+        ``grain``, impulses a second that it is made of (0: continuous noise). ``strike``, amplitude
+        of more such noise where an event begins, which dies away in ``strike_time`` (s).
         ``detune`` of a second voice (cents); ``roughness``, depth of modulation at
         ``roughness_rate`` (Hz). ``timbre_seed`` decides deviations and phases of partials.
     """
@@ -108,6 +109,8 @@ def sample_timbre(rng: np.random.Generator, count: int, seconds: float) -> Param
         "colour": _log_uniform(rng, 150, 8000, count),
         "bandwidth": rng.uniform(0.3, 4, count),
         "grain": _sometimes(rng, 0.25, _log_uniform(rng, 10, 2000, count)),
+        "strike": _sometimes(rng, 0.3, tonal * rng.uniform(0.1, 1, count)),
+        "strike_time": _log_uniform(rng, 0.005, 0.15, count),
         "detune": _sometimes(rng, 0.3, rng.uniform(3, 35, count)),
         "roughness": _sometimes(rng, 0.2, rng.uniform(0.2, 1, count)),
         "roughness_rate": _log_uniform(rng, 25, 120, count),
@@ -123,13 +126,15 @@ def sample_envelope(rng: np.random.Generator, count: int, seconds: float) -> Par
     Returns
     -------
     dict of str to ndarray
-        ``start``, silence before the first event (s, up to a quarter of the clip); ``attack``, rise
-        from nothing to the peak (s, linear); ``decay_to``, level that an event falls to, with time
-        constant ``fall`` (s); ``length`` until it is let go (s, at least the attack), and
-        ``release``, its time constant then (s).
+        ``start``, silence before the first event (s, up to a quarter of the clip), below 0 where
+        the clip begins within its only event; ``attack``, rise from nothing to the peak (s,
+        linear); ``decay_to``, level that an event falls to, with time constant ``fall`` (s);
+        ``length`` until it is let go (s, at least the attack), and ``release``, its time constant
+        then (s).
         ``rate`` of regular repetition (Hz, 0: none) for ``span`` (s), three times at least;
         ``events``, how many there are where they are irregular; ``accent``, by how much they
         differ in level (dB).
+        ``end`` of the recording, after which there is nothing at all (s, 0: that of the clip).
         ``tremolo``, depth of modulation, at ``tremolo_rate`` (Hz). ``event_seed`` decides where
         irregular events are, and which are loud.
     """
@@ -140,12 +145,20 @@ def sample_envelope(rng: np.random.Generator, count: int, seconds: float) -> Par
     # An attack is over before the next event, and at the end of the shortest clip.
     gap = np.where(rate > 0, 1 / np.maximum(rate, 1), np.where(events > 1, shortest(seconds), 1e9))
     attack = np.minimum(attack, np.minimum(0.4 * gap, 0.3 * seconds))
+    length = np.maximum(_log_uniform(rng, 0.05, max(0.1, 1.2 * seconds), count), attack)
+    start = _sometimes(rng, 0.7, rng.uniform(0, seconds / 4, count))
+    missed = _sometimes(rng, 0.2, rng.uniform(0.1, 0.7, count)) * length
+    start = np.where((missed > 0) & (rate == 0) & (events == 1), -missed, start)
+    # What any recording holds: the rise of its first event, and three where they are repeated.
+    heard = np.maximum(start, 0) + np.maximum(attack, 2.1 * (rate > 0) * gap)
+    end = _sometimes(rng, 0.25, _log_uniform(rng, 0.08, seconds, count))
     return {
-        "start": _sometimes(rng, 0.7, rng.uniform(0, seconds / 4, count)),
+        "start": start,
+        "end": np.where(end > 0, np.maximum(end, heard + 0.02), 0),
         "attack": attack,
         "decay_to": _sometimes(rng, 0.6, rng.uniform(0.1, 1, count)),
         "fall": _log_uniform(rng, 0.03, 3, count),
-        "length": np.maximum(_log_uniform(rng, 0.05, max(0.1, 1.2 * seconds), count), attack),
+        "length": length,
         "release": _log_uniform(rng, 0.01, 0.4, count),
         "rate": rate,
         "span": np.maximum(rng.uniform(0.4, 1, count) * seconds, 2.2 * (rate > 0) * gap),

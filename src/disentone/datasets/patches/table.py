@@ -22,7 +22,7 @@ from disentone.factors import Factor
 
 __all__ = ["KNOWN", "PatchSounds", "patches"]
 
-_SYNTHESIS = 1  # to be raised when other samples come out of the same parameters
+_SYNTHESIS = 2  # to be raised when other samples come out of the same parameters
 
 
 @dataclass(frozen=True)
@@ -162,6 +162,12 @@ def _decades(values: np.ndarray) -> np.ndarray:
     return _where(values > 0, np.log10(np.where(values > 0, values, 1)))
 
 
+def _is_whole(of: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Whether the clip holds an event from its beginning until it is let go."""
+    over = of["start"] + of["length"]
+    return (of["start"] >= 0) & ((of["end"] == 0) | (over < of["end"]))
+
+
 KNOWN: Mapping[str, tuple[str, Callable[[Mapping[str, np.ndarray]], np.ndarray]]] = {
     "f0": ("MIDI", lambda of: _where(of["tonal"], of["note"])),
     "notes": (
@@ -170,8 +176,8 @@ KNOWN: Mapping[str, tuple[str, Callable[[Mapping[str, np.ndarray]], np.ndarray]]
     ),
     "brightness": ("dB/octave", lambda of: _where(of["tonal"], of["brightness"])),
     "noise": ("", lambda of: of["noise"]),
-    "attack": ("log10 s", lambda of: _decades(of["attack"])),
-    "length": ("log10 s", lambda of: _decades(of["length"])),
+    "attack": ("log10 s", lambda of: _where(of["start"] >= 0, _decades(of["attack"]))),
+    "length": ("log10 s", lambda of: _where(_is_whole(of), _decades(of["length"]))),
     "rate": ("log10 Hz", lambda of: _decades(of["rate"])),
     "reverberation": ("log10 s", lambda of: _decades(of["reverberation"])),
     "floor": ("dB", lambda of: of["floor"]),
