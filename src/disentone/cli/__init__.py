@@ -15,6 +15,7 @@ from disentone.cli import (  # noqa: F401  # each adds its verbs
     learning,
     searching,
     serving,
+    sharding,
     triplets,
 )
 from disentone.cli.app import app

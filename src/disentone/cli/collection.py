@@ -18,11 +18,13 @@ from disentone.cli.screen import (
     Quiet,
     Screen,
     Seed,
+    ShardOption,
     Short,
     ShortClip,
     again,
     resumable,
 )
+from disentone.cli.sharding import one_shard
 
 
 class OnError(StrEnum):
@@ -102,7 +104,10 @@ def _pairs(texts: list[str] | None) -> dict[str, str] | None:
     return None if texts is None else dict(text.split("=", 1) for text in texts)
 
 
-@app.command(epilog="Example: disentone embed runs/facets sounds/ -o sounds.parquet")
+@app.command(
+    epilog="Example: disentone embed runs/facets sounds/ -o sounds.parquet · "
+    "disentone embed runs/facets sounds/ --shard 3/64 -o shards/"
+)
 def embed(
     model: Annotated[
         str, typer.Argument(metavar="MODEL", help="Run folder, or the name of a packaged model.")
@@ -124,18 +129,23 @@ def embed(
         OnError, typer.Option(help="What is done with a file that cannot be used.")
     ] = OnError.skip,
     resume: Annotated[bool, typer.Option(help="Go on with what was stopped.")] = False,
+    shard: ShardOption = None,
     device: Device = "cpu",
     allow_download: AllowDownload = False,
     quiet: Quiet = False,
 ) -> None:
     """Embed a collection: a row for each file or segment, a column for each facet.
 
-    What was left out is listed in OUT-skipped.csv, with the reason.
+    What was left out is listed in OUT-skipped.csv, with the reason. With --shard, OUT is a folder
+    of shards, which disentone gather joins.
     """
     from disentone.embeddings.collection import embed_collection
     from disentone.embeddings.embedder import EmbedOptions
 
     options = EmbedOptions(segment, hop, cache, jobs, short.value, device)
+    if shard is not None:
+        one_shard(model, paths, out, shard, options, on_error=on_error.value, quiet=quiet)
+        return
     with Screen(quiet=quiet) as screen:
         made = resumable(
             again(

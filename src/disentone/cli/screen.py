@@ -39,6 +39,7 @@ __all__ = [
     "Screen",
     "Seed",
     "Settings",
+    "ShardOption",
     "Short",
     "ShortClip",
     "again",
@@ -102,6 +103,10 @@ Jobs = Annotated[int | None, typer.Option(min=1, help="Files that are decoded at
 Short = Annotated[
     ShortClip,
     typer.Option(help="A clip shorter than the model's window: silence added, or left out."),
+]
+ShardOption = Annotated[
+    str | None,
+    typer.Option("--shard", metavar="N/M", help="Do this part of M only, into the folder OUT."),
 ]
 Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1 ...")]
 

@@ -17,12 +17,14 @@ from disentone.cli.screen import (
     Jobs,
     Quiet,
     Screen,
+    ShardOption,
     Short,
     ShortClip,
     again,
     console,
     resumable,
 )
+from disentone.cli.sharding import one_shard
 
 if TYPE_CHECKING:
     from disentone.search import Index, Results
@@ -60,6 +62,7 @@ def index(
     cache: Cache = None,
     jobs: Jobs = None,
     short: Short = ShortClip.pad,
+    shard: ShardOption = None,
     device: Device = "cpu",
     allow_download: AllowDownload = False,
     quiet: Quiet = False,
@@ -70,7 +73,8 @@ def index(
     over labels that were corrected in a table, recognises files that were moved, and removes what
     is gone from these folders and tables. A .disentoneignore file in a folder, written as a
     .gitignore, leaves out what it names. What was left out as unusable is listed in
-    OUT/skipped.csv, with the reason.
+    OUT/skipped.csv, with the reason. With --shard, OUT is a folder of shards, of which disentone
+    gather makes the index.
     """
     from disentone.errors import DataError
 
@@ -85,6 +89,9 @@ def index(
     from disentone.embeddings.indexing import index_collection
 
     options = EmbedOptions(segment, hop, cache, jobs, short.value, device)
+    if shard is not None:
+        one_shard(model, paths, out, shard, options, exclude=exclude or (), quiet=quiet)
+        return
     more = {"exclude": exclude, "keep_missing": keep_missing, "allow_download": allow_download}
     with Screen(quiet=quiet) as screen:
         made = resumable(

@@ -7,6 +7,7 @@ together at the end. A process that is killed loses the part in flight and nothi
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -20,7 +21,7 @@ from disentone.datasets.segments import short_note
 from disentone.embeddings import model_id, read_about
 from disentone.embeddings.embedder import DEFAULTS, Embedder, EmbedOptions, Rows, open_embedder
 from disentone.embeddings.layout import about_of, check_suffix, schema_of, table_of
-from disentone.embeddings.model_files import find_model
+from disentone.embeddings.model_files import describe, find_model
 from disentone.embeddings.parts import Sink, assemble, check_same, claimed
 from disentone.embeddings.watcher import Watcher
 from disentone.errors import ArtifactError, AudioError, RecipeError
@@ -28,10 +29,39 @@ from disentone.errors import ArtifactError, AudioError, RecipeError
 if TYPE_CHECKING:
     from disentone.embeddings.model import Model
 
-__all__ = ["embed_collection", "embed_into", "load_model"]
+__all__ = [
+    "Listing",
+    "embed_collection",
+    "embed_into",
+    "list_collection",
+    "load_model",
+    "part_size",
+]
 
-_PART = 2048  # clips in a part; more where a feature store keeps what a killed process did
+_PART = 512  # clips in a part; more where a feature store keeps what a killed process did
 _STORED_PART = 16384
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What is to be embedded, before anything is.
+
+    Parameters
+    ----------
+    clips : Clips
+        Splits and recordings are among their factors.
+    skipped : list of Skipped
+        Rows and files that are no clips.
+    schema : pyarrow.Schema
+        Of the result.
+    settings : dict
+        What decides the vectors, as it is kept with them.
+    """
+
+    clips: Clips
+    skipped: list[Skipped]
+    schema: pa.Schema
+    settings: dict[str, Any]
 
 
 def embed_collection(
@@ -94,27 +124,58 @@ def embed_collection(
         _check_finished(out, settings, resume=resume)
         watcher.note(f"{out} is finished already; for clips added since then, choose another -o.")
         return out
-    clips, skipped, notes = list_clips(paths)
-    for note in notes:
-        watcher.note(note)
-    if skipped and on_error == "stop":
-        raise AudioError(f"{skipped[0].path}: {skipped[0].reason}")
+    listing = list_collection(model, paths, options, on_error=on_error, watcher=watcher)
     loaded = load_model(model, options.device)
-    clips = clips.with_origin()
-    numeric = {name: is_numeric(values) for name, values in clips.factors.items()}
-    about = {**settings, "disentone": __version__, "recipe": loaded.about.get("recipe")}
-    schema = schema_of(loaded.facets, numeric, about)
-    for name, column in about_of(schema)["factors"].items():
-        if name != column:
-            watcher.note(f"Factor '{name}' is the column '{column}': there is another '{name}'.")
     partial = out.with_name(f"{out.name}.partial")
     with (
         claimed(partial, settings, resume=resume) as parts,
         open_embedder(loaded, options, stop=on_error == "stop") as embedder,
     ):
-        gone = embed_into(parts, embedder, clips, schema, skipped, watcher)
-        assemble(out, parts, schema, gone, skipped)
+        skipped = list(listing.skipped)
+        gone = embed_into(parts, embedder, listing.clips, listing.schema, skipped, watcher)
+        assemble(out, parts, listing.schema, gone, skipped)
     return out
+
+
+def list_collection(
+    model: str | Path,
+    paths: Sequence[str | Path],
+    options: EmbedOptions,
+    *,
+    exclude: Sequence[str] = (),
+    on_error: Literal["skip", "stop"] = "skip",
+    watcher: Watcher,
+) -> Listing:
+    """List what is to be embedded; nothing is opened but tables and the model's description.
+
+    Parameters are those of :func:`embed_collection`.
+
+    Raises
+    ------
+    AudioError
+        If a file or row is no clip and `on_error` is ``"stop"``.
+    ArtifactError, DataError
+        As :func:`embed_collection` does.
+    """
+    settings = {"model": model_id(model), **options.cut}
+    clips, skipped, notes = list_clips(paths, exclude)
+    for note in notes:
+        watcher.note(note)
+    if skipped and on_error == "stop":
+        raise AudioError(f"{skipped[0].path}: {skipped[0].reason}")
+    described, clips = describe(model), clips.with_origin()
+    numeric = {name: is_numeric(values) for name, values in clips.factors.items()}
+    about = {**settings, "disentone": __version__, "recipe": described.about.get("recipe")}
+    schema = schema_of(described.facets, numeric, about)
+    for name, column in about_of(schema)["factors"].items():
+        if name != column:
+            watcher.note(f"Factor '{name}' is the column '{column}': there is another '{name}'.")
+    return Listing(clips, skipped, schema, settings)
+
+
+def part_size(options: EmbedOptions) -> int:
+    """Give how many clips are embedded together, which decides the last bits of the vectors."""
+    return _PART if options.cache is None else _STORED_PART
 
 
 def embed_into(
@@ -172,7 +233,7 @@ def _embed_parts(
     done = sink.ids()
     gone = set(done)  # rows of clips that are no longer named
     padded: list[str] = []
-    size = _PART if embedder.options.cache is None else _STORED_PART
+    size = part_size(embedder.options)
     for first in range(0, len(clips), size):
         some = clips.take(first + np.flatnonzero(wanted[first : first + size]))
         if not len(some):

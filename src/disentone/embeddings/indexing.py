@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -18,13 +18,15 @@ from disentone.datasets.skipped import write_skipped
 from disentone.embeddings import model_id
 from disentone.embeddings.collection import embed_into, load_model
 from disentone.embeddings.embedder import DEFAULTS, EmbedOptions, open_embedder
-from disentone.embeddings.layout import about_of, schema_of, values_of
-from disentone.embeddings.library import Library
+from disentone.embeddings.gathering import Shards, open_shards
+from disentone.embeddings.layout import about_of, schema_of, table_of, values_of
+from disentone.embeddings.library import ROW, Library
 from disentone.embeddings.model_files import MODEL_FILES, find_model
 from disentone.embeddings.parts import check_same
 from disentone.embeddings.querying import check_release
+from disentone.embeddings.shards import CLIP, STAMPS, START
 from disentone.embeddings.watcher import Watcher
-from disentone.errors import DataError
+from disentone.errors import ArtifactError, DataError
 from disentone.facets import Facets
 from disentone.files import write_bytes
 from disentone.packaged import name_of
@@ -32,7 +34,7 @@ from disentone.search import Index
 from disentone.search.rows import facet_lengths, unusable
 from disentone.search.store import check_free, check_library, is_local, locked
 
-__all__ = ["index_collection"]
+__all__ = ["index_collection", "index_shards"]
 
 _NOTED = 5  # clips that were left out, in notes
 
@@ -46,6 +48,7 @@ def index_collection(
     exclude: Sequence[str] = (),
     keep_missing: bool = False,
     watcher: Watcher | None = None,
+    shards: Shards | None = None,
 ) -> Index:
     """Embed files, folders and tables, and put them into an index, or bring it up to date.
 
@@ -70,6 +73,8 @@ def index_collection(
     keep_missing : bool
         Keep items whose files are gone.
     watcher : Watcher, optional
+    shards : Shards, optional
+        Where the embeddings are already: clips that are in no shard are noted, and left for later.
 
     Returns
     -------
@@ -102,7 +107,10 @@ def index_collection(
     if known is not None:
         library.follow(known, keep_missing=keep_missing)
     if library.wanted.any():
-        sink.embed(library, options, skipped, watcher)
+        if shards is None:
+            sink.embed(library, options, skipped, watcher)
+        else:
+            sink.take_over(library, shards, skipped, watcher)
     if sink.index is None:
         raise DataError(f"No clip is usable; the first: {skipped[0].path}: {skipped[0].reason}")
     library.settle(sink.index)
@@ -119,6 +127,48 @@ def index_collection(
     return sink.index
 
 
+def index_shards(folder: str | Path, out: str | Path, *, watcher: Watcher | None = None) -> Index:
+    """Gather the shards of a collection into an index, or bring one up to date with them.
+
+    It is what :func:`index_collection` makes, and follows the same folders and tables.
+
+    Parameters
+    ----------
+    folder : path
+        Of :func:`disentone.embeddings.shards.embed_shard`.
+    out : path or URI
+    watcher : Watcher, optional
+
+    Returns
+    -------
+    Index
+
+    Raises
+    ------
+    ArtifactError
+        If a shard is missing or damaged, they do not belong together, the model is no longer where
+        it was or is another, or the index is of another one.
+    DataError
+        As for :func:`index_collection`.
+    """
+    shards = open_shards(folder)
+    about, source = shards.about, shards.about["source"]
+    if model_id(source["model"]) != about["model"]:
+        raise ArtifactError(
+            f"The model in '{source['model']}' is not the one that the shards in '{folder}' "
+            "were made with: put that back."
+        )
+    return index_collection(
+        source["model"],
+        source["paths"],
+        out,
+        EmbedOptions(about["segment"], about["hop"], short=about["short"]),
+        exclude=source["exclude"],
+        watcher=watcher,
+        shards=shards,
+    )
+
+
 def _origin(model: Path) -> dict[str, str]:
     """Say where a model is from: a packaged one is where disentone is installed, by its name."""
     name = name_of(model)
@@ -131,6 +181,18 @@ def _known(clips: Clips) -> Clips:
     known.pop("recording", None)  # has a column of its own
     paths = np.array([os.path.abspath(path) for path in clips.paths], dtype=object)
     return replace(clips, paths=paths, factors=known)
+
+
+def _from(home: str, path: str) -> str:
+    """Give the full path of what a shard names."""
+    return os.path.abspath(os.path.join(home, path))
+
+
+def _clips_of(table: pa.Table, home: str) -> Iterator[tuple[str, float]]:
+    """Path and start of the clip of each row of a shard."""
+    full = {path: _from(home, path) for path in set(table["path"].to_pylist())}
+    starts = table[START].to_pylist()
+    return ((full[path], start) for path, start in zip(table["path"].to_pylist(), starts))
 
 
 @dataclass
@@ -153,6 +215,37 @@ class _Sink:
             check_release(self.index, self.model, self.identity)
             settings = {name: self.about[name] for name in ("segment", "hop")}
             check_same(Path(self.out), found, {"model": self.identity, **settings})
+
+    def take_over(
+        self, library: Library, shards: Shards, skipped: list[Skipped], watcher: Watcher
+    ) -> None:
+        """Put what is wanted of a library into the index, from shards where it is embedded."""
+        self.library, clips, home = library, library.clips, shards.about["source"]["folder"]
+        self.about |= {"recipe": shards.about["recipe"], "root": library.base}
+        skipped += [Skipped(_from(home, s.path), s.reason) for s in shards.skipped()]
+        names = zip(clips.paths.tolist(), clips.start.tolist())
+        wanted = {name: row for row, name in enumerate(names) if library.wanted[row]}
+        schema = schema_of(Facets.from_json(shards.about["facets"]), {ROW: True}, {})
+        left = set(wanted.values())
+        show = watcher.stage("Indexing")
+        for table in shards.tables():
+            rows = [wanted.get(name, -1) for name in _clips_of(table, home)]
+            keep = [place for place, row in enumerate(rows) if row >= 0]
+            if keep:
+                some, rows = table.take(keep), [rows[place] for place in keep]
+                library.know(rows, *(some[name].to_pylist() for name in STAMPS))
+                place = [some[name].to_numpy() for name in ("path", "start", "duration")]
+                self.add(table_of(schema, place, values_of(some), {ROW: rows}))
+                left.difference_update(rows)
+            show(int(table[CLIP][-1].as_py()) + 1, shards.about["clips"])
+        skipped += self.skipped
+        gone = {name for s in skipped for name in (s.path, s.path.rpartition("@")[0])}
+        late = [row for row in sorted(left) if clips.paths[row] not in gone]
+        if late:
+            watcher.note(
+                f"{len(late)} clips are in no shard, such as '{clips.paths[late[0]]}': index the "
+                "same folders and tables without shards, and these are added."
+            )
 
     def embed(
         self, library: Library, options: EmbedOptions, skipped: list[Skipped], watcher: Watcher

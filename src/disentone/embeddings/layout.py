@@ -16,7 +16,9 @@ from disentone.errors import DataError
 from disentone.facets import Facets
 
 __all__ = [
+    "KEY",
     "PLACE",
+    "SUFFIXES",
     "about_of",
     "check_suffix",
     "columns_of",
@@ -29,8 +31,8 @@ __all__ = [
 
 PLACE = ("path", "start", "duration")
 
-_SUFFIXES = (".parquet", ".npz", ".npy")
-_KEY = b"disentone"  # of our JSON in the metadata of a Parquet file
+SUFFIXES = (".parquet", ".npz", ".npy")
+KEY = b"disentone"  # of our JSON in the metadata of a Parquet file
 _RESERVED = ("embedding", "facets", "slices", "about")  # what else an .npz holds
 
 
@@ -89,7 +91,7 @@ def schema_of(facets: Facets, factors: Mapping[str, bool], about: Mapping[str, A
         names[name] = column
         fields.append(pa.field(column, pa.float64() if numeric else pa.string()))
     notes = {"format": 1, **about, "facets": facets.to_json(), "factors": names}
-    return pa.schema(fields, {_KEY: json.dumps(notes).encode()})
+    return pa.schema(fields, {KEY: json.dumps(notes).encode()})
 
 
 def _column(facet: str) -> str:
@@ -122,7 +124,7 @@ def table_of(
 def about_of(schema: pa.Schema, file: str | Path = "") -> dict[str, Any]:
     """JSON that goes with an embedding table; a table of another program has none."""
     try:
-        return json.loads((schema.metadata or {})[_KEY])
+        return json.loads((schema.metadata or {})[KEY])
     except (KeyError, ValueError) as error:
         raise no_embeddings(file) from error
 
@@ -152,7 +154,7 @@ def values_of(table: pa.Table) -> np.ndarray:
 def check_suffix(path: str | Path) -> Path:
     """Refuse a file name without the suffix of a format of embeddings."""
     path = Path(path)
-    if path.suffix.lower() not in _SUFFIXES:
+    if path.suffix.lower() not in SUFFIXES:
         raise DataError(
             f"'{path}' is no embedding file: its name must end in .parquet, .npz or .npy."
         )

@@ -21,9 +21,10 @@ from disentone.search.following import Contents, Entry, Followed, file_stamp, fo
 from disentone.search.roots import Roots, below
 from disentone.search.rows import KEPT, PLACE, column_names
 
-__all__ = ["Library"]
+__all__ = ["ROW", "Library"]
 
-_ROW = "row"  # number of the clip that a row of embeddings is of
+ROW = "row"
+"""Factor of rows of embeddings: the number of the clip that each is of."""
 
 
 class Library:
@@ -60,6 +61,7 @@ class Library:
         self._clips = replace(clips, paths=np.array([c.path for c in self.listed], object))
         self._columns = column_names(clips.factors)
         self._hashed = Contents()
+        self._known: dict[int, str | None] = {}  # hashes of clips that were embedded elsewhere
         self._done: set[tuple[str, float]] = set()  # path and start of clips
         self._old: dict[str, str | None] = {}  # stamps of items of changed clips, by id
         self._gone: set[tuple[str, float]] = set()
@@ -131,16 +133,24 @@ class Library:
     def clips(self) -> Clips:
         """All clips, with their numbers and nothing else known about them."""
         rows = np.arange(len(self.listed)).astype(object)
-        return replace(self._clips, factors={_ROW: rows})
+        return replace(self._clips, factors={ROW: rows})
 
     @property
     def wanted(self) -> np.ndarray:
         """Which clips are to be embedded: bool (clips,)."""
         return np.isin(self._found.fates, ("new", "changed"))
 
+    def know(
+        self, rows: Sequence[int], stamps: Sequence[str], contents: Sequence[str | None]
+    ) -> None:
+        """Take over what files of clips were when these were embedded, by another process."""
+        for row, stamp, content in zip(rows, stamps, contents):
+            self._found.stamps[row] = stamp + self.listed[row].length
+            self._known[row] = content
+
     def items(self, table: pa.Table) -> pa.Table:
         """What an index keeps of rows of embeddings."""
-        rows = [int(row) for row in table[about_of(table.schema)["factors"][_ROW]].to_pylist()]
+        rows = [int(row) for row in table[about_of(table.schema)["factors"][ROW]].to_pylist()]
         clips = [self.listed[row] for row in rows]
         starts, lengths = table["start"].to_pylist(), table["duration"].to_pylist()
         columns: dict[str, Any] = {
@@ -227,6 +237,8 @@ class Library:
 
     def _content(self, row: int) -> str | None:
         """Hash of a clip's file; None where it has changed since it was listed."""
+        if row in self._known:
+            return self._known[row]
         clip = self.listed[row]
         found = self._hashed(clip.path)
         return found if file_stamp(clip.path) + clip.length == self._found.stamps[row] else None
