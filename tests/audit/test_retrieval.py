@@ -114,6 +114,25 @@ def test_blocks_change_nothing(clips, monkeypatch):
     ]
 
 
+def test_some_clips_are_asked_about_among_all_others(clips):
+    embedding, factors, groups = clips
+    given = {"embedding": embedding, "facets": FACETS, "factors": factors, "groups": groups}
+    half = np.arange(len(embedding)) % 2 == 0
+    everyone = {key(r): r for r in retrieval_scores(**given)}
+    one = {key(r): r for r in retrieval_scores(**given, queries=half)}
+    other = {key(r): r for r in retrieval_scores(**given, queries=~half)}
+    for name, record in everyone.items():
+        parts = [one[name], other[name]]
+        assert sum(part["n"] for part in parts) == record["n"]
+        for number in ("value", "chance"):
+            mean = sum(part[number] * part["n"] for part in parts) / record["n"]
+            assert mean == pytest.approx(record[number])
+
+
+def key(record):
+    return record["facet"], record["factor"], record["metric"]
+
+
 def test_a_factor_that_nobody_shares_has_no_value(rng):
     alone = Factor.categorical("title", [f"t{i}" for i in range(10)])
     records = retrieval_scores(

@@ -28,6 +28,7 @@ from disentone.audit.records import (
     probe_scores,
 )
 from disentone.audit.registry import chosen_measures, chosen_variants
+from disentone.audit.regression import regression_records
 from disentone.audit.scores import Scores
 from disentone.errors import DataError
 from disentone.facets import Facets
@@ -73,7 +74,9 @@ def audit(
     - ``probe``: ``accuracy`` of a two-layer probe (``jaccard`` and ``map`` for several labels), and
       ``within``, the share predicted within the factor's tolerance, where it has one. A continuous
       factor is predicted as the middle of a class, so its classes should not be wider than twice
-      the tolerance. Chance is the best constant answer of the training clips.
+      the tolerance. Chance is the best constant answer of the training clips. Of a continuous
+      factor also ``r2``, of the probe's mean value, and ``r2_linear``, of ridge regression: how
+      well it is predicted as a number, below 0 where the mean of the test clips is better.
     - ``leak``: accuracy (Jaccard) above that chance, where the facet does not own the factor.
     - ``dsc_delta``: score of the facet that owns the factor less that of the ``other`` facet, or
       of the best of several others (see :func:`~disentone.audit.directional.dsc_delta`).
@@ -193,6 +196,8 @@ def audit(
             seed=seed,
         )
         records += probe_records(plan, *pair, outputs[pair], scores[pair], nats[pair].about())
+    with one_thread():
+        records += regression_records(plan, outputs)
     main = {pair: several[0] for pair, several in scores.items()}
     records += directional_records(main, facets=facets, owns=plan.owns)
     records += block_records(nats, plan=plan, names=names, seed=seed)

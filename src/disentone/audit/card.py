@@ -16,9 +16,10 @@ from disentone.errors import ArtifactError, DataError, closest
 from disentone.facets import Facets
 from disentone.files import write_json
 
-__all__ = ["ALL", "SCHEMA", "Card", "outcomes_beside"]
+__all__ = ["ALL", "R2", "SCHEMA", "Card", "outcomes_beside"]
 
 ALL = "all"  # the whole embedding, beside its facets
+R2 = "r2"  # the metric of a continuous factor that is predicted as a number
 SCHEMA = 2
 READABLE = (1, 2)  # of 1 the measures, notes and outcomes are missing
 SENTENCES = 3
@@ -211,21 +212,31 @@ class Card:
                 found.setdefault(record["factor"], record)
         return found
 
+    def _numbers(self, facet: str) -> dict[str, dict[str, Any]]:
+        """Records of how well continuous factors are predicted as numbers, by factor."""
+        return {
+            record["factor"]: record
+            for record in self.records
+            if record["measure"] == "probe"
+            and record["facet"] == facet
+            and record.get("metric") == R2
+            and math.isfinite(_number(record["value"]))
+        }
+
     def _worst_leak(self, facet: str) -> float:
         leaks = self._main("leak", facet).values()
         return max((_number(leak["value"]) for leak in leaks), default=-math.inf)
 
     def _sentence(self, facet: str) -> str:
         leaks = self._main("leak", facet)
-        probes = self._main("probe", facet).items()
+        probes = self._main("probe", facet) | self._numbers(facet)
         own = {
-            f: one for f, one in probes if f not in leaks and math.isfinite(_number(one["value"]))
+            f: one
+            for f, one in probes.items()
+            if f not in leaks and math.isfinite(_number(one["value"]))
         }
         sure = {f: probe for f, probe in own.items() if _above_chance(probe)}
-        predicted = [
-            f"{factor} at {_number(probe['value']):.2f} (chance {_number(probe.get('chance')):.2f})"
-            for factor, probe in sure.items()
-        ]
+        predicted = [_predicted(probe) for probe in sure.values()]
         unclear = [factor for factor in own if factor not in sure]
         leaked = [
             f"{factor} at {leak['value']:.2f} above chance"
@@ -241,6 +252,14 @@ class Card:
             parts.append("shows no leak above chance")
         subject = "The whole embedding" if facet == ALL else f"The {facet} facet"
         return f"{subject} {' and '.join(parts)}." if parts else ""
+
+
+def _predicted(record: Mapping[str, Any]) -> str:
+    """What is predicted, and how well."""
+    factor, value = record["factor"], _number(record["value"])
+    if record.get("metric") == R2:
+        return f"{factor} (R2 {value:.2f})"
+    return f"{factor} at {value:.2f} (chance {_number(record.get('chance')):.2f})"
 
 
 def _above_chance(record: Mapping[str, Any]) -> bool:

@@ -29,12 +29,13 @@ def retrieval_scores(
     factors: Mapping[str, Factor],
     rules: Mapping[str, Rule] | None = None,
     groups: Sequence[Any] | np.ndarray | None = None,
+    queries: np.ndarray | None = None,
     at: Sequence[int] = (1, 5, 10),
     seed: int = 0,
 ) -> list[Record]:
     """Rank all clips by their distance from each, and give how many of the first ones agree.
 
-    Every clip is a query once; its candidates are the other clips of which the factor is known,
+    Every query's candidates are all other clips of which the factor is known,
     without those of its own group. Distances are Euclidean; equal ones are in random order, so
     that a facet without information scores as chance does, whatever order the table is in.
 
@@ -50,6 +51,8 @@ def retrieval_scores(
         How clips agree in a factor; ``"same"`` by default.
     groups : sequence, shape (clips,), optional
         Such as recordings: clips of one group do not count as found, and are drawn together.
+    queries : ndarray of bool, shape (clips,), optional
+        The clips to rank others for; each once by default.
     at : sequence of int
         Ranks at which precision is computed.
     seed : int
@@ -77,6 +80,7 @@ def retrieval_scores(
     embedding = embedding[order]  # equal distances stay in this order
     names = np.arange(len(order)) if groups is None else np.asarray(groups, dtype=object)[order]
     groups = np.unique(names.astype(str), return_inverse=True)[1]
+    asked = np.arange(len(order)) if queries is None else np.flatnonzero(queries[order])
     tests = {
         name: pair_test(factor.take(order), rule=(rules or {}).get(name, "same"))
         for name, factor in factors.items()
@@ -85,24 +89,31 @@ def retrieval_scores(
     parts = {ALL: embedding, **{name: facets.take(embedding, name) for name in alone}}
     records = []
     for facet, part in parts.items():
-        found = _ranked(part, tests, groups, at)
+        found = _ranked(part, tests, groups, asked, at)
         for factor, values in found.items():
             records += _records(facet, factor, values, groups, at, seed)
     return records
 
 
 def _ranked(
-    part: np.ndarray, tests: Mapping[str, PairTest], groups: np.ndarray, at: Sequence[int]
+    part: np.ndarray,
+    tests: Mapping[str, PairTest],
+    groups: np.ndarray,
+    asked: np.ndarray,
+    at: Sequence[int],
 ) -> dict[str, np.ndarray]:
-    """Scores of every query, (clips, 2 * metrics): the values, then those expected by chance."""
+    """Scores of every query, (clips, 2 * metrics): the values, then those expected by chance.
+
+    NaN in the rows of clips that are not asked about, or have nothing to find.
+    """
     clips = len(part)
     part = part - part.mean(axis=0)  # large values would cost their differences precision
     squares = (part**2).sum(axis=1)
     scores = {name: np.full((clips, 2 * (1 + len(at))), np.nan) for name in tests}
     labels = max((test.values[0].size for test in tests.values()), default=1)
     step = max(1, _BLOCK // (clips * labels))
-    for start in range(0, clips, step):
-        rows = np.arange(start, min(start + step, clips))
+    for start in range(0, len(asked), step):
+        rows = asked[start : start + step]
         distances = squares[rows, None] - 2 * part[rows] @ part.T + squares
         # What rounding leaves between equal clips must not order them.
         distances[distances < 1e-12 * (squares[rows, None] + squares)] = 0

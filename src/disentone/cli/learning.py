@@ -108,34 +108,58 @@ def train(
     _train(loaded, folder, command, quiet=quiet, notes=notes, **options)
 
 
-@app.command(epilog="Example: disentone reproduce marl --quick --out runs/table1")
+@app.command(
+    epilog="Example: disentone reproduce marl --quick --out runs/table1 · "
+    "disentone reproduce sounds --data-root data/ --model runs/sounds"
+)
 def reproduce(
     paper: Annotated[
-        str, typer.Argument(metavar="PAPER", help="Which paper: marl, latent, balance or csn.")
+        str,
+        typer.Argument(metavar="PAPER", help="marl, latent, balance or csn; or sounds, our own."),
     ],
     data: Annotated[
-        Path | None, typer.Option(help="The paper's data, where you have it; see docs/.")
+        Path | None,
+        typer.Option(
+            "--data", "--data-root", help="The paper's data, where you have it; see docs/."
+        ),
     ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Folder; runs/reproduce-PAPER.")
     ] = None,
     quick: Annotated[
         bool,
-        typer.Option("--quick", help="Few clips and epochs, plain reports: to see that it runs."),
+        typer.Option(
+            "--quick",
+            help="Few clips and epochs, plain reports: to see that it runs; no baselines.",
+        ),
     ] = False,
     seeds: Annotated[int, typer.Option(min=1, help="Runs of each recipe in the table.")] = 1,
     jobs: Annotated[int, typer.Option(min=1, help="Cells that are run at once.")] = 1,
+    model: Annotated[
+        Path | None, typer.Option(help="Of sounds: the model that is measured.")
+    ] = None,
+    split: Annotated[
+        str, typer.Option(help="Of sounds: test, or valid, by which choices are made.")
+    ] = "test",
     device: Device = "cpu",
     allow_download: AllowDownload = False,
     quiet: Quiet = False,
 ) -> None:
     """Run a paper's protocol and ablation; print our tables beside the paper's.
 
-    What was already run in the folder is not run again, so a stopped command goes on.
+    What was already run in the folder is not run again, so a stopped command goes on. 'sounds'
+    trains nothing: it measures a model with the facets pitch, timbre, envelope and space on the
+    sets below --data-root, beside its network untrained and log-mel statistics.
     """
+    folder = out or Path("runs") / f"reproduce-{paper}"
+    if paper == "sounds":
+        _refuse_unused({"seeds": seeds > 1, "jobs": jobs > 1}, "of sounds")
+        given = {"data": data, "split": split, "quick": quick, "device": device}
+        _measure_sounds(model or Path("sounds"), folder, quiet=quiet, **given)
+        return
+    _refuse_unused({"model": model is not None, "split": split != "test"}, f"of {paper}")
     from disentone.reproduce import reproduce as run
 
-    folder = out or Path("runs") / f"reproduce-{paper}"
     command = again(
         "reproduce",
         paper,
@@ -161,6 +185,28 @@ def reproduce(
                 watcher=screen,
             ),
         )
+    if not quiet:
+        typer.echo(text)
+    typer.echo(report)
+
+
+def _refuse_unused(given: dict[str, bool], what: str) -> None:
+    """Refuse options that would change nothing."""
+    from disentone.errors import RecipeError
+
+    unused = [f"--{name}" for name, is_given in given.items() if is_given]
+    if unused:
+        raise RecipeError(f"{', '.join(unused)} does not go with the tables {what}: leave it out.")
+
+
+def _measure_sounds(model: Path, folder: Path, *, quiet: bool, **given: Any) -> None:
+    from disentone.errors import DataError
+    from disentone.reproduce.sounds import measure_sounds
+
+    if given["split"] not in ("valid", "test"):
+        raise DataError(f"'{given['split']}' is no split to measure on: use valid or test.")
+    with Screen(quiet=quiet) as screen:
+        report, text = measure_sounds(model, folder, watcher=screen, **given)
     if not quiet:
         typer.echo(text)
     typer.echo(report)

@@ -22,21 +22,25 @@ from disentone.embeddings.watcher import Watcher
 from disentone.errors import AudioError, DataError
 from disentone.facets import Facets
 from disentone.frontends.config import LogMelConfig
-from disentone.recipes import Recipe, load_recipe
+from disentone.recipes import load_recipe
 
 if TYPE_CHECKING:
     from disentone.embeddings.model import Model
 
 __all__ = [
+    "UNTRAINED",
     "Songs",
     "System",
     "statistics_system",
     "system_of_file",
+    "system_of_model",
     "system_of_run",
+    "untrained_model",
     "wanted_songs",
 ]
 
 STATISTICS = LogMelConfig(sample_rate=22050, n_fft=1024, hop=512, n_mels=64, floor_db=-80)
+UNTRAINED = "untrained network"
 NAMES = ("path", "file", "filename", "id", "ids", "name", "names", "clip", "track_id")
 
 
@@ -128,18 +132,45 @@ def system_of_run(
     songs : Songs
     untrained : bool
         By its network as it was before training.
-    short : {"pad", "skip"}
-        What is done with clips shorter than a window: they are padded with silence, with a note, or
-        they are left out.
-    device : str
-    watcher : Watcher, optional
+    short, device, watcher
+        As :func:`system_of_model` takes them, and where the model is.
     """
     from disentone.embeddings.model import load
 
-    watcher = watcher or Watcher()
     model, name = load(run, device=device), Path(run).name
     if untrained:
-        model, name = _untrained(model, load_recipe(Path(run) / "config.yaml")), "untrained network"
+        seed = load_recipe(Path(run) / "config.yaml").seed
+        model, name = untrained_model(model, seed=seed), UNTRAINED
+    return system_of_model(model, songs, name=name, short=short, watcher=watcher)
+
+
+def system_of_model(
+    model: Model,
+    songs: Songs,
+    *,
+    name: str,
+    short: Literal["pad", "skip"] = "pad",
+    watcher: Watcher | None = None,
+) -> System:
+    """Embed clips of files by a model; those that cannot be used are left out, with a note.
+
+    Parameters
+    ----------
+    model : Model
+    songs : Songs
+    name : str
+        Of the system.
+    short : {"pad", "skip"}
+        What is done with clips shorter than a window: they are padded with silence, with a note, or
+        they are left out.
+    watcher : Watcher, optional
+
+    Raises
+    ------
+    DataError
+        If no clip can be used.
+    """
+    watcher = watcher or Watcher()
     sounds = songs.table.sounds
     assert isinstance(sounds, FileSounds)  # collections are made of files
     files, ids = sounds.take(songs.rows), songs.table.ids[songs.rows]
@@ -176,6 +207,26 @@ def statistics_system(songs: Songs, *, watcher: Watcher | None = None) -> System
     table = np.stack(values)
     table = (table - table.mean(axis=0)) / np.maximum(table.std(axis=0), 1e-6)
     return System("log-mel statistics", Facets({WHOLE: table.shape[1]}), tuple(ids), table)
+
+
+def untrained_model(model: Model, *, seed: int) -> Model:
+    """Give the same model with a network as training from a seed begins with.
+
+    Parameters
+    ----------
+    model : Model
+    seed : int
+        Of the weights: the recipe's gives the network that the model was trained from.
+    """
+    import torch
+
+    from disentone.embeddings.model import Model
+    from disentone.embeddings.networks import build_network
+
+    torch.manual_seed(seed)
+    network = build_network(model.network.config, model.facets, model.frontend)
+    fresh = Model(network, model.frontend, model.mean, model.std, lufs=model.lufs)
+    return fresh.to(model.device)
 
 
 def system_of_file(
@@ -221,16 +272,6 @@ def system_of_file(
     np.add.at(values, rows, np.asarray(opened.values, dtype=float))
     values /= np.bincount(rows)[:, None]
     return System(Path(path).stem, layout, tuple(ids), values)
-
-
-def _untrained(model: Model, recipe: Recipe) -> Model:
-    """The same model with a network as it was before training."""
-    from disentone.embeddings.model import Model
-    from disentone.embeddings.networks import untrained_network
-
-    network = untrained_network(recipe, model.frontend)
-    fresh = Model(network, model.frontend, model.mean, model.std, lufs=model.lufs)
-    return fresh.to(model.device)
 
 
 def _nothing() -> DataError:

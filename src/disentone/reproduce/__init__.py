@@ -71,7 +71,7 @@ def reproduce(
         If its data is not there.
     """
     if paper not in PAPERS:
-        raise RecipeError(f"There is no paper '{paper}'{closest(paper, PAPERS)}")
+        raise RecipeError(f"There is no paper '{paper}'{closest(paper, [*PAPERS, 'sounds'])}")
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise RecipeError("reproduce runs whole cells: use jobs in place of torchrun.")
     study = PAPERS[paper](None if data is None else str(data))

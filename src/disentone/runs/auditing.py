@@ -15,7 +15,7 @@ from disentone.datasets.skipped import write_skipped
 from disentone.datasets.stratification import split_within
 from disentone.embeddings.model import Model, load
 from disentone.embeddings.model_files import find_model
-from disentone.embeddings.networks import untrained_network
+from disentone.embeddings.systems import UNTRAINED, untrained_model
 from disentone.embeddings.watcher import Watcher
 from disentone.errors import ArtifactError
 from disentone.factors import Factor
@@ -156,9 +156,7 @@ def _baselines(model: Model, data: Data, rows: np.ndarray, recipe: Recipe) -> di
     Where facets pool their frames in other ways than by the mean, the features are pooled in all
     of these ways as well: a network must be worth more than its pooling.
     """
-    untrained = Model(
-        untrained_network(recipe, model.frontend), model.frontend, model.mean, model.std
-    )
+    untrained = untrained_model(model, seed=recipe.seed)
     ways = {"mean", *recipe.model.pool.values()}
     pools = {"mean": np.mean, "max": np.max, "std": np.std}
     pooled = {
@@ -166,7 +164,7 @@ def _baselines(model: Model, data: Data, rows: np.ndarray, recipe: Recipe) -> di
         for way in sorted(ways)
     }
     found = {
-        "untrained network": data.of_clips(untrained.embed_features, rows),
+        UNTRAINED: data.of_clips(untrained.embed_features, rows),
         "mean features": pooled["mean"],
     }
     if len(ways) > 1:
