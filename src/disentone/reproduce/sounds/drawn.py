@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from disentone.audit import Card, audit
-from disentone.datasets.patches import KNOWN, Patches, patches
+from disentone.datasets.patches import Patches, patches
+from disentone.datasets.patches.table import KNOWN
 from disentone.embeddings.systems import Songs, System, statistics_system
 from disentone.embeddings.watcher import Watcher
 from disentone.reproduce.sounds.hearing import Heard, Split
