@@ -8,7 +8,7 @@ from disentone.clips import file_of
 from disentone.datasets.config import CollectionConfig
 from disentone.datasets.folder import find_audio, read_folder
 from disentone.datasets.named import load_dataset
-from disentone.datasets.patches import Patches, patches
+from disentone.datasets.patches import Patches, patches, with_takes
 from disentone.datasets.syntone import SynTone, syntone
 from disentone.datasets.table_files import TABLE_SUFFIXES
 from disentone.datasets.tables import Collection, read_table
@@ -31,8 +31,30 @@ def open_data(config: DataConfig) -> Collection:
     if isinstance(config, SynTone):
         return Collection(syntone(config), [], [])
     if isinstance(config, Patches):
-        return Collection(patches(config), [], [])
+        return _with_recordings(config)
     return open_collection(config)
+
+
+def _with_recordings(config: Patches) -> Collection:
+    """Patches, and takes of the recordings that are to be beside them."""
+    if not config.recordings:
+        return Collection(patches(config), [], [])
+    if config.path is None:
+        raise DataError(
+            "This recipe takes recordings beside its patches: add --data FOLDER, the folder in "
+            "which they are, or leave them out with --set data.recordings=[] (in Python: data=...)."
+        )
+    opened = [
+        open_collection(CollectionConfig(path=str(Path(config.path) / one.path)))
+        for one in config.recordings
+    ]
+    sets = [(one, found.table) for one, found in zip(config.recordings, opened, strict=True)]
+    table = with_takes(patches(config), config, sets)
+    return Collection(
+        table,
+        [item for found in opened for item in found.skipped],
+        [note for found in opened for note in found.notes],
+    )
 
 
 def open_collection(config: CollectionConfig) -> Collection:

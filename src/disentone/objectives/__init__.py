@@ -24,6 +24,7 @@ from disentone.objectives.invariance import Invariance, jeffreys, spectral_gate
 from disentone.objectives.masking import Masking, masked
 from disentone.objectives.own import own_term
 from disentone.objectives.reconstruction import Reconstruction, reconstruction
+from disentone.objectives.regression import Regression, regression
 from disentone.objectives.similarity import (
     Separation,
     Similarity,
@@ -58,6 +59,7 @@ __all__ = [
     "Mined",
     "Objective",
     "Reconstruction",
+    "Regression",
     "Separation",
     "Similarity",
     "SupervisedContrast",
@@ -75,6 +77,7 @@ __all__ = [
     "jeffreys",
     "masked",
     "reconstruction",
+    "regression",
     "sampled_kl",
     "semi_hard",
     "separation",
@@ -98,6 +101,7 @@ _Ours = Annotated[
     | CrossView
     | Covariance
     | Classification
+    | Regression
     | Triplet
     | SupervisedContrast
     | Given,

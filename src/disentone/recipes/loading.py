@@ -63,7 +63,7 @@ def load_recipe(
     values = read_recipe(name)
     if data is not None:
         place = values.setdefault("data", {"kind": "collection"})
-        if not isinstance(place, dict) or place.get("kind") != "collection":
+        if not isinstance(place, dict) or not _takes_a_path(place):
             raise RecipeError(f"Recipe '{name}' makes its own data and takes no other.")
         place["path"] = str(data)
     if facets:
@@ -94,6 +94,11 @@ def parse_recipe(values: Mapping[str, Any], *, name: str) -> Recipe:
 def dump_recipe(recipe: Recipe) -> str:
     """Give a complete recipe as YAML, every default written out."""
     return yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def _takes_a_path(place: Mapping[str, Any]) -> bool:
+    """Whether data is a collection, or has recordings of one beside what it makes."""
+    return place.get("kind") == "collection" or bool(place.get("recordings"))
 
 
 def _apply(values: dict[str, Any], setting: str) -> None:

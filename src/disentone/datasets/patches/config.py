@@ -6,7 +6,29 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-__all__ = ["Patches"]
+__all__ = ["Patches", "Recordings"]
+
+
+class Recordings(BaseModel):
+    """What is taken of a set of recordings, beside the patches: see :func:`with_takes`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    path: str = Field(description="folder or table, below the path of the data")
+    takes: int = Field(
+        default=1000, ge=20, le=10**6, description="excerpts, in several spaces each"
+    )
+    timbre: str = Field(
+        default="recording", description="factor whose equal values are one timbre, or recording"
+    )
+    pitch: str | None = Field(
+        default=None, description="factor whose equal values are one pitch; else it is unknown"
+    )
+
+    @property
+    def name(self) -> str:
+        """The set's name among the classes of its factors."""
+        return self.path.replace("/", " ")
 
 
 class Patches(BaseModel):
@@ -22,6 +44,12 @@ class Patches(BaseModel):
     repeats: int = Field(default=4, ge=2, le=100, description="clips with each value of a group")
     sample_rate: int = Field(default=22050, ge=16_000, le=192_000, description="Hz")
     seconds: float = Field(default=2.0, ge=0.5, le=60, description="length of a clip")
+    recordings: tuple[Recordings, ...] = Field(
+        default=(), description="sets from which excerpts in random spaces are taken as well"
+    )
+    path: str | None = Field(
+        default=None, description="folder that these sets are in; --data sets it"
+    )
     seed: int = Field(default=0, ge=0, lt=2**32)
 
     @property
