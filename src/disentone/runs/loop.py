@@ -108,7 +108,8 @@ def fit(
                     )
                 progress(Progress(epoch, config.epochs, step + 1, steps, values))
         record: dict[str, float] = {"epoch": epoch, "seconds": 0.0}
-        record |= {f"train/{name}": value for name, value in sums.values().items()}
+        trained = mean_over_processes(sums.values())  # each has seen its share of the batches
+        record |= {f"train/{name}": value for name, value in trained.items()}
         validated = evaluate(learner, valid)
         if not math.isfinite(validated["total"]):
             raise RecipeError(
