@@ -1,8 +1,9 @@
 """Augmentation: copies of clips after a transform, as views for facets without labels.
 
 Copies are drawn once and are clips like any other: their features are computed once and kept, so
-training costs no more than without them and a resumed run repeats itself exactly. The transforms
-are audiomentations' (I. Jordal and others, https://github.com/iver56/audiomentations, MIT).
+training costs no more than without them and a resumed run repeats itself exactly. All transforms
+but the equaliser are audiomentations' (I. Jordal and others,
+https://github.com/iver56/audiomentations, MIT).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from disentone.agreement.equaliser import Equaliser
 from disentone.clips import ClipTable, Sounds
 from disentone.errors import AudioError, DataError, RecipeError, closest
 
@@ -30,9 +32,9 @@ _lock = threading.Lock()  # the transforms draw from the interpreter's own rando
 
 @dataclass(frozen=True)
 class _Kind:
-    """A transform of audiomentations: its class, what its arguments are, and their defaults."""
+    """A transform: its class, what its arguments are, and their defaults."""
 
-    name: str
+    made_by: str | type  # a class of audiomentations by its name, or ours
     arguments: tuple[str, ...]
     defaults: tuple[float, ...]
     path: str | None = None  # argument that is a file or folder, written first
@@ -42,7 +44,7 @@ TRANSFORMS = {
     "pitch_shift": _Kind("PitchShift", ("min_semitones", "max_semitones"), (-4, 4)),
     "time_stretch": _Kind("TimeStretch", ("min_rate", "max_rate"), (0.8, 1.25)),
     "gain": _Kind("Gain", ("min_gain_db", "max_gain_db"), (-12, 12)),
-    "equaliser": _Kind("SevenBandParametricEQ", ("min_gain_db", "max_gain_db"), (-12, 12)),
+    "equaliser": _Kind(Equaliser, ("min_gain_db", "max_gain_db"), (-12, 12)),
     "reverb": _Kind("ApplyImpulseResponse", (), (), path="ir_path"),
     "noise": _Kind("AddGaussianSNR", ("min_snr_db", "max_snr_db"), (5, 40)),
     "background": _Kind(
@@ -79,7 +81,7 @@ class Transform:
         return f"{self.name}({', '.join(part for part in parts if part is not None)})"
 
     def build(self) -> Any:
-        """Give the library's own transform, always applied.
+        """Give the transform as the library calls it, always applied.
 
         Raises
         ------
@@ -101,7 +103,9 @@ class Transform:
                 raise DataError(f"'{self.path}' of {self} does not exist: give a file or folder.")
             options[kind.path] = self.path
         try:
-            return getattr(audiomentations, kind.name)(p=1.0, **options)
+            made_by = kind.made_by
+            make = getattr(audiomentations, made_by) if isinstance(made_by, str) else made_by
+            return make(p=1.0, **options)
         except (ValueError, AssertionError) as error:
             raise RecipeError(f"Transform {self} is not possible: {error}") from error
 

@@ -91,6 +91,8 @@ def train(
     from disentone.recipes import load_recipe
 
     folder, changes = out or Path("runs") / Path(recipe).stem, _changes(settings, seed)
+    if recipe == "facets" and data is not None and not facet:
+        _propose(data, changes)
     changes += [] if epochs is None else [f"training.epochs={epochs}"]
     notes: list[str] = []
     loaded = load_recipe(
@@ -219,6 +221,22 @@ def recipes() -> None:
 
     for name in recipe_names():
         typer.echo(f"{name:20s} {about_recipe(name)}")
+
+
+def _propose(data: Path, changes: list[str]) -> None:
+    """Show facets that need no labels, each as a command, and train nothing."""
+    from disentone.datasets.config import CollectionConfig
+    from disentone.datasets.inspection import proposals_text, propose
+    from disentone.errors import RecipeError
+    from disentone.recipes import load_recipe
+
+    place = load_recipe("facets", settings=changes, data=data, facets=["rest"]).data
+    assert isinstance(place, CollectionConfig)  # that of the recipe is
+    typer.echo(proposals_text(place, propose(place)))
+    raise RecipeError(
+        "Nothing was trained: run one of these commands, or give facets of your own, such as "
+        '--facet "timbre:8 same=instrument".'
+    )
 
 
 def _changes(settings: list[str] | None, seed: int | None) -> list[str]:

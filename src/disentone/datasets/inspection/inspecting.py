@@ -28,6 +28,7 @@ from disentone.datasets.inspection.known import (
     summarise_factors,
 )
 from disentone.datasets.inspection.possible import PossibleRelation, find_relations, suggest_facets
+from disentone.datasets.inspection.unlabelled import Proposal, propose
 from disentone.datasets.opening import open_collection
 from disentone.errors import DataError
 
@@ -72,6 +73,8 @@ class Inspection:
     relations : tuple of PossibleRelation
     facets : tuple of str
         Facets to begin with, as ``disentone train facets`` takes them.
+    proposals : tuple of Proposal
+        Where there are none: facets that need no labels, the one to begin with first.
     """
 
     config: CollectionConfig
@@ -86,6 +89,7 @@ class Inspection:
     leaks: dict[str, list[str]]
     relations: tuple[PossibleRelation, ...]
     facets: tuple[str, ...]
+    proposals: tuple[Proposal, ...]
 
     def to_json(self) -> dict[str, Any]:
         """Give the same as plain values for a JSON file."""
@@ -134,6 +138,7 @@ def inspect(
     table, seconds = table.take(np.flatnonzero(seconds > 0)), seconds[seconds > 0]
     decided = find_decided(table)
     relations = find_relations(table, decided)
+    facets = suggest_facets(relations, decided)
     return Inspection(
         config=config,
         splits=_splits(table, seconds),
@@ -146,7 +151,8 @@ def inspect(
         crossings=cross(table, decided),
         leaks=find_leaks(table),
         relations=relations,
-        facets=suggest_facets(relations, decided),
+        facets=facets,
+        proposals=() if facets else propose(config),
     )
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
-import shlex
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
@@ -14,6 +12,12 @@ from rich.console import Console, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 
+from disentone.datasets.inspection.commands import (
+    TOO_FEW,
+    open_command,
+    proposal_command,
+    train_command,
+)
 from disentone.datasets.inspection.inspecting import Inspection
 from disentone.datasets.inspection.known import Crossing, FactorSummary
 from disentone.datasets.inspection.possible import PossibleRelation
@@ -52,7 +56,7 @@ def text(inspection: Inspection) -> str:
         f"Relations: which of {_count(train, 'clip')} in train have a partner",
         _relations(inspection),
     )
-    return page.text() + _command(inspection)
+    return page.text() + _commands(inspection)
 
 
 def findings(inspection: Inspection) -> list[str]:
@@ -286,26 +290,21 @@ def _relations(inspection: Inspection) -> Iterator[RenderableType]:
         yield "With --segment SECONDS, segments of a file are views of each other: same=recording."
 
 
-def _command(inspection: Inspection) -> str:
-    """Give a command to copy: no line of it is broken, however long."""
-    if not inspection.facets:
-        return ""
+def _commands(inspection: Inspection) -> str:
+    """Give commands to copy: what shows these sounds, and what learns from them."""
     config = inspection.config
-    lines = [f"disentone train facets --data {shlex.quote(str(config.path))}"]
-    for name, value in config:
-        if name in config.model_fields_set - {"kind", "path"} and isinstance(
-            value, str | float | int
-        ):
-            plain = not isinstance(value, str) or value.isidentifier()
-            setting = value if plain else json.dumps(value, ensure_ascii=False)  # YAML, for --set
-            lines.append("  --set " + shlex.quote(f"data.{name}={setting}"))
-    lines += [f"  --facet {_quoted(facet)}" for facet in inspection.facets]
-    return "\n\nTo begin with\n  " + " \\\n  ".join(lines)
-
-
-def _quoted(words: str) -> str:
-    """Quote for a shell, in the double quotes that people prefer where those are safe."""
-    return f'"{words}"' if not set(words) & set('"$`\\!') else shlex.quote(words)
+    parts = [f"To hear and see it, without training\n  {open_command(config)}"]
+    if inspection.facets:
+        parts.append(f"To begin with\n  {train_command(config, inspection.facets)}")
+    elif inspection.proposals:
+        first = inspection.proposals[0]
+        parts.append(
+            f"To begin with, without labels: {first.agree} agree, so the facet encodes\n"
+            f"{first.encodes}\n  {proposal_command(config, first)}"
+        )
+    else:
+        parts.append(TOO_FEW)
+    return "".join(f"\n\n{part}" for part in parts)
 
 
 def _clips(relation: PossibleRelation) -> str:
