@@ -4,7 +4,15 @@ import torch
 from pydantic import ValidationError
 
 from disentone.frontends.config import LogFrequencyConfig
-from disentone.frontends.logfreq import LogFrequency, bin_frequencies, bin_windows, log_filters
+from disentone.frontends.logfreq import (
+    LogFrequency,
+    band_frequencies,
+    bin_frequencies,
+    bin_windows,
+    log_filters,
+)
+
+BANDS = LogFrequencyConfig().bands
 
 CONFIG = LogFrequencyConfig(seconds=1.0, hop=1024)
 
@@ -22,14 +30,15 @@ def tone(hertz, *, amplitude=1.0, seconds=1.0):
 def test_power_is_a_naive_sum_over_transforms(frontend, rng):
     wave = rng.standard_normal(frontend.samples).astype(np.float32)
     ours = frontend.power(torch.from_numpy(wave)[None])[0].numpy()
-    lengths, frequencies = bin_windows(CONFIG), bin_frequencies(CONFIG)
+    lengths = [*bin_windows(CONFIG), *BANDS * [CONFIG.shortest]]
+    frequencies = [*bin_frequencies(CONFIG), *band_frequencies(CONFIG)]
     frame = 9
-    for number in (0, 60, 90, 120, CONFIG.bins - 1):
+    for number in (0, 60, 90, 120, CONFIG.bins - 1, CONFIG.bins, CONFIG.bins + BANDS - 1):
         size = lengths[number]
         window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(size) / size)
         padded = np.pad(wave, size // 2)[frame * CONFIG.hop :][:size]
         power = np.abs(np.fft.rfft(padded * window) / (window.sum() / 2)) ** 2
-        step = 2 ** (1 / CONFIG.bins_per_octave)
+        step = 2 ** (1 / (CONFIG.bins_per_octave if number < CONFIG.bins else 1))
         width, middle = CONFIG.sample_rate / size, frequencies[number]
         below, above = min(middle / step, middle - width), max(middle * step, middle + width)
         expected = 0.0
@@ -46,7 +55,7 @@ def test_power_is_a_naive_sum_over_transforms(frontend, rng):
 def test_a_full_sine_has_its_peak_at_its_bin_and_level_0(frontend, number):
     features = frontend(tone(bin_frequencies(CONFIG)[number])[None])[0].numpy()
     frame = features[len(features) // 2]
-    assert abs(int(frame[:-1].argmax()) - number) <= 1
+    assert abs(int(frame[: CONFIG.bins].argmax()) - number) <= 1
     assert frame[-1] == pytest.approx(0, abs=1.6)  # between two bins of the transform
 
 
@@ -79,7 +88,7 @@ def test_level_is_apart_and_bins_do_not_know_it(frontend, rng):
 def test_what_is_far_below_the_loudest_is_cut(frontend):
     wave = tone(440)
     wave[: len(wave) // 2] = 0
-    features = frontend(wave[None])[0, :, :-1]
+    features = frontend(wave[None])[0, :, : CONFIG.bins]
     assert features.max() == 0
     assert features.min() == -CONFIG.range_db
     assert (features[:4] == -CONFIG.range_db).all()
@@ -87,7 +96,7 @@ def test_what_is_far_below_the_loudest_is_cut(frontend):
 
 def test_silence_has_the_least_level(frontend):
     features = frontend(torch.zeros(1, frontend.samples))
-    assert (features[..., :-1] == 0).all()
+    assert (features[..., : CONFIG.bins] == 0).all()
     torch.testing.assert_close(features[..., -1], torch.full_like(features[..., -1], -100.0))
 
 
@@ -105,7 +114,12 @@ def test_shape_is_announced(frontend):
 def test_no_filter_is_empty():
     lengths = bin_windows(CONFIG)
     for size in np.unique(lengths):
-        filters = log_filters(bin_frequencies(CONFIG)[lengths == size], int(size), CONFIG)
+        filters = log_filters(
+            bin_frequencies(CONFIG)[lengths == size],
+            per_octave=CONFIG.bins_per_octave,
+            n_fft=int(size),
+            sample_rate=CONFIG.sample_rate,
+        )
         assert (filters.sum(axis=1) > 0.5).all()
 
 
@@ -122,3 +136,15 @@ def test_no_filter_is_empty():
 def test_settings_that_cannot_be_are_refused(values, word):
     with pytest.raises(ValidationError, match=word):
         LogFrequencyConfig(**values)
+
+
+def test_bands_find_when_a_low_note_begins():
+    """To half of the shortest window, where the bins of its octave see it long before."""
+    frontend = LogFrequency(LogFrequencyConfig(seconds=1.0, hop=64))
+    wave = tone(70)
+    begins = len(wave) // 2
+    wave[:begins] = 0
+    features = frontend(wave[None])[0]
+    found = [64 * int((features[:, c] > -30).nonzero()[0]) for c in (26, CONFIG.bins)]
+    assert found[0] < begins - 1000
+    assert begins - CONFIG.shortest // 2 <= found[1] <= begins + 64

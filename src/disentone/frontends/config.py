@@ -135,7 +135,7 @@ class LogFrequencyConfig(FrontEndKind):
     """Parameters of a spectrogram on a logarithmic frequency axis, with the level apart.
 
     A transposition is a shift along the axis. Each octave is read from a window of its own length,
-    the longest for the lowest.
+    the longest for the lowest; beside the bins there are octave bands of the shortest window.
     """
 
     builds: ClassVar[str] = "disentone.frontends.logfreq:LogFrequency"
@@ -182,6 +182,11 @@ class LogFrequencyConfig(FrontEndKind):
             raise ValueError("the shortest window must not be longer than the longest")
         _fits_in_memory(self, 2 * self.longest, self.bins)
         return self
+
+    @property
+    def bands(self) -> int:
+        """Octave bands: those whose octave begins within the bins, but for the lowest."""
+        return (self.bins - 1) // self.bins_per_octave
 
 
 class Inputs(BaseModel):
