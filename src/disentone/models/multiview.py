@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -86,8 +87,8 @@ class MultiView(nn.Module):
         self.framewise = config.encoder.framewise
         out = facets.dim * (2 if config.gaussian else 1)
         shape = {"frames": frames, "features": features}
-        more = {"facets": facets} if config.encoder.by_facet else {}
-        self.encoder = config.encoder.build(**shape, out=out, parts=parts, **more)
+        by_facet: dict[str, Any] = {"facets": facets} if config.encoder.by_facet else {}
+        self.encoder = config.encoder.build(**shape, out=out, parts=parts, **by_facet)
         self.decoder = config.decoder and build_decoder(config.decoder, dim=facets.dim, **shape)
 
     def experts(self, x: Tensor) -> tuple[Tensor, Tensor]:

@@ -100,5 +100,6 @@ class Regression(Term):
         # Processes may have different numbers of known values: the mean is over those of all.
         predicted = all_gather(module(out.mean[..., part])).flatten(0, 1)
         values = torch.stack([out.labels[name] for name in self.factors], dim=-1)
-        values = (all_gather(values).flatten(0, 1) - module.mean) / module.deviation
+        mean, deviation = module.get_buffer("mean"), module.get_buffer("deviation")
+        values = (all_gather(values).flatten(0, 1) - mean) / deviation
         return {"value": regression(predicted, values)}
