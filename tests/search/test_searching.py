@@ -51,9 +51,10 @@ def test_inner_product_of_weighted_unit_facets_is_the_weighted_sum_of_cosines(se
         lambda w: any(w.values())
     ),
 )
-def test_scores_are_weighted_sums_of_cosines_and_split_into_facets(shared, seed, weights):
+def test_scores_are_weighted_means_of_cosines_and_split_into_facets(shared, seed, weights):
     query = vectors(1, seed)[0]
-    expected = naive_scores(query, vectors(60), weights)
+    size = sum(abs(weight) for weight in weights.values())
+    expected = naive_scores(query, vectors(60), weights) / size
     found = shared.search(query, weights=weights, k=60)
     by_id = {hit.id: hit for hit in found}
     assert len(by_id) == 60
@@ -62,10 +63,36 @@ def test_scores_are_weighted_sums_of_cosines_and_split_into_facets(shared, seed,
         assert hit.score == pytest.approx(score, abs=2e-5)
         assert sum(hit.facets.values()) == pytest.approx(hit.score, abs=1e-9)
         assert hit.facets == pytest.approx(
-            {name: weights[name] * cosine for name, cosine in hit.cosines.items()}
+            {name: weights[name] * cosine / size for name, cosine in hit.cosines.items()}
         )
     scores = [hit.score for hit in found]
     np.testing.assert_allclose(scores, np.sort(expected)[::-1], atol=2e-5)
+
+
+def test_a_negative_weight_shows_unlike_things_as_unlike(shared):
+    """What is most unlike in pitch is found first: its score is high, its cosine is not."""
+    query = vectors(1, 5)[0]
+    cosines = naive_scores(query, vectors(60), {"pitch": 1.0})
+    found = shared.search(query, weights={"pitch": -2.0}, k=3)
+    assert ids(found) == [f"i{n}" for n in np.argsort(cosines)[:3]]
+    for hit, cosine in zip(found, np.sort(cosines)):
+        assert cosine < 0
+        assert (hit.cosines["pitch"], hit.score) == pytest.approx((cosine, -cosine), abs=1e-6)
+        assert f"pitch {cosine:+.2f}" in repr(hit)
+
+
+@pytest.mark.parametrize("size", [1e-45, 1e-3, 1e30])
+def test_only_ratios_and_signs_of_weights_matter(shared, size):
+    plain = shared.search("i3", weights={"timbre": 1.0, "pitch": -1.0}, k=60)
+    scaled = shared.search("i3", weights={"timbre": size, "pitch": -size}, k=60)
+    assert ids(plain) == ids(scaled)
+    assert [hit.score for hit in plain] == [hit.score for hit in scaled]
+
+
+def test_a_sound_is_wholly_like_itself(shared):
+    """Before weights were normalised, two facets scored 2."""
+    hit = shared.search(vectors(60)[7], weights={"timbre": 1.0, "pitch": 1.0}, k=1)[0]
+    assert (hit.id, hit.score) == ("i7", pytest.approx(1.0, abs=1e-6))
 
 
 @pytest.mark.parametrize("weights", KINDS.values(), ids=KINDS)
@@ -202,7 +229,8 @@ def test_results_have_views(shared):
     found = shared.search("i1", weights={"timbre": 1, "pitch": -1}, k=3)
     table = found.to_pandas()
     assert list(table["id"]) == ids(found)
-    np.testing.assert_allclose(table["facets.timbre"] + table["facets.pitch"], table["score"])
+    mean = (table["cosines.timbre"] - table["cosines.pitch"]) / 2
+    np.testing.assert_allclose(mean, table["score"])
     parsed = json.loads(json.dumps(found.to_json()))
     assert [row["id"] for row in parsed] == ids(found)
     assert set(parsed[0]) >= {"path", "score", "facets", "cosines", "tempo", "split", "start"}

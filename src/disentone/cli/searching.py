@@ -241,7 +241,7 @@ def search(
 
 
 def _show(index: Index, found: Results, *, quiet: bool) -> None:
-    """Print a table of hits: the score, what each facet adds to it, and the factors."""
+    """Print a table of hits: the score, the cosine in each facet, and the factors."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -260,9 +260,9 @@ def _show(index: Index, found: Results, *, quiet: bool) -> None:
         table.add_column(name, justify="right", no_wrap=True, style="bold" * (name == "score"))
     table.add_column(" · ".join(factors), style="dim", overflow="fold")
     for rank, hit in enumerate(found, 1):
-        shares = [f"{share:+.2f}" for share in hit.facets.values()]
+        likeness = [f"{cosine:+.2f}" for cosine in hit.cosines.values()]
         known = " · ".join(_shown(hit.factors[name]) for name in factors)
-        table.add_row(str(rank), Text(hit.id), f"{hit.score:.3f}", *shares, Text(known))
+        table.add_row(str(rank), Text(hit.id), f"{hit.score:.3f}", *likeness, Text(known))
     Console(width=None if sys.stdout.isatty() else 200).print(table)
     if not len(found):
         typer.echo("Nothing passes the filter.")

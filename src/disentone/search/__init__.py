@@ -1,8 +1,9 @@
 """Faceted search: one index on disk, with a weight for each facet in every query.
 
 An item's vector is the concatenation of its L2-normalised facets. A query scales each of its own
-facets by a weight, so the inner product is the weighted sum of the facets' cosines, one index
-serves every weighting, and a score splits into one contribution a facet.
+facets by a weight, so the inner product is the weighted sum of the facets' cosines, and one index
+serves every weighting. The weights are divided by the sum of their magnitudes: a score is the
+weighted mean of the cosines.
 
 >>> index = Index.open("my.index")                                        # doctest: +SKIP
 >>> query = index.query(like=["piano/c4.wav"])                            # doctest: +SKIP

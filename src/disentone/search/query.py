@@ -14,7 +14,7 @@ from disentone.search.results import Hit, Results
 from disentone.search.rows import PLACE
 from disentone.search.scoring import Codes, highest
 from disentone.search.snapshot import Snapshot
-from disentone.search.weights import check_weights
+from disentone.search.weights import check_weights, shares_of
 
 __all__ = ["OpenQuery"]
 
@@ -63,13 +63,13 @@ class OpenQuery:
         diversity: float = 0.0,
         one_per_recording: bool = False,
     ) -> Results:
-        """Find the items with the highest weighted sum of cosines.
+        """Find the items with the highest weighted mean of cosines.
 
         Parameters
         ----------
         weights : mapping of str to float, optional
             A facet that is not named has the weight 0; a negative weight means "unlike this".
-            By default ``self.weights``.
+            By default ``self.weights``. Only their ratios and signs matter.
         where : str, optional
             A filter in SQL on the items' columns: ``"split = 'test' and tempo > 120"``. It is
             applied before the search, so that `k` items are found where `k` pass it.
@@ -94,7 +94,8 @@ class OpenQuery:
             is not understood.
         """
         used = check_weights(self.weights if weights is None else weights, self._facets)
-        weighted = self._weighted(used)
+        shares = shares_of(used)
+        weighted = self._weighted(shares)
         if not weighted.any():
             silent = ", ".join(name for name, weight in used.items() if weight)
             raise DataError(f"The query has nothing in {silent}: give another facet a weight.")
@@ -104,15 +105,15 @@ class OpenQuery:
             raise DataError(f"Diversity must be in [0, 1], not {diversity}.")
         allowed = self._allowed(where)
         candidates = len(self._snapshot) if allowed is None else int(allowed.sum())
-        best = self._best(used, weighted, allowed)
+        best = self._best(shares, weighted, allowed)
         pool = min(candidates, _POOL * k if diversity else k)
         if one_per_recording:
             found = first_of_each(best, self._snapshot.recordings(), pool, candidates)
         else:
             found = best(pool)
         if diversity:
-            found = self._diverse(found, used, weighted, k, diversity)
-        return Results(self._hits(found[:k], used), used, candidates)
+            found = self._diverse(found, shares, weighted, k, diversity)
+        return Results(self._hits(found[:k], shares), used, candidates)
 
     def _allowed(self, where: str | None) -> np.ndarray | None:
         """Items that may be found, bool (items,); None for all of them."""
@@ -124,7 +125,7 @@ class OpenQuery:
         return allowed
 
     def _best(
-        self, weights: Mapping[str, float], weighted: np.ndarray, allowed: np.ndarray | None
+        self, shares: Mapping[str, float], weighted: np.ndarray, allowed: np.ndarray | None
     ) -> Callable[[int], np.ndarray]:
         """Give the function from a number to the positions of as many best items."""
         scorer = self._snapshot.scorer
@@ -135,12 +136,12 @@ class OpenQuery:
                 return some[highest(scorer.vectors(some) @ weighted, count)]
 
             return compared
-        facets = [name for name, weight in weights.items() if weight]
+        facets = [name for name, share in shares.items() if share]
         cosines = self._scored(facets)
         total = np.zeros(len(self._snapshot), np.float32)
         for row, name in enumerate(self._facets):
-            if weights[name]:  # not a product: BLAS threads wait for each other on a busy machine
-                total += np.float32(weights[name]) * cosines[row]
+            if shares[name]:  # not a product: BLAS threads wait for each other on a busy machine
+                total += np.float32(shares[name]) * cosines[row]
         if allowed is not None:
             total[~allowed] = -np.inf
         return lambda count: highest(total, count)
@@ -155,28 +156,26 @@ class OpenQuery:
                 self._computed.add(name)
         return self._cosines
 
-    def _weighted(self, weights: Mapping[str, float]) -> np.ndarray:
+    def _weighted(self, shares: Mapping[str, float]) -> np.ndarray:
         parts = self._facets.split(self.vector)
-        return self._facets.join({n: np.float32(weights[n]) * p for n, p in parts.items()})
+        return self._facets.join({n: np.float32(shares[n]) * p for n, p in parts.items()})
 
     def _diverse(
         self,
         found: np.ndarray,
-        weights: Mapping[str, float],
+        shares: Mapping[str, float],
         weighted: np.ndarray,
         k: int,
         diversity: float,
     ) -> np.ndarray:
         """Choose some of the best that differ from each other in the facets that count."""
-        size = sum(map(abs, weights.values()))
         vectors = self._snapshot.scorer.vectors(found)
-        scale = {name: np.sqrt(abs(weight) / size) for name, weight in weights.items()}
+        scale = {name: np.sqrt(abs(share)) for name, share in shares.items()}
         parts = self._facets.split(vectors)
         scaled = self._facets.join({n: np.float32(scale[n]) * p for n, p in parts.items()})
-        scores = vectors @ weighted / np.float32(size)
-        return found[diverse(scores, scaled, k, diversity)]
+        return found[diverse(vectors @ weighted, scaled, k, diversity)]
 
-    def _hits(self, found: np.ndarray, weights: Mapping[str, float]) -> tuple[Hit, ...]:
+    def _hits(self, found: np.ndarray, shares: Mapping[str, float]) -> tuple[Hit, ...]:
         if not len(found):
             return ()
         vectors = self._facets.split(self._snapshot.scorer.vectors(found))
@@ -184,16 +183,21 @@ class OpenQuery:
         cosines = {name: (vectors[name] @ mine[name]).tolist() for name in self._facets}
         hits = []
         for row, item in enumerate(self._snapshot.take(found, self._snapshot.columns).to_pylist()):
-            clipped = {name: min(1.0, max(-1.0, column[row])) for name, column in cosines.items()}
-            shares = {name: weights[name] * cosine for name, cosine in clipped.items()}
+            clipped = {name: _clipped(column[row]) for name, column in cosines.items()}
+            added = {name: shares[name] * cosine for name, cosine in clipped.items()}
             place = {name: item.pop(name) for name in PLACE}
             hits.append(
                 Hit(
                     **place,
-                    score=sum(shares.values()),
-                    facets=shares,
+                    score=_clipped(sum(added.values())),
+                    facets=added,
                     cosines=clipped,
                     factors=item,
                 )
             )
         return tuple(hits)
+
+
+def _clipped(cosine: float) -> float:
+    """Leave out what rounding adds."""
+    return min(1.0, max(-1.0, cosine))

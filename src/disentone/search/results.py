@@ -1,4 +1,4 @@
-"""What a search gives: the best items, each with its score and what every facet adds to it."""
+"""What a search gives: the best items, each with its score and its cosine in every facet."""
 
 from __future__ import annotations
 
@@ -30,12 +30,14 @@ class Hit:
     start, end : float or None
         The part of the file, in seconds; None where unknown.
     score : float
-        The weighted sum of the facets' cosines.
+        In [-1, 1]: the weighted mean of the facets' cosines, the sum of weight times cosine over
+        the sum of absolute weights. With a negative weight, what is unlike the query is high.
     facets : dict of str to float
-        What each facet adds to the score: its weight times its cosine. They sum to the score.
+        What each facet adds to the score: its share of the weights times its cosine. They sum to
+        the score.
     cosines : dict of str to float
-        Cosine of query and item in each facet, in [-1, 1], whatever the weights; 0 in a facet
-        that the query does not have.
+        Likeness of query and item in each facet, its cosine in [-1, 1], whatever the weights; 0 in
+        a facet that the query does not have.
     factors : dict of str to str, float or None
         The factors of the item; None where unknown.
     """
@@ -51,9 +53,9 @@ class Hit:
     factors: dict[str, Any]
 
     def __repr__(self) -> str:
-        """Say what was found, with what every facet adds to its score."""
-        shares = ", ".join(f"{name} {share:+.2f}" for name, share in self.facets.items())
-        return f"Hit('{self.id}', {self.score:.3f}: {shares})"
+        """Say what was found, with its cosine in every facet."""
+        likeness = ", ".join(f"{name} {cosine:+.2f}" for name, cosine in self.cosines.items())
+        return f"Hit('{self.id}', {self.score:.3f}: {likeness})"
 
     def to_json(self) -> dict[str, Any]:
         """Give a plain dictionary; the factors stand beside the rest."""
@@ -108,15 +110,15 @@ class Results(Sequence[Hit]):
         return [hit.to_json() for hit in self.hits]
 
     def to_pandas(self) -> pandas.DataFrame:
-        """Give a table: a row a hit, ``facets.NAME`` for what a facet adds, then the factors."""
+        """Give a table: a row a hit, ``cosines.NAME`` of every facet, then the factors."""
         try:
             import pandas as pd
         except ImportError as error:
             raise ArtifactError("A DataFrame needs pandas: pip install pandas.") from error
         rows = []
         for hit in self.hits:
-            shares = {f"facets.{name}": share for name, share in hit.facets.items()}
+            likeness = {f"cosines.{name}": cosine for name, cosine in hit.cosines.items()}
             place = {"recording": hit.recording, "start": hit.start, "end": hit.end}
-            row = {"id": hit.id, "path": hit.path, "score": hit.score} | shares
+            row = {"id": hit.id, "path": hit.path, "score": hit.score} | likeness
             rows.append(row | place | hit.factors)
         return pd.DataFrame(rows)

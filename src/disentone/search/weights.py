@@ -10,7 +10,7 @@ import numpy as np
 from disentone.errors import DataError, closest
 from disentone.facets import Facets
 
-__all__ = ["check_weights", "inferred", "mean_cosines", "parse_pairs", "parse_weights"]
+__all__ = ["check_weights", "inferred", "mean_cosines", "parse_pairs", "parse_weights", "shares_of"]
 
 _SAME = 1e-4  # cosines nearer to each other, or to 1, are not informative
 
@@ -35,6 +35,12 @@ def check_weights(weights: Mapping[str, float], facets: Facets) -> dict[str, flo
             f"{facets.names[0]}=1."
         )
     return whole
+
+
+def shares_of(weights: Mapping[str, float]) -> dict[str, float]:
+    """Share of every facet in a weighted mean: its weight over the sum of absolute weights."""
+    size = math.fsum(map(abs, weights.values()))
+    return {name: weight / size for name, weight in weights.items()}
 
 
 def parse_weights(text: str, facets: Facets) -> dict[str, float]:

@@ -123,11 +123,13 @@ class Search(_Model):
 
 
 class SearchResult(Item):
-    """A result: its score is the sum of what the facets contribute."""
+    """A result: its score is the weighted mean of its cosines, which the facets contribute to."""
 
-    score: float
-    contributions: dict[str, float] = Field(description="weight x cosine, by facet")
-    cosines: dict[str, float] = Field(description="cosine similarity in each facet, -1 to 1")
+    score: float = Field(ge=-1, le=1, description="sum of weight x cosine / sum of |weights|")
+    contributions: dict[str, float] = Field(
+        description="weight x cosine / sum of |weights|, by facet; they sum to the score"
+    )
+    cosines: dict[str, float] = Field(description="likeness in each facet: its cosine, -1 to 1")
 
 
 class SearchResults(_Model):

@@ -23,14 +23,12 @@ export class Results {
     }, { rootMargin: "300px" });
   }
 
-  /** Show hits in order; contributions are shares of the sum of the weights' magnitudes. */
+  /** Show hits in order, each with its cosine in every facet. */
   show(hits, weights) {
-    const total = Object.values(weights).reduce((sum, weight) => sum + Math.abs(weight), 0) || 1;
     const focused = document.activeElement;
-    const signed = hits.some((hit) => Object.values(hit.contributions).some((share) => share < -0.005 * total));
-    const full = Math.max(...Object.values(weights).map(Math.abs)) || 1; // what a whole bar is
+    const signed = hits.some((hit) => Object.values(hit.cosines).some((cosine) => cosine < -0.005));
     this.list.classList.toggle("signed", signed);
-    this.listed = hits.map((hit, index) => this.fill(this.row(hit), hit, index + 1, { total, full, signed }));
+    this.listed = hits.map((hit, index) => this.fill(this.row(hit), hit, index + 1, { weights, signed }));
     this.listed.forEach((row, index) => {
       const there = this.list.children[index];
       if (there !== row.element) this.list.insertBefore(row.element, there ?? null);
@@ -70,20 +68,20 @@ export class Results {
     return row;
   }
 
-  fill(row, hit, rank, { total, full, signed }) {
+  fill(row, hit, rank, { weights, signed }) {
     row.hit = hit;
     row.rank = rank;
     row.element.dataset.id = hit.id;
     row.parts.rank.textContent = rank;
-    row.parts.number.textContent = number(hit.score / total);
-    Object.values(hit.contributions).forEach((share, index) => {
+    row.parts.number.textContent = number(hit.score);
+    Object.entries(hit.cosines).forEach(([facet, cosine], index) => {
       const [bar, text] = row.parts.split.children[index].lastElementChild.childNodes;
-      const width = Math.min(1, Math.abs(share / full));
+      const width = Math.abs(cosine);
       bar.setAttribute("viewBox", signed ? "-1 0 2 1" : "0 0 1 1");
-      bar.firstElementChild.setAttribute("x", share < 0 ? -width : 0);
+      bar.firstElementChild.setAttribute("x", cosine < 0 ? -width : 0);
       bar.firstElementChild.setAttribute("width", width);
-      text.textContent = number(share / total);
-      row.parts.split.children[index].classList.toggle("none", share === 0);
+      text.textContent = number(cosine);
+      row.parts.split.children[index].classList.toggle("none", !weights[facet]);
     });
     return row;
   }
