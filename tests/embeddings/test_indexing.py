@@ -264,11 +264,11 @@ def test_index_and_search_from_the_command_line(model, sounds, noise):
 def test_what_a_table_of_hits_shows(index):
     shown = call("search", "my.index", "a.wav", "--where", "split = 'test'").out
     head, *rows = shown.splitlines()
-    assert head.split()[:4] == ["item", "score", "private", "shared"]
+    assert head.split()[:5] == ["item", "s", "score", "private", "shared"]
     hits = index.search("a.wav", where="split = 'test'")
     assert [row.split()[:2] for row in rows] == [["1", hits[0].id], ["2", hits[1].id]]
     likeness = f"{hits[0].cosines['private']:+.2f}"
-    assert rows[0].split()[2:4] == [f"{hits[0].score:.3f}", likeness]
+    assert rows[0].split()[2:5] == [f"{hits[0].end:.2f}", f"{hits[0].score:.3f}", likeness]
     assert "oboe · 120 · test" in shown
     assert "flute · - · test" in shown
     assert "Nothing passes" in call("search", "my.index", "a.wav", "--where", "tempo < 0").out

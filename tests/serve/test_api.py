@@ -108,6 +108,30 @@ def test_items_are_listed_and_found(client):
     assert (item["name"], item["factors"]["pitch"]) == ("sine/60", 60)
 
 
+def test_items_are_listed_by_words_in_an_order_and_a_window(client):
+    asked = {"text": "SAW 6", "sort": "-pitch", "offset": 1, "limit": 3}
+    body = client.get(f"{API}/items", params=asked).json()
+    assert body["total"] == 10
+    assert [item["file"] for item in body["items"]] == ["68.wav", "67.wav", "66.wav"]
+    assert search(client, text="squ", k=50).json()["candidates"] == 12
+    wrong = client.get(f"{API}/items", params={"sort": "pich"})
+    assert "did you mean 'pitch'" in problem(wrong)
+
+
+def test_folders_are_listed_and_searched(client):
+    body = client.get(f"{API}/folders").json()
+    assert body["folder"] == ""
+    assert body["folders"] == [{"folder": n, "items": 12} for n in ("saw", "sine", "square")]
+    assert client.get(f"{API}/folders", params={"folder": "saw"}).json()["folders"] == []
+    inside = client.get(f"{API}/items", params={"folder": "saw", "limit": 1}).json()
+    assert (inside["total"], inside["items"][0]["id"]) == (12, "saw/60.wav")
+    assert search(client, folder="saw", k=50).json()["candidates"] == 12
+    assert "did you mean 'saw'" in problem(search(client, folder="saws"))
+    for value in OUTSIDE:
+        answer = client.get(f"{API}/folders", params={"folder": value})
+        assert answer.status_code in (400, 422), value
+
+
 def test_audio_comes_whole_and_in_ranges(client, tones):
     content = (tones / ITEM).read_bytes()
     address = f"{API}/audio"
@@ -242,6 +266,7 @@ PARAMETERS = [
     ("map", "facet"),
     ("uploads/audio", "upload"),
     ("items", "where"),
+    ("items", "sort"),
 ]
 OUTSIDE = [
     "../secret.wav",

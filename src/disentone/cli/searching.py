@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from disentone.cli.app import app
+from disentone.cli.listing import print_items
 from disentone.cli.screen import (
     AllowDownload,
     Cache,
@@ -25,9 +25,6 @@ from disentone.cli.screen import (
     resumable,
 )
 from disentone.cli.sharding import one_shard
-
-if TYPE_CHECKING:
-    from disentone.search import Index, Results
 
 
 @app.command(
@@ -169,6 +166,13 @@ def search(
     where: Annotated[
         str | None, typer.Option(help="A filter: \"split = 'test' and tempo > 120\".")
     ] = None,
+    words: Annotated[
+        str | None,
+        typer.Option(
+            "--text",
+            help="Words of names, folders and factors; without a query, list what has them.",
+        ),
+    ] = None,
     k: Annotated[int, typer.Option("-k", min=1, help="Items to find.")] = 10,
     start: Annotated[float, typer.Option(min=0, help="Where the query's part begins, in s.")] = 0.0,
     end: Annotated[float | None, typer.Option(help="Where the query's part ends, in s.")] = None,
@@ -193,15 +197,16 @@ def search(
     ] = None,
     device: Device = "cpu",
     allow_download: AllowDownload = False,
-    quiet: Quiet = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Print the ids of what is found, and no more.")
+    ] = False,
 ) -> None:
     """Find similar sounds, by weighted facets: to an audio file, a part of one, or an item.
 
     Of several examples, the weights are those of the facets that they share; they are shown, to be
-    changed with --weights. A negative weight means "unlike this".
+    changed with --weights. A negative weight means "unlike this". With --text and no query, items
+    are listed by name.
     """
-    import json as text
-
     from disentone.embeddings.querying import AudioQueries
     from disentone.search import Index
     from disentone.search.weights import parse_pairs, parse_weights
@@ -213,8 +218,13 @@ def search(
     # All that can be mistyped is checked before a model is loaded.
     for facet in mixed:
         opened.facets.slice(facet)
-    if where is not None:
-        opened.snapshot().where(where)
+    opened.snapshot().passing(where, words)
+    if words is not None and not (queries or like or away or mixed):
+        listed = opened.items(where=where, text=words, sort="name")
+        print_items(listed.slice(0, k).to_pylist(), opened.facets, as_json=json, quiet=quiet)
+        if len(listed) > k and not quiet:
+            console.print(f"{len(listed):,} have these words; -k shows more", style="dim")
+        return
     examples.check([*(queries or ()), *(like or ()), *(away or ()), *mixed.values()])
     wanted = [examples.example(name, start=start, end=end) for name in queries or ()]
     query = opened.query(
@@ -225,48 +235,14 @@ def search(
     found = query.rank(
         weighted,
         where=where,
+        text=words,
         k=k,
         diversity=diverse,
         one_per_recording=one_per_recording,
     )
-    if json:
-        typer.echo(text.dumps(found.to_json(), indent=2, ensure_ascii=False))
-    else:
-        _show(opened, found, quiet=quiet)
+    print_items(found.to_json(), opened.facets, as_json=json, quiet=quiet)
     if not quiet:
         used = ",".join(f"{name}={weight:.3g}" for name, weight in found.weights.items())
         several = weights is None and len(wanted) + len(like or ()) > 1
         summary = f"--weights {used}" + " (what the examples share)" * several
         console.print(summary, style="dim", highlight=False, markup=False, soft_wrap=True)
-
-
-def _show(index: Index, found: Results, *, quiet: bool) -> None:
-    """Print a table of hits: the score, the cosine in each facet, and the factors."""
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    if quiet:
-        for hit in found:
-            typer.echo(hit.id)
-        return
-    factors = [
-        name for name in index.factors if any(hit.factors[name] is not None for hit in found)
-    ]
-    table = Table(box=None, pad_edge=False)
-    table.add_column("", justify="right", style="dim")
-    table.add_column("item", overflow="fold")
-    for name in ("score", *index.facets):
-        table.add_column(name, justify="right", no_wrap=True, style="bold" * (name == "score"))
-    table.add_column(" · ".join(factors), style="dim", overflow="fold")
-    for rank, hit in enumerate(found, 1):
-        likeness = [f"{cosine:+.2f}" for cosine in hit.cosines.values()]
-        known = " · ".join(_shown(hit.factors[name]) for name in factors)
-        table.add_row(str(rank), Text(hit.id), f"{hit.score:.3f}", *likeness, Text(known))
-    Console(width=None if sys.stdout.isatty() else 200).print(table)
-    if not len(found):
-        typer.echo("Nothing passes the filter.")
-
-
-def _shown(value: str | float | None) -> str:
-    return "-" if value is None else value if isinstance(value, str) else f"{value:g}"

@@ -15,6 +15,7 @@ from disentone.errors import ArtifactError, DataError
 from disentone.facets import Facets
 from disentone.search.changing import Changes
 from disentone.search.examples import ask, infer_weights, vectors_of
+from disentone.search.folders import Folder
 from disentone.search.maps import stored_map
 from disentone.search.query import OpenQuery
 from disentone.search.results import Results
@@ -231,6 +232,9 @@ class Index:
         ids: Sequence[str] | None = None,
         *,
         where: str | None = None,
+        text: str | None = None,
+        folder: str | None = None,
+        sort: str | None = None,
         columns: Sequence[str] | None = None,
     ) -> pa.Table:
         """Give the metadata of items, without their vectors.
@@ -239,8 +243,11 @@ class Index:
         ----------
         ids : sequence of str, optional
             In this order; all items by default, in the order of ``OpenQuery.scores``.
-        where : str, optional
+        where, text, folder : str, optional
             See :meth:`OpenQuery.rank`; not together with `ids`.
+        sort : str, optional
+            ``"name"`` (of the file), ``"duration"`` or a factor; with ``-`` before it, the
+            largest first. Unknown values are last. Not together with `ids`.
         columns : sequence of str, optional
             All by default.
 
@@ -253,8 +260,24 @@ class Index:
         names = snapshot.known(columns)
         if ids is not None:
             return snapshot.take(snapshot.positions(ids), names)
-        found = snapshot.everything(names)
-        return found if where is None else found.filter(pa.array(snapshot.where(where)))
+        if where is text is folder is sort is None:
+            return snapshot.everything(names)
+        return snapshot.take(snapshot.listed(where, text, folder, sort), names)
+
+    def folders(self, inside: str = "") -> list[Folder]:
+        """Give the folders in a folder, each with how many items lie in and below it.
+
+        Parameters
+        ----------
+        inside : str
+            Such as ``"drums/kicks"``; "" is the folder that all files have in common.
+
+        Raises
+        ------
+        DataError
+            If there is no such folder.
+        """
+        return self.snapshot().folders.inside(inside)
 
     def vectors(self, ids: Sequence[str]) -> np.ndarray:
         """Vectors of items, float32 (ids, dim), facets of unit length.
@@ -351,6 +374,8 @@ class Index:
         *,
         weights: Mapping[str, float] | None = None,
         where: str | None = None,
+        text: str | None = None,
+        folder: str | None = None,
         k: int = 10,
         diversity: float = 0.0,
         one_per_recording: bool = False,
@@ -360,7 +385,13 @@ class Index:
         if not isinstance(query, OpenQuery):
             query = self.query(like=[query], model=model)
         return query.rank(
-            weights, where=where, k=k, diversity=diversity, one_per_recording=one_per_recording
+            weights,
+            where=where,
+            text=text,
+            folder=folder,
+            k=k,
+            diversity=diversity,
+            one_per_recording=one_per_recording,
         )
 
     def infer_weights(self, examples: Sequence[str | np.ndarray]) -> dict[str, float]:

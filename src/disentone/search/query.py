@@ -59,6 +59,8 @@ class OpenQuery:
         weights: Mapping[str, float] | None = None,
         *,
         where: str | None = None,
+        text: str | None = None,
+        folder: str | None = None,
         k: int = 10,
         diversity: float = 0.0,
         one_per_recording: bool = False,
@@ -73,6 +75,11 @@ class OpenQuery:
         where : str, optional
             A filter in SQL on the items' columns: ``"split = 'test' and tempo > 120"``. It is
             applied before the search, so that `k` items are found where `k` pass it.
+        text : str, optional
+            Words, each of which must begin a word of the item's name, of its folders below the
+            one that all files have in common, or of its factors; without case and accents.
+        folder : str, optional
+            Where the item's file must lie, or below: see :meth:`disentone.search.Index.folders`.
         k : int
             Items to find, at least 1.
         diversity : float
@@ -90,8 +97,8 @@ class OpenQuery:
         ------
         DataError
             If a facet is unknown, no weight differs from 0, a weight is not finite, the query
-            is zero in the facets that have one, a number is out of range, or the filter
-            is not understood.
+            is zero in the facets that have one, a number is out of range, the filter is not
+            understood, or there is no such folder.
         """
         used = check_weights(self.weights if weights is None else weights, self._facets)
         shares = shares_of(used)
@@ -103,7 +110,7 @@ class OpenQuery:
             raise DataError(f"Ask for at least 1 item, not {k}.")
         if not 0 <= diversity <= 1:
             raise DataError(f"Diversity must be in [0, 1], not {diversity}.")
-        allowed = self._allowed(where)
+        allowed = self._allowed(self._snapshot.passing(where, text, folder))
         candidates = len(self._snapshot) if allowed is None else int(allowed.sum())
         best = self._best(shares, weighted, allowed)
         pool = min(candidates, _POOL * k if diversity else k)
@@ -115,12 +122,12 @@ class OpenQuery:
             found = self._diverse(found, shares, weighted, k, diversity)
         return Results(self._hits(found[:k], shares), used, candidates)
 
-    def _allowed(self, where: str | None) -> np.ndarray | None:
+    def _allowed(self, passing: np.ndarray | None) -> np.ndarray | None:
         """Items that may be found, bool (items,); None for all of them."""
-        if where is None and not len(self._hidden):
+        if passing is None and not len(self._hidden):
             return None
         everyone = np.ones(len(self._snapshot), dtype=bool)
-        allowed = everyone if where is None else self._snapshot.where(where).copy()
+        allowed = everyone if passing is None else passing.copy()
         allowed[self._hidden] = False
         return allowed
 

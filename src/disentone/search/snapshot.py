@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from textwrap import shorten
 from threading import Lock
 from typing import Any
@@ -14,10 +14,13 @@ import pyarrow as pa
 from disentone.errors import ArtifactError, DataError, closest
 from disentone.facets import Facets
 from disentone.search.filters import check_filter
+from disentone.search.folders import Folders
+from disentone.search.ordering import DURATION, NAME, Order, order_of
 from disentone.search.roots import Roots
-from disentone.search.rows import HIDDEN
+from disentone.search.rows import HIDDEN, PLACE, factors_of
 from disentone.search.scoring import Codes, Matrix
 from disentone.search.store import missing, reason, reporting, texts_filter
+from disentone.search.texts import Texts
 
 __all__ = ["Snapshot"]
 
@@ -52,11 +55,14 @@ class Snapshot:
         self.columns = [name for name in table.schema.names if name not in HIDDEN]
         self._memory = _half_of_memory() if memory is None else memory
         self.maps: dict[str, np.ndarray] = {}
-        self._masks: dict[str, np.ndarray] = {}
+        self._masks: dict[tuple[str, str], np.ndarray] = {}
         self._lock = Lock()
         self._known: pa.Table | None = None
         self._numbers: dict[str, int] | None = None
         self._recordings: np.ndarray | None = None
+        self._texts: Texts | None = None
+        self._folders: Folders | None = None
+        self._orders: dict[str, Order] = {}
         self._rows: list[np.ndarray] = []  # of the store, in the order of the items
         self.scorer = self._load(table.count_rows())
         self.rows = np.concatenate([np.empty(0, np.uint64), *self._rows])
@@ -150,9 +156,12 @@ class Snapshot:
         order = np.argsort(rows)
         return found.take(pa.array(order[np.searchsorted(rows, wanted, sorter=order)]))
 
-    def knows(self, expression: str) -> bool:
-        """Whether a filter is remembered, and costs nothing."""
-        return expression in self._masks
+    def knows(self, where: str | None, text: str | None = None) -> bool:
+        """Whether a filter and words are remembered, and cost nothing."""
+        known = self._masks
+        return (where is None or ("where", where) in known) and (
+            not text or ("text", text) in known
+        )
 
     def where(self, expression: str) -> np.ndarray:
         """Which items pass a filter: bool (items,).
@@ -162,27 +171,107 @@ class Snapshot:
         DataError
             If the filter is not understood.
         """
-        mask = self._masks.get(expression)
+        return self._remembered(("where", expression), self._filtered)
+
+    def _filtered(self, expression: str) -> np.ndarray:
+        checked = check_filter(expression, self.columns)
+        query = self.table.search().where(checked).select([_ROW])
+        try:
+            found = query.to_arrow()
+        except (ValueError, RuntimeError) as error:
+            if "LanceError(IO)" in str(error):  # the files, not the filter
+                raise ArtifactError(f"{self._damaged}: {reason(error)}") from error
+            raise DataError(
+                f'The filter "{shorten(expression, 80)}" cannot be used: compare columns with '
+                "values of their kind, and finish every comparison; there are: "
+                f"{self._kinds()}."
+            ) from error
+        mask = np.zeros(len(self), dtype=bool)
+        mask[self._places(found[_ROW].to_numpy())] = True
+        return mask
+
+    def _remembered(self, key: tuple[str, str], make: Callable[[str], np.ndarray]) -> np.ndarray:
+        """Which items pass: bool (items,), of what was asked before without asking again."""
+        mask = self._masks.get(key)
         if mask is None:
-            checked = check_filter(expression, self.columns)
-            query = self.table.search().where(checked).select([_ROW])
-            try:
-                found = query.to_arrow()
-            except (ValueError, RuntimeError) as error:
-                if "LanceError(IO)" in str(error):  # the files, not the filter
-                    raise ArtifactError(f"{self._damaged}: {reason(error)}") from error
-                raise DataError(
-                    f'The filter "{shorten(expression, 80)}" cannot be used: compare columns with '
-                    "values of their kind, and finish every comparison; there are: "
-                    f"{self._kinds()}."
-                ) from error
-            mask = np.zeros(len(self), dtype=bool)
-            mask[self._places(found[_ROW].to_numpy())] = True
+            mask = make(key[1])
             with self._lock:
                 while self._masks and (len(self._masks) + 1) * len(self) > _MASKS:
                     del self._masks[next(iter(self._masks))]
-                self._masks[expression] = mask
+                self._masks[key] = mask
         return mask
+
+    def passing(
+        self, where: str | None = None, text: str | None = None, folder: str | None = None
+    ) -> np.ndarray | None:
+        """Which items pass a filter, have words, and lie below a folder: bool (items,), or all.
+
+        Raises
+        ------
+        DataError
+            If the filter is not understood, or there is no such folder.
+        """
+        masks = [] if where is None else [self.where(where)]
+        masks += [self._remembered(("text", text), self.texts.matching)] if text else []
+        masks += [self.folders.below(folder)] if folder else []
+        return np.logical_and.reduce(masks) if masks else None
+
+    def listed(
+        self,
+        where: str | None = None,
+        text: str | None = None,
+        folder: str | None = None,
+        sort: str | None = None,
+    ) -> np.ndarray:
+        """Positions of the items that pass, in an order: see :meth:`disentone.search.Index.items`.
+
+        Raises
+        ------
+        DataError
+            See :meth:`passing`, or if there is no such column to sort by.
+        """
+        passing = self.passing(where, text, folder)
+        if sort is None:
+            return np.arange(len(self)) if passing is None else np.flatnonzero(passing)
+        wanted = np.ones(len(self), dtype=bool) if passing is None else passing
+        column = sort.removeprefix("-")
+        return self._sorted_by(column).listed(wanted, descending=sort != column)
+
+    def _sorted_by(self, column: str) -> Order:
+        """The order by a column; kept."""
+        if column not in self._orders:
+            sortable = [NAME, DURATION, *factors_of(self.table.schema)]
+            if column not in sortable:
+                raise DataError(f"Items cannot be sorted by '{column}'{closest(column, sortable)}")
+            needed = list(PLACE) if column in (NAME, DURATION) else [column]
+            self._orders[column] = order_of(column, self.everything(needed))
+        return self._orders[column]
+
+    @property
+    def folders(self) -> Folders:
+        """The folders that the files lie in."""
+        if self._folders is None:
+            self._folders = Folders(self.everything(["path"])["path"].to_pylist())
+        return self._folders
+
+    @property
+    def texts(self) -> Texts:
+        """The words of names, folders, and factors that are texts."""
+        if self._texts is None:
+            kinds = factors_of(self.table.schema)
+            factors = [name for name, kind in kinds.items() if pa.types.is_string(kind)]
+            rows = self.everything(["id", "path", *factors])
+            values = [rows[name].fill_null("").to_pylist() for name in factors]
+            ids, files = rows["id"].to_pylist(), map(os.path.basename, rows["path"].to_pylist())
+            places = [f"{self.folders.name(n)}/{file}" for n, file in enumerate(files)]
+            named = [item if item.endswith(at) else f"{item}/{at}" for item, at in zip(ids, places)]
+            self._texts = Texts(zip(named, *values))
+        return self._texts
+
+    def prepare(self) -> None:
+        """Do now what the first list and the first words would wait for: seconds of 100,000."""
+        self._sorted_by(NAME)
+        self.texts  # noqa: B018  # is made when it is first looked at
 
     def _kinds(self) -> str:
         """Columns and what they hold, for people."""

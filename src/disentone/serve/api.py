@@ -47,11 +47,28 @@ def router(served: Served) -> APIRouter:
     @api.get("/items", tags=["items"])
     async def items(
         where: schemas.Where = None,
+        text: schemas.Text = None,
+        folder: schemas.InFolder = None,
+        sort: Annotated[
+            str | None,
+            Query(
+                max_length=200,
+                description="name, duration or a factor; after a - the largest comes first",
+            ),
+        ] = None,
         offset: Annotated[int, Query(ge=0)] = 0,
         limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     ) -> schemas.Items:
-        """List items that pass a filter."""
-        return await searching["opening"].run(served.items, where, offset, limit)
+        """List items that pass a filter, have words and lie in a folder, in an order."""
+        listed = {"where": where, "text": text, "folder": folder, "sort": sort}
+        return await searching["opening"].run(served.items, offset, limit, **listed)
+
+    @api.get("/folders", tags=["items"])
+    async def folders(
+        folder: Annotated[str, Query(max_length=1000)] = "",
+    ) -> schemas.Folders:
+        """List the folders in a folder, by default in the one that all files have in common."""
+        return await searching["opening"].run(served.folders, folder)
 
     @api.get("/item", tags=["items"])
     async def item(id: Id) -> schemas.Item:
@@ -117,6 +134,8 @@ def _found(served: Served, wanted: schemas.Search) -> Response:
     found = served.open_query(wanted.query).rank(
         wanted.weights,
         where=wanted.where,
+        text=wanted.text,
+        folder=wanted.folder,
         k=wanted.k,
         diversity=wanted.diversity,
         one_per_recording=wanted.one_per_recording,

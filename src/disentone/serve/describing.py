@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import PurePosixPath
@@ -32,6 +33,7 @@ def item_of(row: Mapping[str, Any]) -> schemas.Item:
     return schemas.Item(
         id=row["id"],
         name=name_of(row["id"]),
+        file=os.path.basename(row["path"]),
         recording=row["recording"],
         seconds=_seconds_of(*part_of(row)),
         factors={k: _known(v) for k, v in row.items() if k not in PLACE},
@@ -49,6 +51,7 @@ def result_of(hit: Hit) -> schemas.SearchResult:
     return schemas.SearchResult(
         id=hit.id,
         name=name_of(hit.id),
+        file=os.path.basename(hit.path),
         recording=hit.recording,
         seconds=_seconds_of(start, end),
         factors={name: _known(value) for name, value in hit.factors.items()},

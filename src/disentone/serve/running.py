@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from threading import Thread
 
 import uvicorn
 
@@ -85,7 +86,8 @@ def run(
             model=_model(opened, model),
             limits=limits,
         )
-        opened.snapshot()  # vectors are read now, and not while the first client waits
+        snapshot = opened.snapshot()  # vectors are read now, and not while the first client waits
+        Thread(target=snapshot.prepare, daemon=True).start()
         ready(_address(host, bound.getsockname()[1], token), served)
         config = uvicorn.Config(
             create_app(served, token=token),

@@ -10,7 +10,10 @@ __all__ = [
     "CollectionInfo",
     "Example",
     "FactorInfo",
+    "FolderInfo",
+    "Folders",
     "Health",
+    "InFolder",
     "Item",
     "Items",
     "Layout",
@@ -21,6 +24,7 @@ __all__ = [
     "Search",
     "SearchResult",
     "SearchResults",
+    "Text",
     "Upload",
 ]
 
@@ -28,6 +32,18 @@ Identifier = Annotated[str, Field(min_length=1, max_length=1000)]
 Where = Annotated[
     str | None,
     Field(max_length=2000, description="filter on factors: split = 'test' and tempo > 120"),
+]
+Text = Annotated[
+    str | None,
+    Field(
+        max_length=200,
+        description="words of names, folders and factors, or their beginnings; accents and case "
+        "do not matter",
+    ),
+]
+InFolder = Annotated[
+    str | None,
+    Field(max_length=1000, description="only what lies in or below it, as /folders says"),
 ]
 
 
@@ -65,6 +81,7 @@ class Item(_Model):
 
     id: str
     name: str = Field(description="short, for people")
+    file: str = Field(description="name of the file, with its extension")
     recording: str
     seconds: float | None = Field(description="length, where it is known")
     factors: dict[str, Any]
@@ -75,6 +92,20 @@ class Items(_Model):
 
     total: int
     items: list[Item]
+
+
+class FolderInfo(_Model):
+    """A folder of the collection."""
+
+    folder: str = Field(description="from the folder that all files have in common on, with /")
+    items: int = Field(description="in it and below")
+
+
+class Folders(_Model):
+    """The folders in a folder, by name."""
+
+    folder: str
+    folders: list[FolderInfo]
 
 
 class CollectionInfo(_Model):
@@ -117,6 +148,8 @@ class Search(_Model):
         default=None, max_length=256, description="by facet; inferred from the examples by default"
     )
     where: Where = None
+    text: Text = None
+    folder: InFolder = None
     k: int = Field(default=20, ge=1, le=200)
     diversity: float = Field(default=0.0, ge=0, le=1, description="0 is by score alone")
     one_per_recording: bool = False

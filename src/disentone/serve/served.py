@@ -118,11 +118,18 @@ class Served:
             upload_seconds=self.limits.upload_seconds,
         )
 
-    def items(self, where: str | None, offset: int, limit: int) -> schemas.Items:
-        """Some of the items that pass a filter."""
-        table = self.index.items(where=where)
-        rows = table.slice(offset, limit).to_pylist()
-        return schemas.Items(total=len(table), items=[item_of(row) for row in rows])
+    def items(self, offset: int, limit: int, **listed: str | None) -> schemas.Items:
+        """Some of the items that pass, in an order: see :meth:`disentone.search.Index.items`."""
+        snapshot = self.index.snapshot()
+        found = snapshot.listed(**listed)
+        rows = snapshot.take(found[offset : offset + limit], snapshot.columns).to_pylist()
+        return schemas.Items(total=len(found), items=[item_of(row) for row in rows])
+
+    def folders(self, folder: str) -> schemas.Folders:
+        """The folders in a folder."""
+        inside = self.index.folders(folder)
+        listed = [schemas.FolderInfo(**below._asdict()) for below in inside]
+        return schemas.Folders(folder=folder, folders=listed)
 
     def row(self, item: str) -> dict[str, Any]:
         """The metadata of one item.
@@ -215,7 +222,7 @@ class Served:
             examples = [*wanted.query.examples, *wanted.query.away]
             embedded = any(e.upload or e.start is not None or e.end is not None for e in examples)
             return "embedding" if embedded else "opening"
-        known = wanted.where is None or self.index.snapshot().knows(wanted.where)
+        known = self.index.snapshot().knows(wanted.where, wanted.text)
         return "weighing" if known else "opening"
 
     def _open(self, query: schemas.Query) -> OpenQuery:
