@@ -126,7 +126,7 @@ def test_leaks_are_of_facets_into_what_is_not_theirs(done):
 def test_the_card_of_the_patches_is_one_of_the_usual_kind(done):
     out, records, _, text = done
     card = Card.load(out / "audit.json")
-    column = of(records, "Held-out patches, R2 by a two-layer probe", "attack")
+    column = of(records, "Held-out patches, R2 by ridge regression or on random cosines", "attack")
     assert column["envelope facet"]["value"] == card.value("probe", "envelope", "attack", "r2")
     assert card.verdict() in text
 
@@ -212,7 +212,7 @@ def test_sets_that_are_not_there_are_left_out_with_the_reason(few, data, run, tm
     assert "microphones of the saxophone: There is no instrument 'alto_sax'" in text
     records = json.loads((out / "tables.json").read_text())
     assert not [r for r in records if r["table"].startswith(("notes/fluid", "urban"))]
-    assert set(of(records, "Held-out patches, R2 by a two-layer probe")) == {
+    assert set(of(records, "Held-out patches, R2 by ridge regression or on random cosines")) == {
         *(f"{name} facet" for name in sounds.FACETS), "all facets",
     }  # fmt: skip
     _, text = sounds.measure_sounds(run, out, quick=True)

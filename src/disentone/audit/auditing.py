@@ -16,6 +16,7 @@ from disentone.audit.facet_information import FacetInformation, block_records, f
 from disentone.audit.families import measured
 from disentone.audit.information import Information, dimension_information, entropy
 from disentone.audit.measuring import family_inputs, family_records
+from disentone.audit.numeric import number_records
 from disentone.audit.outcomes import Outcomes
 from disentone.audit.plan import AuditedClips, Plan, blocks_of, make_plan
 from disentone.audit.probes import Question, fit_probes, one_thread, together
@@ -28,7 +29,6 @@ from disentone.audit.records import (
     probe_scores,
 )
 from disentone.audit.registry import chosen_measures, chosen_variants
-from disentone.audit.regression import regression_records
 from disentone.audit.scores import Scores
 from disentone.errors import DataError
 from disentone.facets import Facets
@@ -75,8 +75,8 @@ def audit(
       ``within``, the share predicted within the factor's tolerance, where it has one. A continuous
       factor is predicted as the middle of a class, so its classes should not be wider than twice
       the tolerance. Chance is the best constant answer of the training clips. Of a continuous
-      factor also ``r2``, of the probe's mean value, and ``r2_linear``, of ridge regression: how
-      well it is predicted as a number, below 0 where the mean of the test clips is better.
+      factor also ``r2``, by ridge regression on the facet or on random cosines of it: how well it
+      is predicted as a number, 1 where exactly, below 0 where the mean of the test clips is better.
     - ``leak``: accuracy (Jaccard) above that chance, where the facet does not own the factor.
     - ``dsc_delta``: score of the facet that owns the factor less that of the ``other`` facet, or
       of the best of several others (see :func:`~disentone.audit.directional.dsc_delta`).
@@ -197,7 +197,7 @@ def audit(
         )
         records += probe_records(plan, *pair, outputs[pair], scores[pair], nats[pair].about())
     with one_thread():
-        records += regression_records(plan, outputs)
+        records += number_records(plan)
     main = {pair: several[0] for pair, several in scores.items()}
     records += directional_records(main, facets=facets, owns=plan.owns)
     records += block_records(nats, plan=plan, names=names, seed=seed)

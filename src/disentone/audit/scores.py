@@ -22,7 +22,6 @@ __all__ = [
     "label_scores",
     "mean_average_precision",
     "paired_difference",
-    "seed_half_width",
     "weighted_average_precision",
     "within_scores",
 ]
@@ -250,7 +249,7 @@ def mean_average_precision(
     means = np.where(count > 0, np.nansum(each, axis=1) / np.maximum(count, 1), np.nan)
     seeds = means[:, 0]
     spread = float(np.nanstd(means[:, 1:].mean(axis=0), ddof=1))
-    half = float(np.hypot(seed_half_width(seeds), 1.96 * spread))
+    half = float(np.hypot(_seed_half_width(seeds), 1.96 * spread))
     value = float(seeds.mean())
     chance = float(share[used].mean())
     return Estimate(value, max(0.0, value - half), min(1.0, value + half), chance, clips)
@@ -341,7 +340,7 @@ def _estimate(
     if bounds is not None:
         clips = np.concatenate([clips, np.repeat(bounds, 2)])
         unit = np.concatenate([unit, unit.max() + 1 + np.arange(4)])
-    half = float(np.hypot(seed_half_width(scores.mean(axis=1)), 1.96 * _error(clips, unit)))
+    half = float(np.hypot(_seed_half_width(scores.mean(axis=1)), 1.96 * _error(clips, unit)))
     low, high = bounds or (-np.inf, np.inf)
     return Estimate(value, max(low, value - half), min(high, value + half), chance, scores.shape[1])
 
@@ -355,7 +354,7 @@ def _error(values: np.ndarray, unit: np.ndarray) -> float:
     return float(np.sqrt(units / (units - 1) * (sums**2).sum()) / len(values))
 
 
-def seed_half_width(seeds: np.ndarray) -> float:
+def _seed_half_width(seeds: np.ndarray) -> float:
     """Half of a 95 % t-interval over seeds; 0 for a single seed, which has no spread."""
     if len(seeds) < 2:
         return 0.0
