@@ -8,16 +8,19 @@ import soundfile
 import torch
 
 from disentone.audit import Card
+from disentone.clips import ClipTable
+from disentone.datasets.file_sounds import FileSounds
 from disentone.embeddings.model import Model
 from disentone.embeddings.networks import untrained_network
 from disentone.embeddings.systems import System
 from disentone.embeddings.watcher import Watcher
 from disentone.errors import ArtifactError, DataError
 from disentone.facets import Facets
+from disentone.factors import Factor
 from disentone.recipes import load_recipe
 from disentone.reproduce import sounds
 from disentone.reproduce.sounds.hearing import MODEL, Heard, hear, row_name
-from disentone.reproduce.sounds.notes import ranked, unit_facets
+from disentone.reproduce.sounds.notes import pitches, ranked, unit_facets
 
 RATE = 16000
 FRONTEND = {
@@ -183,15 +186,35 @@ def test_the_nearest_clip_is_by_cosine_in_every_facet_and_all_weigh_the_same():
     np.testing.assert_allclose(units @ units.T + np.eye(30), cosine_with_self(parts), atol=1e-6)
 
 
+def test_a_pitch_that_was_never_fitted_is_found_by_regression():
+    rng = np.random.default_rng(1)
+    facets = Facets({"pitch": 2, "timbre": 2})
+    table, _ = known(rng)
+    pitch = np.repeat(np.arange(60, 75), 2)
+    split = np.where(np.isin(pitch, (63, 64, 70)), "test", "train")
+    factors = {"pitch": Factor.continuous("pitch", pitch, kind="ordinal")}
+    table = ClipTable(table.ids, factors, split, table.sounds)
+    line = pitch[:, None] * [1.0, 0.5]
+    values = np.c_[line, rng.normal(size=(30, 2))]
+    heard = Heard(table, {MODEL: System("", facets, tuple(table.ids), values)}, "test")
+    found = of(list(pitches("notes", heard)), "notes")
+    assert found["pitch facet"]["value"] == 1
+    assert found["pitch facet"]["n"] == 6
+    assert found["timbre facet"]["value"] < 0.7
+    best = [np.abs(pitch[split == "train"] - value) <= 1 for value in range(60, 75)]
+    chances = [
+        (np.abs(pitch[split == "test"] - value) <= 1).mean()
+        for value, right in zip(range(60, 75), best)
+        if right.mean() == max(one.mean() for one in best)
+    ]
+    assert found["chance"]["value"] in chances
+
+
 def cosine_with_self(parts):
     return sum(part @ part.T for part in parts) + np.eye(len(parts[0]))
 
 
 def known(rng):
-    from disentone.clips import ClipTable
-    from disentone.datasets.file_sounds import FileSounds
-    from disentone.factors import Factor
-
     ids = [f"{i}.wav" for i in range(30)]
     factor = Factor.categorical("instrument", list(rng.choice(["a", "b"], 30)))
     nothing = FileSounds(np.array(ids), np.zeros(30), np.full(30, np.nan))

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 from disentone.audit import audit, retrieval_scores
+from disentone.audit.clusters import clustered_interval
+from disentone.audit.numeric import regress
 from disentone.errors import DataError
 from disentone.facets import Facets
 from disentone.factors import Factor
@@ -95,7 +97,28 @@ def recorded(title: str, heard: Heard) -> Iterator[Record]:
     ]
     leaks = [(name, "leak", name, "accuracy") for name in ("pitch", "instrument")]
     yield from of_card(f"{title}, by a two-layer probe", card, probes)
+    yield from pitches(f"{title}, by regression", heard)
     yield from of_card(f"{title}, leak: accuracy of that probe above chance", card, leaks)
+
+
+def pitches(title: str, heard: Heard) -> Iterator[Record]:
+    """Yield how often regression on a facet errs by a semitone at most.
+
+    Most pitches that are asked about were never fitted with their instrument, and some not at all:
+    a probe of classes cannot name these, and a number may lie between those that it was fitted to.
+    """
+    pitch = np.asarray(heard.table.factor("pitch").values, dtype=float)
+    known, asked = pitch[~heard.asked], heard.asked
+    constant = max(np.unique(known), key=lambda value: (np.abs(known - value) <= SEMITONE).mean())
+    chance = float((np.abs(pitch[asked] - constant) <= SEMITONE).mean())
+    rows = {}
+    for name, block in heard.blocks().items():
+        found = regress(block[~asked], known[:, None], block[asked]).predicted[:, 0]
+        within = (np.abs(found - pitch[asked]) <= SEMITONE) * 1.0
+        low, high = clustered_interval(within[:, None], heard.table.recordings[asked])
+        numbers = {"value": float(within.mean()), "low": float(low[0]), "high": float(high[0])}
+        rows[name] = numbers | {"chance": chance, "n": len(within)}
+    yield from cells(title, "pitch within a semitone", rows)
 
 
 def microphones(title: str, heard: Heard) -> Iterator[Record]:
