@@ -62,6 +62,15 @@ def train(
         list[str] | None,
         typer.Option(help="A facet: 'timbre:8 same=instrument differ=pitch', 'rest:8'; repeat."),
     ] = None,
+    base: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="MODEL",
+            help="Learn the facets on the frozen network of this model: a run folder, the name of "
+            "a packaged one, or on the hub.",
+        ),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Run folder; runs/RECIPE by default.")
     ] = None,
@@ -91,7 +100,7 @@ def train(
     from disentone.recipes import load_recipe
 
     folder, changes = out or Path("runs") / Path(recipe).stem, _changes(settings, seed)
-    if recipe == "facets" and data is not None and not facet:
+    if recipe == "facets" and data is not None and not (facet or base):
         _propose(data, changes)
     changes += [] if epochs is None else [f"training.epochs={epochs}"]
     notes: list[str] = []
@@ -100,10 +109,18 @@ def train(
         settings=changes,
         data=data,
         facets=facet or (),
+        base=base,
         begun=folder / "config.yaml" if resume else None,
         note=notes.append,
     )
-    same = {"data": data, "facet": facet, "set": changes, "no_audit": no_audit, "device": device}
+    same = {
+        "data": data,
+        "from": base,
+        "facet": facet,
+        "set": changes,
+        "no_audit": no_audit,
+        "device": device,
+    }
     same |= {"allow_code": allow_code, "allow_download": allow_download}
     command = again("train", recipe, out=folder, resume=True, **same)
     options = {"resume": resume, "audited": not no_audit, "device": device}

@@ -19,7 +19,7 @@ from disentone.audio.windows import cut_wave
 from disentone.embeddings.embedding import Embedding
 from disentone.embeddings.inputs import SoundLike, UnreadClip, list_sounds
 from disentone.embeddings.model_card import write_pretrained
-from disentone.embeddings.model_files import FORMAT, NETWORK, find_model, not_finite
+from disentone.embeddings.model_files import FORMAT, NETWORK, TRUNK, find_model, not_finite
 from disentone.embeddings.networks import clips_at_once, halved, write_tensors
 from disentone.embeddings.stored import read_stored
 from disentone.errors import ArtifactError, AudioError, DataError
@@ -322,6 +322,8 @@ class Model:
         if dtype == "float16":
             tensors |= halved(self.network, NETWORK)
         tensors |= {"standardise.mean": self.mean, "standardise.std": self.std}
+        kept = getattr(self.frontend, "kept", None)
+        tensors |= {f"{TRUNK}{name}": value for name, value in kept().items()} if kept else {}
         config = {
             "format": FORMAT,
             "facets": self.facets.to_json(),

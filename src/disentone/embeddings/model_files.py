@@ -30,6 +30,8 @@ MOST_BYTES = 2**22  # of a configuration
 MODEL_FILES = ("config.json", "model.safetensors")
 NETWORK = "network."
 """How the names of the network's tensors begin; the others are the features' mean and deviation."""
+TRUNK = "trunk."
+"""How the names begin of all tensors of the frozen model that is the front-end, if one is."""
 SIZES = ("frames", "features", "parameters", "multiply_adds")
 """Of a window that is embedded: its frames, the numbers in each, and what embeds it."""
 
@@ -84,6 +86,11 @@ def read_config(folder: str | Path) -> dict[str, Any]:
         found = stored.get("format")
     except (ValueError, AttributeError, RecursionError) as error:
         raise damaged(folder, error) from error
+    if found is None and "model_type" in stored:
+        raise ArtifactError(
+            f"{folder} holds a network of Hugging Face's transformers and no model of disentone: "
+            "it can be a front-end (frontend.kind=encoder, or dac for a DAC), and no trunk."
+        )
     if found != FORMAT:
         raise ArtifactError(
             f"{file} has format {found!r}, and this version of disentone reads format {FORMAT}: "

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -13,15 +14,17 @@ from torch import Tensor
 from disentone.embeddings.model_files import (
     MODEL_FILES,
     NETWORK,
+    TRUNK,
     damaged,
     find_model,
     read_config,
     tensor_shapes,
 )
 from disentone.embeddings.networks import build_network, check_weights
+from disentone.embeddings.trunk import Trunk
 from disentone.errors import DataError
 from disentone.facets import Facets
-from disentone.frontends.config import frontend_config
+from disentone.frontends.config import FrontEndKind, TrunkConfig, frontend_config
 from disentone.models import MultiView
 from disentone.models.config import ModelConfig
 
@@ -58,28 +61,55 @@ def read_stored(folder: str | Path) -> Stored:
     stored = read_config(folder)
     file = folder / MODEL_FILES[1]
     try:
-        facets = Facets.from_json(stored["facets"])
-        config = ModelConfig(**stored["model"])
-        frontend = frontend_config(stored["frontend"]).build()
-        check_weights(config, facets, frontend, _network_part(tensor_shapes(file)))
-        network = build_network(config, facets, frontend)
-        tensors = load_file(file)
-        network.load_state_dict(_network_part(tensors))
-        # Copies: Windows does not replace or delete a file of which a tensor is still a map.
-        mean, std = (tensors[f"standardise.{name}"].clone() for name in ("mean", "std"))
-        _check_finite(network, mean, std)
-        lufs, about = _loudness(stored.get("lufs")), dict(stored["about"])
+        about = dict(stored["about"])
+        made = _assembled(stored, tensor_shapes(file), cache(lambda: load_file(file)))
     except (*_WRONG_SHAPE, DataError, SafetensorError, RuntimeError) as error:
         raise damaged(folder, error) from error
-    return Stored(network.eval(), frontend, mean, std, lufs, about)
+    return made._replace(about=about)
 
 
-def _network_part(tensors: Mapping[str, _Of]) -> dict[str, _Of]:
-    """Those of the network, by its own names; the others are the features' statistics."""
+def _assembled(
+    stored: Mapping[str, Any],
+    shapes: Mapping[str, Sequence[int]],
+    read: Callable[[], Mapping[str, Tensor]],
+) -> Stored:
+    """Make a model from its configuration and tensors, which are not read before they agree."""
+    facets = Facets.from_json(stored["facets"])
+    config = ModelConfig(**stored["model"])
+    frontend = _frontend(frontend_config(stored["frontend"]), shapes, read)
+    check_weights(config, facets, frontend, _named(shapes, NETWORK))
+    network = build_network(config, facets, frontend)
+    tensors = read()
+    network.load_state_dict(_named(tensors, NETWORK))
+    # Copies: Windows does not replace or delete a file of which a tensor is still a map.
+    mean, std = (tensors[f"standardise.{name}"].clone() for name in ("mean", "std"))
+    _check_finite(network, mean, std)
+    return Stored(network.eval(), frontend, mean, std, _loudness(stored.get("lufs")), {})
+
+
+def _frontend(
+    config: FrontEndKind,
+    shapes: Mapping[str, Sequence[int]],
+    read: Callable[[], Mapping[str, Tensor]],
+) -> FrontEnd:
+    """Build a front-end; a frozen model from the tensors beside those of the model on it."""
+    if not isinstance(config, TrunkConfig):
+        return config.build()
+    trunk = config.trunk
+    if trunk is None or trunk["frontend"].get("kind") == config.kind:
+        raise ValueError("the frozen model that it stands on is none")
+    below = _assembled(trunk, _named(shapes, TRUNK), lambda: _named(read(), TRUNK))
+    parts = below._asdict()
+    parts.pop("about")
+    return Trunk(config, **parts)
+
+
+def _named(tensors: Mapping[str, _Of], prefix: str) -> dict[str, _Of]:
+    """Those whose names begin so, without that beginning."""
     return {
-        name.removeprefix(NETWORK): value
+        name.removeprefix(prefix): value
         for name, value in tensors.items()
-        if name.startswith(NETWORK)
+        if name.startswith(prefix)
     }
 
 

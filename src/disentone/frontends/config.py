@@ -39,6 +39,7 @@ __all__ = [
     "LogFrequencyConfig",
     "LogMelConfig",
     "MusicalConfig",
+    "TrunkConfig",
     "frontend_config",
 ]
 
@@ -64,7 +65,7 @@ class FrontEndKind(BaseModel):
     @model_validator(mode="after")
     def _is_a_window(self) -> FrontEndKind:
         rate = getattr(self, "sample_rate", None) or 44100
-        samples = getattr(self, "seconds", 1) * rate
+        samples = (getattr(self, "seconds", None) or 1) * rate  # none: those of its network
         if not 1 <= samples <= MOST_SAMPLES:
             raise ValueError(f"a window has 1 to {MOST_SAMPLES:,} samples, not {samples:,.0f}")
         return self
@@ -331,7 +332,38 @@ class HFEncoderConfig(LatentConfig):
     )
 
 
-AnyConfig = LogMelConfig | LogFrequencyConfig | MusicalConfig | DACConfig | HFEncoderConfig
+class TrunkConfig(FrontEndKind):
+    """What the frozen network of a trained model makes of a window: one frame.
+
+    The front-end is the whole of that model. A model on it holds a copy of its weights, and needs
+    the folder of the other no more. Networks are no matter of this room: ``builds`` names the one
+    that builds them.
+    """
+
+    builds: ClassVar[str] = "disentone.embeddings.frozen:open_trunk"
+
+    kind: Literal["model"] = "model"
+    model: str = Field(description="run folder, packaged model, or name on the hub")
+    sample_rate: int | None = Field(
+        default=None, ge=1000, le=MOST_RATE, description="Hz; the model's own, filled in"
+    )
+    seconds: float | None = Field(
+        default=None, gt=0, le=3600, description="of a window; the model's own, filled in"
+    )
+    features: int | None = Field(
+        default=None, ge=1, le=2**16, description="numbers in the frame; filled in, or demanded"
+    )
+    digest: str | None = Field(
+        default=None, description="of the model; filled in, or demanded: no other is taken"
+    )
+    trunk: dict[str, Any] | None = Field(
+        default=None, description="configuration of the model; filled in"
+    )
+
+
+AnyConfig = (
+    LogMelConfig | LogFrequencyConfig | MusicalConfig | DACConfig | HFEncoderConfig | TrunkConfig
+)
 """Configuration of a front-end of ours."""
 
 

@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from disentone.errors import ArtifactError, RecipeError
+from disentone.errors import RecipeError
 from disentone.frontends.config import DACConfig, HFEncoderConfig
-from disentone.frontends.pretrained import digest, open_pretrained
+from disentone.frontends.pretrained import completed, digest, open_pretrained
 
 __all__ = ["DAC", "HFEncoder", "Latent"]
 
@@ -109,7 +109,7 @@ class DAC(Latent):
                 "set frontend.kind=encoder."
             )
         self.network, self.hop = codec.encoder, int(about.hop_length)
-        self.config = _completed(
+        self.config = completed(
             config,
             sample_rate=about.sampling_rate,
             features=about.hidden_size,
@@ -161,7 +161,7 @@ class HFEncoder(Latent):
         self.config = config.model_copy(update={"sample_rate": rate})
         self.frames, features = self._shape()
         self.hop = getattr(about, "hop_length", math.ceil(self.samples / self.frames))
-        self.config = _completed(
+        self.config = completed(
             config,
             sample_rate=rate,
             features=features,
@@ -216,21 +216,6 @@ class HFEncoder(Latent):
                 f"'{self.config.model}' cannot encode clips of {self.config.seconds:g} s: {reason}"
             ) from error
         return out.shape[1], out.shape[2]
-
-
-_WHAT = {"sample_rate": "a sample rate of", "features": "a width of", "digest": "the digest"}
-
-
-def _completed(config: Any, **found: Any) -> Any:
-    """Fill in the properties of a network; refuse it where others are demanded."""
-    for name, value in found.items():
-        wanted = getattr(config, name)
-        if wanted not in (None, value):
-            raise ArtifactError(
-                f"'{config.model}' is another network than the one asked for: it has "
-                f"{_WHAT[name]} {value}, not {wanted}. Give that one, or start anew with this one."
-            )
-    return config.model_copy(update=found)
 
 
 def _encoder(network: Any) -> Any:

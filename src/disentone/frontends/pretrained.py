@@ -20,7 +20,7 @@ from torch import nn
 from disentone.errors import ArtifactError, RecipeError
 from disentone.frontends.network_files import WEIGHTS, network_folder, read_settings
 
-__all__ = ["Pretrained", "digest", "open_pretrained"]
+__all__ = ["Pretrained", "completed", "digest", "open_pretrained"]
 
 _VOLATILE = {"_name_or_path", "architectures", "dtype", "torch_dtype", "transformers_version"}
 _HERE = {"trust_remote_code": False, "local_files_only": True}  # and asks nothing
@@ -92,6 +92,26 @@ def digest(network: nn.Module, settings: dict[str, Any] | None = None) -> str:
         state.update(f"{name} {tuple(value.shape)} {value.dtype} ".encode())
         state.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
     return state.hexdigest()
+
+
+_WHAT = {
+    "sample_rate": "a sample rate of",
+    "seconds": "windows in seconds of",
+    "features": "a width of",
+    "digest": "the digest",
+}
+
+
+def completed(config: Any, **found: Any) -> Any:
+    """Fill in the properties of a network; refuse it where others are demanded."""
+    for name, value in found.items():
+        wanted = getattr(config, name)
+        if wanted not in (None, value):
+            raise ArtifactError(
+                f"'{config.model}' is another network than the one asked for: it has "
+                f"{_WHAT[name]} {value}, not {wanted}. Give that one, or start anew with this one."
+            )
+    return config.model_copy(update=found)
 
 
 def _loaded(transformers: Any, folder: Path) -> tuple[Any, dict[str, Any]]:

@@ -21,7 +21,7 @@ class FrontEnd(Protocol):
     More attributes are for front-ends that need them: ``batch_samples``, the samples of a batch
     that fit into memory; ``dtype``, ``"float16"`` to keep features in half the space; ``hop``, the
     samples to a frame, where a clip shorter than that is worth a note; and ``parts``, the columns
-    of each of several inputs.
+    of each of several inputs; ``kept()``, the tensors of it that a model holds.
     """
 
     config: Any

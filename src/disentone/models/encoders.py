@@ -74,6 +74,10 @@ class PatchEncoder(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (batch, frames, features) to (batch, out)."""
+        return self.head(self.pooled(x))
+
+    def pooled(self, x: Tensor) -> Tensor:
+        """Mean over time of what the head sees: (batch, width)."""
         if self.contrast:
             amplitude = AMPLITUDE * torch.exp(self.contrast * (x - PEAK).clamp(max=1))
             x = torch.cat([x, amplitude], dim=-1)
@@ -81,7 +85,7 @@ class PatchEncoder(nn.Module):
         if missing:  # repeat the last frame: zeros would look like sound at the mean level
             x = functional.pad(x.transpose(1, 2), (0, missing), mode="replicate").transpose(1, 2)
         patches = x.reshape(x.shape[0], -1, self.patch * x.shape[2])  # (batch, patches, patch)
-        return self.head(self.patches(patches).mean(dim=1))
+        return self.patches(patches).mean(dim=1)
 
 
 class FullPrecision(nn.Linear):
@@ -123,8 +127,14 @@ class ConvEncoder(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (batch, frames, features) to (batch, out)."""
+        return self.head[-1](self.pooled(x))
+
+    def pooled(self, x: Tensor) -> Tensor:
+        """What the last layer sees: (batch, width)."""
         # Channels innermost (see disentone.models.memory_format): torch takes one channel for
         # laid out in either way, and would go on with channels outermost.
         pictures = x.contiguous().unsqueeze(-1).permute(0, 3, 1, 2)
         flat = self.convolutions(pictures).flatten(1)  # channels outermost, and so its gradient:
-        return self.head(functional.gelu(flat))  # of a layout unlike its input's it costs tenfold
+        return self.head[:-1](
+            functional.gelu(flat)
+        )  # of a layout unlike its input's it costs tenfold

@@ -28,6 +28,7 @@ def load_recipe(
     settings: Sequence[str] = (),
     data: str | Path | None = None,
     facets: Sequence[str] = (),
+    base: str | Path | None = None,
     begun: str | Path | None = None,
     note: Callable[[str], None] = lambda text: None,
 ) -> Recipe:
@@ -44,6 +45,10 @@ def load_recipe(
     facets : sequence of str
         Facets that take the place of the recipe's, each in one line
         (see :func:`~disentone.recipes.facet.parse_facets`).
+    base : str or path, optional
+        A trained model on whose frozen network the facets are learnt: a run folder, the name of a
+        packaged model, or one on the hub. For the recipe ``"facets"``, in whose place
+        ``"facets-from"`` is read, and others with a front-end of kind ``model``.
     begun : path, optional
         ``config.yaml`` of a run that goes on: what was ``auto`` stays as it was chosen then.
     note : callable
@@ -60,7 +65,7 @@ def load_recipe(
     DataError
         If a value is ``auto`` and the data cannot be opened.
     """
-    values = read_recipe(name)
+    values = read_recipe("facets-from" if base is not None and name == "facets" else name)
     if data is not None:
         place = values.setdefault("data", {"kind": "collection"})
         if not isinstance(place, dict) or not _takes_a_path(place):
@@ -75,6 +80,8 @@ def load_recipe(
         )
     for setting in settings:
         _apply(values, setting)
+    if base is not None:
+        _stand_on(values, str(base), str(name))
     values = upgrade(values, name=str(name))
     stored = read_recipe(begun) if begun is not None and Path(begun).is_file() else None
     return parse_recipe(fill_automatic(values, begun=stored, note=note), name=str(name))
@@ -89,6 +96,25 @@ def parse_recipe(values: Mapping[str, Any], *, name: str) -> Recipe:
         return Recipe.model_validate(values)
     except ValidationError as error:
         raise RecipeError(f"Recipe '{name}': {_explain(error, values)}") from error
+
+
+def _stand_on(values: dict[str, Any], base: str, name: str) -> None:
+    """Name the model whose frozen network is the front-end."""
+    frontend = values.get("frontend")
+    kind = frontend.get("kind", "logmel") if isinstance(frontend, dict) else "logmel"
+    if not isinstance(frontend, dict) or kind != "model":
+        raise RecipeError(
+            f"Recipe '{name}' has a front-end of its own ({kind}), and facets on a frozen model "
+            "take the model's: use the recipe facets, or leave out one of the two."
+        )
+    frontend["model"] = base
+    facets = values.get("facets")
+    for facet, keys in (facets if isinstance(facets, dict) else {}).items():
+        if isinstance(keys, dict) and not {"same", "augment"} & keys.keys():
+            raise RecipeError(
+                f"Facet '{facet}' has neither 'same' nor 'augment', and on a frozen model such a "
+                "facet learns nothing: give what clips agree in, or leave it out."
+            )
 
 
 def dump_recipe(recipe: Recipe) -> str:

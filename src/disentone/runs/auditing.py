@@ -72,7 +72,7 @@ def audit_run(
     recipe = audit_recipe(run, data=data, seed=seed, **changes)
     model = load(run)
     out = Path(out or _place(run, data))
-    prepared = prepare(recipe, watcher=watcher)
+    prepared = prepare(recipe, frontend=model.frontend, watcher=watcher)
     for name in audited_factors(recipe):
         if name not in prepared.table.factors:
             (watcher or Watcher()).note(f"Factor '{name}' is not known here and is left out.")

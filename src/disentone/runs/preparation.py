@@ -87,6 +87,7 @@ def step_of(features: np.ndarray) -> int:
 def prepare(
     recipe: Recipe,
     *,
+    frontend: FrontEnd | None = None,
     cache: Path | None = None,
     device: str = "cpu",
     watcher: Watcher | None = None,
@@ -96,6 +97,8 @@ def prepare(
     Parameters
     ----------
     recipe : Recipe
+    frontend : torch module, optional
+        The recipe's, where it is built already.
     cache : Path, optional
         Feature store; by default features are kept for the next run in ``.cache/disentone``
         below the working folder, but those of tones in memory only, as they are soon made.
@@ -120,7 +123,7 @@ def prepare(
         table = with_copies(table, recipe.chains(), copies=recipe.copies, seed=recipe.seed)
         made = int((table.copy_for != "").sum())
         watcher.note(f"{made} transformed copies are made for {', '.join(recipe.chains())}.")
-    frontend = recipe.frontend.build()
+    frontend = frontend or recipe.frontend.build()
     if any(True for _ in frontend.parameters()):
         frontend.to(device)  # a network gains by it, a spectrogram does not
     stage = "Reading audio" if isinstance(recipe.data, CollectionConfig) else "Synthesising"

@@ -83,6 +83,7 @@ def _check_needs(run: Path) -> None:
     values = read_recipe(run / "config.yaml")
     frontend = values.get("frontend")
     network = frontend.get("model") if isinstance(frontend, dict) else None
+    network = None if network and frontend.get("kind") == "model" else network  # the run has it
     needs = [
         code_refused(places_of(values)),
         download_refused(network) if isinstance(network, str) else "",

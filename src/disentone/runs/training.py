@@ -12,6 +12,7 @@ import torch
 
 from disentone.datasets.config import CollectionConfig
 from disentone.datasets.skipped import write_skipped
+from disentone.embeddings.frozen import on_trunk
 from disentone.embeddings.model import Model, load
 from disentone.embeddings.networks import untrained_network
 from disentone.embeddings.watcher import Watcher
@@ -88,6 +89,7 @@ def train(
         recipe = load_recipe(recipe, begun=begun, note=watcher.note)
     out = Path("runs") / recipe.name if out is None else Path(out)
     check_device(device)
+    recipe = on_trunk(recipe)
     first = join(device)
     with occupied(out) if first else nullcontext():
         mine = claim(out, recipe, resume=resume, device=device) if first else recipe
