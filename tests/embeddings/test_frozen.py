@@ -2,6 +2,7 @@ import json
 import shlex
 import shutil
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -59,9 +60,9 @@ def test_an_embedding_is_the_head_of_what_the_trunk_gives(model, labelled):
     with torch.no_grad():
         wave = torch.nn.functional.pad(wave, (0, base.frontend.samples - wave.shape[1]))
         x = base.standardise(base.frontend(wave))
-        encoder = base.network.encoder
+        encoder: Any = base.network.encoder
         seen = torch.cat([encoder.pooled(x), base.network.posterior(x)[0]], dim=1)
-        first, norm, _, last = (layer for layer in mine.network.encoder if layer.__class__.__name__
+        first, norm, _, last = (layer for layer in cast(Any, mine.network.encoder) if layer.__class__.__name__
                                 != "Dropout")  # fmt: skip
         scaled = (seen - mine.mean) / mine.std
         hidden = torch.nn.functional.gelu(norm(first(scaled)))
@@ -70,13 +71,13 @@ def test_an_embedding_is_the_head_of_what_the_trunk_gives(model, labelled):
 
 
 def test_pooled_is_what_the_last_layers_see():
-    x = torch.randn(3, 9, 12)
+    x, shape = torch.randn(3, 9, 12), cast(Any, {"frames": 9, "features": 12, "out": 5})
     for config in (PatchEncoderConfig(width=8), ConvEncoderConfig(channels=(4, 4), width=8)):
-        encoder = config.build(frames=9, features=12, out=5).eval()
+        encoder: Any = config.build(**shape).eval()
         last = encoder.head if isinstance(config, PatchEncoderConfig) else encoder.head[-1]
         assert torch.equal(last(encoder.pooled(x)), encoder(x))
-    tdnn = TDNNConfig(channels=(4,), width=8).build(frames=9, features=12, out=5, facets={"a": 5})
-    assert torch.equal(tdnn.heads[0](tdnn.pooled(x)), tdnn.eval()(x))
+    tdnn: Any = TDNNConfig(channels=(4,), width=8).build(**shape, facets={"a": 5}).eval()
+    assert torch.equal(tdnn.heads[0](tdnn.pooled(x)), tdnn(x))
 
 
 def test_the_folder_needs_the_trunks_no_more(model, labelled, tmp_path):

@@ -82,8 +82,10 @@ def _check_needs(run: Path) -> None:
     """Say all that a run needs and may not have, before any of it is needed."""
     values = read_recipe(run / "config.yaml")
     frontend = values.get("frontend")
-    network = frontend.get("model") if isinstance(frontend, dict) else None
-    network = None if network and frontend.get("kind") == "model" else network  # the run has it
+    frontend = frontend if isinstance(frontend, dict) else {}
+    network = frontend.get("model")
+    if frontend.get("kind") == "model":
+        network = None  # the run holds a copy
     needs = [
         code_refused(places_of(values)),
         download_refused(network) if isinstance(network, str) else "",
