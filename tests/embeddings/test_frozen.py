@@ -62,8 +62,8 @@ def test_an_embedding_is_the_head_of_what_the_trunk_gives(model, labelled):
         x = base.standardise(base.frontend(wave))
         encoder: Any = base.network.encoder
         seen = torch.cat([encoder.pooled(x), base.network.posterior(x)[0]], dim=1)
-        first, norm, _, last = (layer for layer in cast(Any, mine.network.encoder) if layer.__class__.__name__
-                                != "Dropout")  # fmt: skip
+        head: Any = mine.network.encoder
+        first, norm, _, last = (each for each in head if type(each).__name__ != "Dropout")
         scaled = (seen - mine.mean) / mine.std
         hidden = torch.nn.functional.gelu(norm(first(scaled)))
         code = torch.nn.functional.normalize(last(hidden), dim=1)
