@@ -13,7 +13,7 @@ EXTRAS = PROJECT["optional-dependencies"]
 OF_USERS = set(EXTRAS) - {"all", "dev", "docs"}
 ASKED_FOR = {"pandas"}  # by the one view that needs it, in a sentence
 DISTRIBUTIONS = packages_distributions()
-BY_NAME = {"mirdata", "soundata"}  # imported by the name that the user gives
+BY_NAME = {"mirdata", "ray", "soundata"}  # imported by a name, as they need not be there
 HOMES = {  # where what an extra brings may be imported when a module is
     "codec": ("embeddings/hub.py",),  # it shares huggingface_hub with the hub
     "hub": ("embeddings/hub.py",),

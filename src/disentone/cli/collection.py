@@ -24,7 +24,7 @@ from disentone.cli.screen import (
     again,
     resumable,
 )
-from disentone.cli.sharding import one_shard
+from disentone.cli.sharding import on_ray, one_shard
 
 
 class OnError(StrEnum):
@@ -130,6 +130,10 @@ def embed(
     ] = OnError.skip,
     resume: Annotated[bool, typer.Option(help="Go on with what was stopped.")] = False,
     shard: ShardOption = None,
+    ray: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="On a Ray cluster: HOST:PORT, auto, or local."),
+    ] = None,
     device: Device = "cpu",
     allow_download: AllowDownload = False,
     quiet: Quiet = False,
@@ -143,6 +147,9 @@ def embed(
     from disentone.embeddings.embedder import EmbedOptions
 
     options = EmbedOptions(segment, hop, cache, jobs, short.value, device)
+    if ray is not None:
+        on_ray(model, paths, out, ray, options, on_error=on_error.value, quiet=quiet)
+        return
     if shard is not None:
         one_shard(model, paths, out, shard, options, on_error=on_error.value, quiet=quiet)
         return

@@ -14,7 +14,7 @@ from disentone.cli.screen import Quiet, Screen
 if TYPE_CHECKING:
     from disentone.embeddings.embedder import EmbedOptions
 
-__all__ = ["one_shard"]
+__all__ = ["on_ray", "one_shard"]
 
 
 def one_shard(
@@ -42,6 +42,26 @@ def one_shard(
             exclude=exclude,
             on_error=on_error,
             watcher=screen,
+        )
+    typer.echo(made)
+
+
+def on_ray(
+    model: str,
+    paths: Sequence[Path],
+    out: Path,
+    address: str,
+    options: EmbedOptions,
+    *,
+    on_error: Literal["skip", "stop"],
+    quiet: bool,
+) -> None:
+    """Embed a collection on a Ray cluster, and print the file."""
+    from disentone.embeddings.cluster import embed_on_ray
+
+    with Screen(quiet=quiet) as screen:
+        made = embed_on_ray(
+            model, paths, out, options, address=address, on_error=on_error, watcher=screen
         )
     typer.echo(made)
 

@@ -152,12 +152,16 @@ class Plan(NamedTuple):
     schema : pyarrow.Schema
     part : int
         Clips in a part.
+    source : dict
+        From where they are: the model's name or full path, full paths of what was listed, what
+        was excluded, and the working folder.
     """
 
     listing: Listing
     settings: dict[str, Any]
     schema: pa.Schema
     part: int
+    source: dict[str, Any]
 
     def task(self, shard: Shard, folder: str | Path) -> Task:
         """Give the task of one shard."""
@@ -257,7 +261,7 @@ def plan(
     schema = schema_of(
         facets, {CLIP: True, START: True, **numeric}, {**settings, **kept, "source": source}
     )
-    return Plan(listing, settings, schema, settings["part"])
+    return Plan(listing, settings, schema, settings["part"], source)
 
 
 def make_shard(
