@@ -132,6 +132,17 @@ def test_folders_are_listed_and_searched(client):
         assert answer.status_code in (400, 422), value
 
 
+def test_copies_are_folded_and_listed(client, index):
+    found = index.query(like=[ITEM]).rank(k=5, fold=True)
+    body = search(client, k=5, fold=True).json()["results"]
+    assert [(hit["id"], hit["copies"]) for hit in body] == [(h.id, list(h.copies)) for h in found]
+    listed = client.get(f"{API}/duplicates", params={"threshold": 0.9, "limit": 1}).json()
+    groups = index.duplicates(0.9)
+    assert (listed["threshold"], listed["total"]) == (0.9, len(groups))
+    assert [item["id"] for item in listed["groups"][0]["items"]] == list(groups[0].ids)
+    assert client.get(f"{API}/duplicates", params={"threshold": 2}).status_code == 422
+
+
 def test_audio_comes_whole_and_in_ranges(client, tones):
     content = (tones / ITEM).read_bytes()
     address = f"{API}/audio"

@@ -191,6 +191,10 @@ def search(
     one_per_recording: Annotated[
         bool, typer.Option("--one-per-recording", help="The best of a recording only.")
     ] = False,
+    fold: Annotated[
+        bool,
+        typer.Option("--fold", help="Of one recording, or nearly the same sound, the best only."),
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print a JSON list.")] = False,
     model: Annotated[
         str | None, typer.Option(help="The model, where it is not in the index.")
@@ -239,6 +243,7 @@ def search(
         k=k,
         diversity=diverse,
         one_per_recording=one_per_recording,
+        fold=fold,
     )
     print_items(found.to_json(), opened.facets, as_json=json, quiet=quiet)
     if not quiet:
@@ -246,3 +251,36 @@ def search(
         several = weights is None and len(wanted) + len(like or ()) > 1
         summary = f"--weights {used}" + " (what the examples share)" * several
         console.print(summary, style="dim", highlight=False, markup=False, soft_wrap=True)
+
+
+@app.command(epilog="Example: disentone duplicates sounds.index --threshold 0.99")
+def duplicates(
+    index: Annotated[str, typer.Argument(metavar="INDEX", help="Made by disentone index.")],
+    threshold: Annotated[
+        float,
+        typer.Option(help="Mean cosine of all facets from which on two are copies; 1: equal."),
+    ] = 0.999,
+    json: Annotated[bool, typer.Option("--json", help="Print a JSON list.")] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Print the ids, a line a group, tabs between.")
+    ] = False,
+) -> None:
+    """List what an index has twice: items that are nearly the same sound in every facet.
+
+    Above each group stands how like its first item the least like of the others is.
+    """
+    import json as text
+
+    from disentone.search import Index
+
+    found = Index.open(index).duplicates(threshold)
+    if json:
+        typer.echo(text.dumps([group._asdict() for group in found], indent=2, ensure_ascii=False))
+        return
+    for ids, likeness in found:
+        lines = ["\t".join(ids)] if quiet else [f"{likeness:.4f}", *(f"  {name}" for name in ids)]
+        typer.echo("\n".join(lines))
+    if not quiet:
+        spare = sum(len(ids) - 1 for ids, _ in found)
+        summary = f"{len(found)} sounds are there more than once, {spare} items too many"
+        console.print(summary, style="dim", highlight=False)

@@ -14,6 +14,7 @@ import pyarrow as pa
 from disentone.errors import ArtifactError, DataError
 from disentone.facets import Facets
 from disentone.search.changing import Changes
+from disentone.search.copies import ALIKE, Copies, groups
 from disentone.search.examples import ask, infer_weights, vectors_of
 from disentone.search.folders import Folder
 from disentone.search.maps import stored_map
@@ -379,6 +380,7 @@ class Index:
         k: int = 10,
         diversity: float = 0.0,
         one_per_recording: bool = False,
+        fold: bool = False,
         model: str | None = None,
     ) -> Results:
         """Find what is most like an item, an embedding or a query: :meth:`OpenQuery.rank`."""
@@ -392,7 +394,34 @@ class Index:
             k=k,
             diversity=diversity,
             one_per_recording=one_per_recording,
+            fold=fold,
         )
+
+    def duplicates(self, threshold: float = ALIKE) -> list[Copies]:
+        """Find the items that are nearly the same sound, by comparing all with all.
+
+        Parameters
+        ----------
+        threshold : float
+            Mean cosine over all facets, in (0, 1], from which on two are; 1 is the same within
+            the rounding of float32.
+
+        Returns
+        -------
+        list of Copies
+            Groups of items that are alike, directly or by way of others of the group: their ids,
+            and how like the first is the one that is least so.
+
+        Raises
+        ------
+        DataError
+            If the threshold is out of range.
+        """
+        snapshot, found = self.snapshot(), []
+        for group in groups(snapshot.compared, len(snapshot), threshold):
+            vectors = snapshot.compared(group)
+            found.append(Copies(snapshot.ids(group), min(1.0, float((vectors @ vectors[0]).min()))))
+        return found
 
     def infer_weights(self, examples: Sequence[str | np.ndarray]) -> dict[str, float]:
         """Weights of the facets that examples share.

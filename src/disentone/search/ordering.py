@@ -7,7 +7,6 @@ import re
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 __all__ = ["DURATION", "NAME", "Order", "order_of"]
 
@@ -52,12 +51,12 @@ def order_of(column: str, items: pa.Table) -> Order:
         order = sorted(range(len(keys)), key=keys.__getitem__)
         return Order(np.array(order, dtype=np.int64), len(order))
     if column == DURATION:
-        starts = pc.fill_null(items["start"], 0.0)
-        values = pc.subtract(items["end"], starts)
+        seconds = items["end"].to_numpy() - np.nan_to_num(items["start"].to_numpy())
+        values = pa.array(seconds, mask=np.isnan(seconds))
     else:
         values = items[column]
-    order = pc.sort_indices(values).to_numpy().astype(np.int64)
-    return Order(order, len(values) - values.null_count)
+    numbered = pa.table({"value": values, "position": np.arange(len(values))})
+    return Order(numbered.sort_by("value")["position"].to_numpy(), len(values) - values.null_count)
 
 
 def _natural(name: str) -> list[tuple[int, int, str]]:

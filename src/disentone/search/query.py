@@ -8,6 +8,7 @@ import numpy as np
 
 from disentone.errors import DataError
 from disentone.facets import Facets
+from disentone.search.copies import folded
 from disentone.search.examples import Asked
 from disentone.search.ranking import diverse, first_of_each
 from disentone.search.results import Hit, Results
@@ -64,6 +65,7 @@ class OpenQuery:
         k: int = 10,
         diversity: float = 0.0,
         one_per_recording: bool = False,
+        fold: bool = False,
     ) -> Results:
         """Find the items with the highest weighted mean of cosines.
 
@@ -88,6 +90,9 @@ class OpenQuery:
             SIGIR 1998); 0 is by score alone.
         one_per_recording : bool
             Give the best item of a recording only.
+        fold : bool
+            Give of items of the same recording, or of nearly the same sound (a mean cosine of
+            0.999 or more over all facets), the best only, with the ids of the others.
 
         Returns
         -------
@@ -114,13 +119,18 @@ class OpenQuery:
         candidates = len(self._snapshot) if allowed is None else int(allowed.sum())
         best = self._best(shares, weighted, allowed)
         pool = min(candidates, _POOL * k if diversity else k)
-        if one_per_recording:
+        copies: dict[int, list[int]] = {}
+        if fold:
+            recordings = self._snapshot.recordings()
+            copies = folded(best, self._snapshot.compared, recordings, pool, candidates)
+            found = np.array(list(copies), dtype=np.int64)
+        elif one_per_recording:
             found = first_of_each(best, self._snapshot.recordings(), pool, candidates)
         else:
             found = best(pool)
         if diversity:
             found = self._diverse(found, shares, weighted, k, diversity)
-        return Results(self._hits(found[:k], shares), used, candidates)
+        return Results(self._hits(found[:k], shares, copies), used, candidates)
 
     def _allowed(self, passing: np.ndarray | None) -> np.ndarray | None:
         """Items that may be found, bool (items,); None for all of them."""
@@ -182,13 +192,15 @@ class OpenQuery:
         scaled = self._facets.join({n: np.float32(scale[n]) * p for n, p in parts.items()})
         return found[diverse(vectors @ weighted, scaled, k, diversity)]
 
-    def _hits(self, found: np.ndarray, shares: Mapping[str, float]) -> tuple[Hit, ...]:
+    def _hits(
+        self, found: np.ndarray, shares: Mapping[str, float], copies: Mapping[int, list[int]]
+    ) -> tuple[Hit, ...]:
         if not len(found):
             return ()
         vectors = self._facets.split(self._snapshot.scorer.vectors(found))
         mine = self._facets.split(self.vector)
         cosines = {name: (vectors[name] @ mine[name]).tolist() for name in self._facets}
-        hits = []
+        hits, places = [], found.tolist()
         for row, item in enumerate(self._snapshot.take(found, self._snapshot.columns).to_pylist()):
             clipped = {name: _clipped(column[row]) for name, column in cosines.items()}
             added = {name: shares[name] * cosine for name, cosine in clipped.items()}
@@ -200,6 +212,7 @@ class OpenQuery:
                     facets=added,
                     cosines=clipped,
                     factors=item,
+                    copies=self._snapshot.ids(copies.get(places[row], [])),
                 )
             )
         return tuple(hits)

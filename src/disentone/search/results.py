@@ -40,6 +40,8 @@ class Hit:
         a facet that the query does not have.
     factors : dict of str to str, float or None
         The factors of the item; None where unknown.
+    copies : tuple of str
+        Ids of what was folded into this one; see ``fold`` of :meth:`OpenQuery.rank`.
     """
 
     id: str
@@ -51,6 +53,7 @@ class Hit:
     facets: dict[str, float]
     cosines: dict[str, float]
     factors: dict[str, Any]
+    copies: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         """Say what was found, with its cosine in every facet."""
@@ -61,7 +64,8 @@ class Hit:
         """Give a plain dictionary; the factors stand beside the rest."""
         place = {"recording": self.recording, "start": self.start, "end": self.end}
         named = {"id": self.id, "path": self.path, "score": self.score, "facets": self.facets}
-        return named | {"cosines": self.cosines} | place | self.factors
+        named |= {"cosines": self.cosines, "copies": list(self.copies)}
+        return named | place | self.factors
 
 
 @dataclass(frozen=True, repr=False)

@@ -40,7 +40,7 @@ KEPT = {  # how an item follows its file; not shown
     "_clip": pa.float64(),  # start of the clip that it is, or was cut from
 }
 HIDDEN = ("vector", *KEPT)  # columns that are not shown
-_RESERVED = (*HIDDEN, "score", "facets", "cosines", "x", "y")
+_RESERVED = (*HIDDEN, "score", "facets", "cosines", "copies", "x", "y")
 
 
 def item_table(vectors: np.ndarray, facets: Facets, items: pa.Table) -> pa.Table:

@@ -268,6 +268,10 @@ class Snapshot:
             self._texts = Texts(zip(named, *values))
         return self._texts
 
+    def compared(self, positions: np.ndarray) -> np.ndarray:
+        """Vectors whose inner product is the mean of the facets' cosines: float32 (items, dim)."""
+        return self.scorer.vectors(positions) / np.float32(np.sqrt(len(self.facets)))
+
     def prepare(self) -> None:
         """Do now what the first list and the first words would wait for: seconds of 100,000."""
         self._sorted_by(NAME)
@@ -294,6 +298,12 @@ class Snapshot:
         if unknown:
             raise self.missing(unknown[0])
         return np.array([places[name] for name in ids])
+
+    def ids(self, positions: Sequence[int] | np.ndarray) -> tuple[str, ...]:
+        """Ids of items by position."""
+        if not len(positions):
+            return ()
+        return tuple(self.take(np.asarray(positions), ["id"])["id"].to_pylist())
 
     def _numbered(self) -> dict[str, int]:
         """Position of every item by id; kept, for a question to the store costs 10 ms."""

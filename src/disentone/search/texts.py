@@ -49,7 +49,10 @@ class Texts:
         """
         found = np.ones(len(self._texts), dtype=bool)
         for word in words_of(text):
-            found &= pc.match_substring(self._texts, f" {word}").to_numpy(zero_copy_only=False)
+            begins = pc.call_function(
+                "match_substring", [self._texts], pc.MatchSubstringOptions(f" {word}")
+            )
+            found &= begins.to_numpy(zero_copy_only=False)
         return found
 
 

@@ -10,6 +10,7 @@ from fastapi.responses import FileResponse, Response
 
 from disentone import __version__
 from disentone.errors import DataError
+from disentone.search.copies import ALIKE
 from disentone.serve import schemas
 from disentone.serve.describing import item_of, result_of
 from disentone.serve.lanes import Lane
@@ -69,6 +70,15 @@ def router(served: Served) -> APIRouter:
     ) -> schemas.Folders:
         """List the folders in a folder, by default in the one that all files have in common."""
         return await searching["opening"].run(served.folders, folder)
+
+    @api.get("/duplicates", tags=["items"])
+    async def duplicates(
+        threshold: Annotated[float, Query(gt=0.5, le=1)] = ALIKE,
+        offset: Annotated[int, Query(ge=0)] = 0,
+        limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    ) -> schemas.Duplicates:
+        """List groups of items that are nearly the same sound; the first time may take a minute."""
+        return await mapping.run(served.duplicates, threshold, offset, limit)
 
     @api.get("/item", tags=["items"])
     async def item(id: Id) -> schemas.Item:
@@ -139,6 +149,7 @@ def _found(served: Served, wanted: schemas.Search) -> Response:
         k=wanted.k,
         diversity=wanted.diversity,
         one_per_recording=wanted.one_per_recording,
+        fold=wanted.fold,
     )
     served.remember(found)
     results = schemas.SearchResults(

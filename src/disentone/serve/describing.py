@@ -58,6 +58,7 @@ def result_of(hit: Hit) -> schemas.SearchResult:
         score=hit.score,
         contributions=hit.facets,
         cosines=hit.cosines,
+        copies=list(hit.copies),
     )
 
 

@@ -6,12 +6,16 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from disentone.search.copies import ALIKE
+
 __all__ = [
     "CollectionInfo",
+    "Duplicates",
     "Example",
     "FactorInfo",
     "FolderInfo",
     "Folders",
+    "Group",
     "Health",
     "InFolder",
     "Item",
@@ -108,6 +112,21 @@ class Folders(_Model):
     folders: list[FolderInfo]
 
 
+class Group(_Model):
+    """Items that are nearly the same sound."""
+
+    likeness: float = Field(description="least mean cosine of the others with the first")
+    items: list[Item]
+
+
+class Duplicates(_Model):
+    """Some of the groups of items that are nearly the same sound, and how many there are."""
+
+    threshold: float = Field(description="mean cosine over all facets from which on they are")
+    total: int
+    groups: list[Group]
+
+
 class CollectionInfo(_Model):
     """Facets, factors and limits, for a client to begin with."""
 
@@ -153,6 +172,11 @@ class Search(_Model):
     k: int = Field(default=20, ge=1, le=200)
     diversity: float = Field(default=0.0, ge=0, le=1, description="0 is by score alone")
     one_per_recording: bool = False
+    fold: bool = Field(
+        default=False,
+        description="of items of one recording, or of nearly the same sound (a mean cosine of "
+        f"{ALIKE} or more over all facets), give the best, with the ids of the others as copies",
+    )
 
 
 class SearchResult(Item):
@@ -163,6 +187,7 @@ class SearchResult(Item):
         description="weight x cosine / sum of |weights|, by facet; they sum to the score"
     )
     cosines: dict[str, float] = Field(description="likeness in each facet: its cosine, -1 to 1")
+    copies: list[str] = Field(default=[], description="ids of what was folded into this one")
 
 
 class SearchResults(_Model):

@@ -131,6 +131,16 @@ class Served:
         listed = [schemas.FolderInfo(**below._asdict()) for below in inside]
         return schemas.Folders(folder=folder, folders=listed)
 
+    def duplicates(self, threshold: float, offset: int, limit: int) -> schemas.Duplicates:
+        """Some of the groups of items that are nearly the same sound."""
+        key = f"duplicates {threshold} {self.index.snapshot().version}"
+        found = self._once(key, lambda: self.index.duplicates(threshold))
+        groups = [
+            schemas.Group(likeness=likeness, items=[item_of(self.row(item)) for item in ids])
+            for ids, likeness in found[offset : offset + limit]
+        ]
+        return schemas.Duplicates(threshold=threshold, total=len(found), groups=groups)
+
     def row(self, item: str) -> dict[str, Any]:
         """The metadata of one item.
 
