@@ -1,11 +1,11 @@
 # The two commands: `make demo` and `make test`. Both make their own environment in .venv.
 # `make bench` measures every kind of work and writes docs/speed.md;
-# `make docs` builds the docs into site/.
+# `make docs` builds the docs into site/; `make sounds` makes the weights of the packaged model again (docs/models.md).
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: demo test bench docs lint clean
+.PHONY: demo test bench docs sounds lint clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/disentone demo
@@ -19,6 +19,11 @@ bench: $(VENV)/.installed
 
 docs: $(VENV)/.installed
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+sounds: $(VENV)/.installed
+	@$(BIN)/disentone train sounds $(if $(DATA),--data $(DATA)) --out runs/sounds --resume
+	@$(BIN)/disentone reproduce sounds --model runs/sounds --out runs/sounds/judged $(if $(DATA),--data-root $(DATA))
+	@$(BIN)/python -m disentone.runs.packing runs/sounds
 
 lint: $(VENV)/.installed
 	@$(BIN)/ruff check .

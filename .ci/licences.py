@@ -24,7 +24,8 @@ HEAD = """# Licences
 What disentone and its extras install, at the versions of `constraints.txt`, as the packages' own
 metadata say it. `python .ci/licences.py` writes this page, as far as packages are installed where
 it runs, and CI compares it. disentone itself is MIT; the player of its page, wavesurfer.js, is
-BSD-3-Clause.
+BSD-3-Clause. The weights of packaged models are MIT, too; what they were trained on, with licences
+and authors, is on their [cards](models.md).
 
 Not permissive, or with something inside that is not:
 

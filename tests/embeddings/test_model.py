@@ -70,6 +70,22 @@ def test_a_folder_may_be_text_and_what_was_noted_stays(model, tmp_path):
     assert disentone.load(str(tmp_path)).about == {"recipe": "tiny"}
 
 
+def test_half_the_precision_is_half_the_file_and_buffers_stay_whole(model, tmp_path):
+    model.save(tmp_path, dtype="float16")
+    stored = load_file(tmp_path / "model.safetensors")
+    parameters = {f"network.{name}": value for name, value in model.network.named_parameters()}
+    for name, value in stored.items():
+        half = name in parameters
+        assert value.dtype == (torch.float16 if half else torch.float32)
+        if half:
+            assert torch.equal(value, parameters[name].half())
+    for name, value in disentone.load(tmp_path).network.state_dict().items():
+        assert torch.equal(value, stored[f"network.{name}"].float())
+    with pytest.raises(DataError, match="dtype is 'float32' or 'float16', not 'int8'"):
+        model.save(tmp_path / "other", dtype="int8")
+    assert not (tmp_path / "other").exists()
+
+
 @pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
 def test_a_missing_file_is_named(saved, name):
     (saved / name).unlink()

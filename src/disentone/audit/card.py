@@ -199,9 +199,9 @@ class Card:
         most are named.
         """
         facets = sorted(self.facets, key=self._worst_leak, reverse=True)[:SENTENCES]
-        sentences = [self._sentence(name) for name in self.facets if name in facets]
+        sentences = [self.sentence(name) for name in self.facets if name in facets]
         if 1 < len(self.facets) < SENTENCES:
-            sentences.append(self._sentence(ALL))
+            sentences.append(self.sentence(ALL))
         return " ".join(sentence for sentence in sentences if sentence)
 
     def _main(self, measure: str, facet: str) -> dict[str, dict[str, Any]]:
@@ -227,7 +227,8 @@ class Card:
         leaks = self._main("leak", facet).values()
         return max((_number(leak["value"]) for leak in leaks), default=-math.inf)
 
-    def _sentence(self, facet: str) -> str:
+    def sentence(self, facet: str) -> str:
+        """Describe what one facet, or ``"all"``, predicts and leaks; "" where nothing is known."""
         leaks = self._main("leak", facet)
         probes = self._main("probe", facet) | self._numbers(facet)
         own = {

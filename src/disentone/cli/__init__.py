@@ -13,6 +13,7 @@ from disentone.cli import (  # noqa: F401  # each adds its verbs
     auditing,
     collection,
     learning,
+    models,
     searching,
     serving,
     sharding,

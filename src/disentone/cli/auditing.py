@@ -157,7 +157,7 @@ def _lists(given: list[str] | None, option: str, example: str) -> dict[str, list
 def compare(
     cards: Annotated[
         list[Path],
-        typer.Argument(metavar="CARD", help="Two or more audit.json, or their folders."),
+        typer.Argument(metavar="CARD", help="Two or more audit.json, their folders, or models."),
     ],
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Folder for compare.html and compare.json.")
@@ -173,11 +173,13 @@ def compare(
     from disentone.audit.comparing import compare as differences_of
     from disentone.errors import DataError
     from disentone.files import write_json
+    from disentone.packaged import or_packaged
     from disentone.report.comparison import differences_text, write_comparison
 
     if len(cards) < 2:
         raise DataError("Give two audits or more to compare.")
-    files = [path / "audit.json" if path.is_dir() else path for path in cards]
+    paths = [or_packaged(path) for path in cards]
+    files = [path / "audit.json" if path.is_dir() else path for path in paths]
     first, *others = loaded = [Card.load(file) for file in files]
     names = _names(files)
     found = [differences_of(first, other, seed=seed or 0) for other in others]

@@ -314,9 +314,13 @@ class Model:
 
         Raises
         ------
+        DataError
+            If `dtype` is another one.
         ArtifactError
             If a parameter is too large for float16, or the folder cannot be written.
         """
+        if dtype not in ("float32", "float16"):
+            raise DataError(f"dtype is 'float32' or 'float16', not {dtype!r}.")
         folder = Path(folder)
         tensors = {f"{NETWORK}{name}": value for name, value in self.network.state_dict().items()}
         if dtype == "float16":

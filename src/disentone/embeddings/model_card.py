@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,6 +18,9 @@ __all__ = [
     "REPOSITORY",
     "Trained",
     "card_text",
+    "front_matter",
+    "probes_table",
+    "table_lines",
     "write_audited",
     "write_pretrained",
 ]
@@ -94,7 +97,7 @@ def card_text(trained: Trained, title: str) -> str:
     found = ["It was not audited: what its facets predict is unknown."]
     return "\n".join(
         [
-            f"---\n{yaml.safe_dump(ABOUT, sort_keys=False)}---\n",
+            front_matter(),
             f"# {title}\n",
             f"A model of [disentone]({REPOSITORY}): it embeds sound "
             f"({trained.input_format}) as the facets {trained.facets.describe()}.\n",
@@ -108,6 +111,11 @@ def card_text(trained: Trained, title: str) -> str:
     )
 
 
+def front_matter(**more: Any) -> str:
+    """Write what the hub reads of a card, as YAML; more keys come first."""
+    return f"---\n{yaml.safe_dump(more | ABOUT, sort_keys=False)}---\n"
+
+
 def _audit(trained: Trained) -> Card | None:
     folder = trained.folder
     return Card.load(folder / AUDIT) if folder and (folder / AUDIT).is_file() else None
@@ -115,6 +123,11 @@ def _audit(trained: Trained) -> Card | None:
 
 def _findings(audit: Card) -> list[str]:
     """Lines about an audit: its verdict, and a table of what probes predict."""
+    return [f"{audit.verdict()}\n", *probes_table(audit)]
+
+
+def probes_table(audit: Card) -> list[str]:
+    """Lines of a table of what probes of each facet predict, and what it is."""
     factors = list(audit.factors)
     cells: dict[str, dict[str, str]] = {}
     for record in audit.records:
@@ -125,12 +138,14 @@ def _findings(audit: Card) -> list[str]:
             )
     rows = [[facet, *(row.get(factor, "") for factor in factors)] for facet, row in cells.items()]
     return [
-        f"{audit.verdict()}\n",
         f"What probes of each facet predict, with 95 % intervals; `{AUDIT}` has every measure:\n",
-        _row(["facet", *factors]),
-        _row(["---"] * (len(factors) + 1)),
-        *map(_row, rows),
+        *table_lines(["facet", *factors], rows),
     ]
+
+
+def table_lines(names: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """Lines of a table in Markdown."""
+    return [_row(names), _row(["---"] * len(names)), *map(_row, rows)]
 
 
 def _range(record: dict[str, Any]) -> str:

@@ -8,11 +8,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
-__all__ = ["CARD", "HERE", "name_of", "packaged_folder", "packaged_models"]
+__all__ = [
+    "CARD",
+    "HERE",
+    "SOURCES",
+    "name_of",
+    "or_packaged",
+    "packaged_folder",
+    "packaged_models",
+]
 
 CARD = "MODEL_CARD.md"
 HERE = Path(__file__).parent
 """Where they are."""
+SOURCES = HERE / "sources.yaml"
+"""Data sets that they may be trained on."""
 
 
 def packaged_models() -> list[str]:
@@ -23,6 +33,12 @@ def packaged_models() -> list[str]:
 def packaged_folder(name: str) -> Path | None:
     """Folder of a model by its name; None where there is none of this name."""
     return HERE / name if name in packaged_models() else None
+
+
+def or_packaged(path: str | Path) -> Path:
+    """Give a path, or where nothing is there the folder of the packaged model of that name."""
+    folder = None if Path(path).exists() else packaged_folder(str(path))
+    return folder or Path(path)
 
 
 def name_of(folder: Path) -> str | None:

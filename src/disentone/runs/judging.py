@@ -27,6 +27,7 @@ from disentone.embeddings.watcher import Watcher
 from disentone.errors import DataError
 from disentone.factors import Factor
 from disentone.files import write_json
+from disentone.packaged import or_packaged
 from disentone.recipes import load_recipe
 
 __all__ = ["judge", "judge_files", "judge_systems"]
@@ -158,7 +159,7 @@ def judge_files(
     Parameters
     ----------
     what : sequence of path
-        Run folders and embedding files.
+        Run folders, names of packaged models, and embedding files.
     triplets : path
         See :func:`~disentone.datasets.dimsim.read_any_triplets`.
     out : path
@@ -182,10 +183,10 @@ def judge_files(
     DataError
         If there are no clips, or anything cannot be read.
     """
-    watcher = watcher or Watcher()
+    watcher, what = watcher or Watcher(), [or_packaged(path) for path in what]
     excerpts = dataset == "dim-sim-excerpts"
     given = read_any_triplets(triplets, agreement=agreement, excerpts=excerpts)
-    runs = [Path(path) for path in what if Path(path).is_dir()]
+    runs = [path for path in what if path.is_dir()]
     config = _config(runs, data, dataset)
     if config is None and (runs or baselines):
         raise DataError("The clips are not known: give the data, the folder or table of them.")
@@ -194,7 +195,7 @@ def judge_files(
         _note_seen(songs, given, watcher)
     systems = []
     for path in what:
-        if Path(path) in runs:
+        if path in runs:
             assert songs is not None  # refused above
             systems.append(system_of_run(path, songs, short=short, device=device, watcher=watcher))
         else:
