@@ -2,6 +2,7 @@
 
 import json
 
+import tiny_training
 from command_line import call, complaint
 from disentone import Card, packaged
 from disentone.packaged import CARD, packaged_folder, packaged_models
@@ -21,8 +22,9 @@ def test_the_models_are_listed_with_what_their_facets_predict():
         assert said in done.out
 
 
-def test_a_model_of_that_name_here_is_spoken_of(copied):
-    copied.rename("sounds")
+def test_a_model_of_that_name_here_is_spoken_of():
+    assert "Here" not in call("models").out
+    tiny_training.problem()[0].save("sounds")
     assert "Here 'sounds' is the folder of that name" in call("models").out
 
 

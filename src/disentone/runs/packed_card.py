@@ -99,7 +99,9 @@ def _files(config: CollectionConfig) -> set[Path]:
     """Files of the clips that are not for tests alone."""
     table = open_collection(config).table
     assert isinstance(table.sounds, FileSounds)  # collections are made of files
-    return {Path(table.sounds.paths[row]).resolve() for row in np.flatnonzero(table.split != "test")}
+    return {
+        Path(table.sounds.paths[row]).resolve() for row in np.flatnonzero(table.split != "test")
+    }
 
 
 def _source(known: Sequence[Source], origin: str | Path) -> Source:
