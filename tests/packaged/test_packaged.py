@@ -1,7 +1,5 @@
 """The models that come with disentone: whole, small, and with cards that say what they are."""
 
-import json
-
 import numpy as np
 import pytest
 import yaml
@@ -88,9 +86,13 @@ def test_the_card_has_the_figures_of_the_audit(name):
     assert audit.facets == disentone.load(name).facets
     for facet in audit.facets:
         assert audit.sentence(facet) in text
-    for record in json.loads(file.read_text("utf-8"))["records"]:
-        if record["measure"] == "probe" and record["metric"] == "accuracy":
-            assert f"{record['value']:.3f}" in text
+    probes = [r for r in audit.records if r["measure"] == "probe" and r["value"] is not None]
+    numbers = {(r["facet"], r["factor"]) for r in probes if r["metric"] == "r2"}
+    for record in probes:
+        if record["metric"] == "r2":
+            assert f"R2 {record['value']:.3f} (" in text
+        elif record["metric"] == "accuracy" and (record["facet"], record["factor"]) not in numbers:
+            assert f"{record['value']:.3f} (" in text
 
 
 def test_what_is_listed_is_what_is_there(name):

@@ -86,6 +86,17 @@ def test_the_card_is_made_of_the_runs_files(run, home):
     assert (folder / "config.yaml").read_text() == (run / "config.yaml").read_text()
 
 
+def test_a_factor_that_is_predicted_as_a_number_is_on_the_card_by_that(run, home):
+    number = PROBE | {"metric": "r2", "value": 0.9, "low": 0.85, "high": 0.95, "chance": 0.0}
+    lost = number | {"facet": "private", "value": None}
+    records = (PROBE, number, PROBE | {"facet": "private"}, lost)
+    card = Card(tiny_training.FACETS, {"f0": {"kind": "continuous"}}, records)
+    card.save(run / "audit.json")
+    text = (pack(run, home=home) / "MODEL_CARD.md").read_text(encoding="utf-8")
+    assert "| shared | R2 0.900 (0.850 to 0.950) |" in text
+    assert "| private | 0.812 (0.750 to 0.875), chance 0.250 |" in text
+
+
 def test_what_judged_it_goes_with_it(run, home):
     judged = run / "judged"
     audited(value=0.5, low=None, high=None).save(judged / "audit.json")

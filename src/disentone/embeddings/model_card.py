@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import yaml
 
 from disentone.audit import Card
+from disentone.audit.card import R2
 from disentone.facets import Facets
 from disentone.files import write_bytes, write_json
 
@@ -127,15 +128,15 @@ def _findings(audit: Card) -> list[str]:
 
 
 def probes_table(audit: Card) -> list[str]:
-    """Lines of a table of what probes of each facet predict, and what it is."""
+    """Lines of a table of what probes of each facet predict, numbers by R2 where that is known."""
     factors = list(audit.factors)
     cells: dict[str, dict[str, str]] = {}
     for record in audit.records:
         if record["measure"] == "probe":
-            row = cells.setdefault(record["facet"], {})
-            row.setdefault(
-                record["factor"], f"{_range(record)}, chance {_number(record['chance'])}"
-            )
+            row, factor = cells.setdefault(record["facet"], {}), record["factor"]
+            if record["metric"] == R2 and record["value"] is not None:
+                row[factor] = f"R2 {_range(record)}"
+            row.setdefault(factor, f"{_range(record)}, chance {_number(record['chance'])}")
     rows = [[facet, *(row.get(factor, "") for factor in factors)] for facet, row in cells.items()]
     return [
         f"What probes of each facet predict, with 95 % intervals; `{AUDIT}` has every measure:\n",

@@ -91,8 +91,9 @@ def _origins(data: DataConfig) -> Iterator[str | Path]:
         yield from _files(data)
         return
     yield data.kind
-    for one in data.recordings if isinstance(data, Patches) else ():
-        yield from _files(CollectionConfig(path=str(Path(data.path or "") / one.path)))
+    if isinstance(data, Patches):
+        for one in data.recordings:
+            yield from _files(CollectionConfig(path=str(Path(data.path or "") / one.path)))
 
 
 def _files(config: CollectionConfig) -> set[Path]:
