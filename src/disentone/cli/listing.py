@@ -13,13 +13,15 @@ from disentone.facets import Facets
 
 __all__ = ["print_items"]
 
-_PLACE = ("id", "path", "recording", "start", "end", "score", "facets", "cosines")
+_PLACE = ("id", "path", "recording", "start", "end", "score", "facets", "cosines", "copies")
 
 
 def print_items(
     rows: Sequence[Mapping[str, Any]], facets: Facets, *, as_json: bool, quiet: bool
 ) -> None:
     """Print items: the duration, the score and the cosine in each facet of a query, the factors.
+
+    After an item stands how many were folded into it.
 
     Parameters
     ----------
@@ -62,7 +64,8 @@ def _print_table(rows: Sequence[Mapping[str, Any]], facets: Facets) -> None:
         cosines = [f"{cosine:+.2f}" for cosine in row["cosines"].values()] if scored else []
         numbers = [_seconds(row), *([f"{row['score']:.3f}", *cosines] if scored else ())]
         known = " · ".join(_shown(row[name]) for name in factors)
-        table.add_row(str(rank), Text(row["id"]), *numbers, Text(known))
+        more = f" (+{len(row['copies'])})" if row.get("copies") else ""
+        table.add_row(str(rank), Text(row["id"] + more), *numbers, Text(known))
     Console(width=None if sys.stdout.isatty() else 200).print(table)
 
 
