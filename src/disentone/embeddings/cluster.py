@@ -11,6 +11,7 @@ import shutil
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
@@ -144,7 +145,7 @@ def _make_all(
 ) -> None:
     """Have shards made, no more at once than workers can take; stop at the first error."""
     cores, source = options.jobs or 1, planned.source
-    options = EmbedOptions(**vars(options) | {"jobs": cores})
+    options = replace(options, jobs=cores)
     work = ray.remote(_make).options(
         num_cpus=cores,
         num_gpus=1 if options.device.startswith("cuda") else 0,
