@@ -33,6 +33,12 @@ def test_health(client):
     assert (body["status"], body["items"]) == ("ok", 36)
 
 
+def test_an_index_that_nobody_brings_up_to_date_is_current(client):
+    body = client.get(f"{API}/library").json()
+    assert (body["state"], body["watching"]) == ("current", False)
+    assert (body["found"], body["done"], body["items"], body["failed"]) == (36, 36, 36, 0)
+
+
 def test_the_collection_is_described(client):
     body = client.get(f"{API}/collection").json()
     assert body["facets"] == {"timbre": 3, "pitch": 3, "rest": 2}

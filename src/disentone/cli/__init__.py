@@ -14,6 +14,7 @@ from disentone.cli import (  # noqa: F401  # each adds its verbs
     collection,
     learning,
     models,
+    opening,
     searching,
     serving,
     sharding,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,6 +15,15 @@ if TYPE_CHECKING:
     from disentone.serve.served import Served
 
 
+Host = Annotated[
+    str, typer.Option(help="Address to listen at; others than this machine need a token.")
+]
+Token = Annotated[
+    str | None,
+    typer.Option(envvar="DISENTONE_TOKEN", help="Token that every request must bring."),
+]
+
+
 @app.command(epilog="Example: disentone serve my.index --open")
 def serve(
     index: Annotated[
@@ -21,14 +32,9 @@ def serve(
     model: Annotated[
         str | None, typer.Option(help="Run folder of the index's model; the index's own copy.")
     ] = None,
-    host: Annotated[
-        str, typer.Option(help="Address to listen at; others than this machine need a token.")
-    ] = "127.0.0.1",
+    host: Host = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 is any that is free.")] = 8765,
-    token: Annotated[
-        str | None,
-        typer.Option(envvar="DISENTONE_TOKEN", help="Token that every request must bring."),
-    ] = None,
+    token: Token = None,
     max_mb: Annotated[float, typer.Option(min=0.01, help="Largest upload, in MB.")] = 100,
     max_seconds: Annotated[float, typer.Option(min=0.1, help="Longest upload.")] = 600,
     browser: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
@@ -45,16 +51,9 @@ def serve(
     check_there(index)
     if not quiet:
         console.print(f"Opening {index} ...", style="dim", highlight=False, markup=False)
-    try:
+    with need_packages():
         from disentone.serve.running import run
         from disentone.serve.served import Limits
-    except ModuleNotFoundError as error:
-        from disentone.errors import RecipeError
-
-        missing = error.name or "a package"
-        raise RecipeError(
-            f"The web page needs {missing}: pip install 'disentone[search,web]'."
-        ) from error
 
     def ready(address: str, served: Served) -> None:
         if not quiet:
@@ -66,9 +65,28 @@ def serve(
             )
         typer.echo(address)
         if browser:
-            import webbrowser
-
-            webbrowser.open(address)
+            show(address)
 
     limits = Limits(upload_bytes=int(max_mb * 2**20), upload_seconds=max_seconds)
     run(index, model=model, host=host, port=port, token=token, limits=limits, ready=ready)
+
+
+@contextmanager
+def need_packages() -> Iterator[None]:
+    """Say what has to be installed, where an import of the web page fails."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        from disentone.errors import RecipeError
+
+        missing = error.name or "a package"
+        raise RecipeError(
+            f"The web page needs {missing}: pip install 'disentone[search,web]'."
+        ) from error
+
+
+def show(address: str) -> None:
+    """Open a page in the user's browser."""
+    import webbrowser
+
+    webbrowser.open(address)

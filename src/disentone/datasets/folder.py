@@ -6,16 +6,17 @@ import os
 import re
 import string
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from disentone.audio import SUFFIXES, Skipped
 from disentone.audio.formats import UNREAD_SUFFIXES
 from disentone.datasets.config import CollectionConfig
-from disentone.datasets.ignoring import Ignored
 from disentone.datasets.tables import Collection, collect
+from disentone.datasets.walking import check_folder, walk_files
 from disentone.errors import DataError
 
-__all__ = ["find_audio", "read_folder"]
+__all__ = ["find_audio", "levels", "read_folder", "sorted_out"]
 
 _DEFAULTS = CollectionConfig()
 
@@ -46,10 +47,10 @@ def read_folder(folder: str | Path, config: CollectionConfig = _DEFAULTS) -> Col
     """
     folder = Path(folder)
     names, refused = _names(folder)
-    files, unread, others = _sorted_out(names)
+    files, unread, others = sorted_out(names)
     skipped = [*refused, *unread]
     if config.pattern is None:
-        columns = _levels(files)
+        columns = levels(files)
     else:
         files, columns, unmatched = _matched(files, config.pattern, folder)
         skipped += unmatched
@@ -84,43 +85,25 @@ def find_audio(folder: str | Path) -> tuple[list[str], list[Skipped]]:
         it is not understood.
     """
     names, refused = _names(Path(folder))
-    files, unread, _ = _sorted_out(names)
+    files, unread, _ = sorted_out(names)
     return files, [*refused, *unread]
 
 
 def _names(folder: Path) -> tuple[list[str], list[Skipped]]:
     """Names of all files below a folder, sorted, and the sub-folders that may not be read."""
-    if not folder.is_dir():
-        kind = "is not a folder or a table" if folder.exists() else "does not exist"
-        raise DataError(f"'{folder}' {kind}.")
+    check_folder(folder)
     refused: list[OSError] = []
-    files, seen, ignored = [], set(), Ignored()
-    for where, folders, names in os.walk(folder, onerror=refused.append, followlinks=True):
-        status = os.stat(where)
-        if (status.st_dev, status.st_ino) in seen:  # a link back up, or a second link
-            folders.clear()
-            continue
-        seen.add((status.st_dev, status.st_ino))
-        ignored.enter(where)
-        folders[:] = sorted(
-            name for name in folders if not (name.startswith(".") or ignored(where, f"{name}/"))
-        )
-        below = Path(where).relative_to(folder)
-        files += [
-            (below / name).as_posix()
-            for name in names
-            if not (name.startswith(".") or ignored(where, name))
-        ]
+    files = sorted(walk_files(folder, refused))
     skipped = []
     for error in refused:
         if Path(error.filename) == folder:
             raise DataError(f"Folder '{folder}' cannot be read: {error.strerror}.")
         below = Path(error.filename).relative_to(folder).as_posix()
         skipped.append(Skipped(below, f"The folder cannot be read: {error.strerror}."))
-    return sorted(files), skipped
+    return files, skipped
 
 
-def _sorted_out(names: list[str]) -> tuple[list[str], list[Skipped], Counter[str]]:
+def sorted_out(names: Iterable[str]) -> tuple[list[str], list[Skipped], Counter[str]]:
     """Audio files; files of sound that is not read; and how many others there are, by ending."""
     files, unread, others = [], [], Counter[str]()
     for name in names:
@@ -154,7 +137,7 @@ def _matched(
     return [file for file, match in zip(files, matches) if match], columns, skipped
 
 
-def _levels(files: list[str]) -> dict[str, list[str | None]]:
+def levels(files: list[str]) -> dict[str, list[str | None]]:
     """Columns ``folder``, ``folder2`` ...: the sub-folders that a file is in, None beyond them."""
     parents = [PurePosixPath(file).parts[:-1] for file in files]
     depth = max(map(len, parents), default=0)

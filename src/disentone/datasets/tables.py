@@ -215,7 +215,7 @@ def _usable(
     problems: dict[str, str] = {}  # of files, which may have many parts
     for row, (text, name) in enumerate(zip(paths, ids)):
         if text not in problems:
-            problems[text] = _problem(os.path.join(root, text))
+            problems[text] = problem_of(os.path.join(root, text))
         reason = problems[text] or regions.wrong.get(row, "")
         length = regions.seconds[row]
         if not reason and name in seen:
@@ -231,7 +231,7 @@ def _usable(
     return keep, skipped
 
 
-def _problem(path: str) -> str:
+def problem_of(path: str) -> str:
     """Why a file cannot be a clip, as far as its name and size show."""
     try:
         status = os.stat(path)

@@ -17,7 +17,7 @@ from disentone.datasets.clip_lists import Clips, is_numeric, list_clips
 from disentone.datasets.skipped import write_skipped
 from disentone.embeddings import model_id
 from disentone.embeddings.collection import embed_into, load_model
-from disentone.embeddings.embedder import DEFAULTS, EmbedOptions, open_embedder
+from disentone.embeddings.embedder import DEFAULTS, Embedder, EmbedOptions, open_embedder
 from disentone.embeddings.gathering import Shards, open_shards
 from disentone.embeddings.layout import about_of, schema_of, table_of, values_of
 from disentone.embeddings.library import ROW, Library
@@ -34,7 +34,7 @@ from disentone.search import Index
 from disentone.search.rows import facet_lengths, unusable
 from disentone.search.store import check_free, check_library, is_local, locked
 
-__all__ = ["index_collection", "index_shards"]
+__all__ = ["IndexSink", "index_collection", "index_shards", "known_clips", "sink_of"]
 
 _NOTED = 5  # clips that were left out, in notes
 
@@ -94,8 +94,7 @@ def index_collection(
     model = find_model(model)
     check_library()  # before anything is embedded for it
     check_free(out)
-    about = {**options.cut, "disentone": __version__, **_origin(model)}
-    sink = _Sink(out, model, model_id(model), about)
+    sink = sink_of(model, out, options)
     sink.take_up()
     known = sink.index
     clips, skipped, notes = list_clips(paths, exclude)
@@ -103,12 +102,15 @@ def index_collection(
     for note in notes:
         watcher.note(note)
     home = str(out) if is_local(out) else ""
-    library = Library(paths, _known(clips), skipped, index=known, home=home)
+    library = Library(paths, known_clips(clips), skipped, index=known, home=home)
     if known is not None:
         library.follow(known, keep_missing=keep_missing)
     if library.wanted.any():
         if shards is None:
-            sink.embed(library, options, skipped, watcher)
+            loaded = load_model(model, options.device)
+            sink.about |= {"recipe": loaded.about.get("recipe"), "root": library.base}
+            with open_embedder(loaded, options) as embedder:
+                sink.embed(library, embedder, skipped, watcher)
         else:
             sink.take_over(library, shards, skipped, watcher)
     if sink.index is None:
@@ -169,13 +171,15 @@ def index_shards(folder: str | Path, out: str | Path, *, watcher: Watcher | None
     )
 
 
-def _origin(model: Path) -> dict[str, str]:
-    """Say where a model is from: a packaged one is where disentone is installed, by its name."""
-    name = name_of(model)
-    return {"packaged": name} if name else {"model_folder": os.path.abspath(model)}
+def sink_of(model: Path, out: str | Path, options: EmbedOptions = DEFAULTS) -> IndexSink:
+    """Give the index of a model in some place as a sink, whether it is there or not."""
+    name = name_of(model)  # a packaged model is where disentone is installed
+    origin = {"packaged": name} if name else {"model_folder": os.path.abspath(model)}
+    about = {**options.cut, "disentone": __version__, **origin}
+    return IndexSink(out, model, model_id(model), about)
 
 
-def _known(clips: Clips) -> Clips:
+def known_clips(clips: Clips) -> Clips:
     """Clips with full paths, and with the split among their factors."""
     known = clips.with_origin().factors
     known.pop("recording", None)  # has a column of its own
@@ -196,7 +200,7 @@ def _clips_of(table: pa.Table, home: str) -> Iterator[tuple[str, float]]:
 
 
 @dataclass
-class _Sink:
+class IndexSink:
     """The index as a sink of embeddings; it is made when there is something to put into it."""
 
     out: str | Path
@@ -248,16 +252,21 @@ class _Sink:
             )
 
     def embed(
-        self, library: Library, options: EmbedOptions, skipped: list[Skipped], watcher: Watcher
+        self,
+        library: Library,
+        embedder: Embedder,
+        skipped: list[Skipped],
+        watcher: Watcher,
+        *,
+        wanted: np.ndarray | None = None,
     ) -> None:
-        """Embed what is wanted of a library, and put it into the index."""
+        """Embed clips of a library, by default all that need it, and put them into the index."""
         self.library, clips = library, library.clips
-        loaded = load_model(self.model, options.device)
-        self.about |= {"recipe": loaded.about.get("recipe"), "root": library.base}
+        self.skipped = []
         numeric = {name: is_numeric(values) for name, values in clips.factors.items()}
-        schema = schema_of(loaded.facets, numeric, {})
-        with open_embedder(loaded, options) as embedder:
-            embed_into(self, embedder, clips, schema, skipped, watcher, wanted=library.wanted)
+        schema = schema_of(embedder.model.facets, numeric, {})
+        wanted = library.wanted if wanted is None else wanted
+        embed_into(self, embedder, clips, schema, skipped, watcher, wanted=wanted)
         skipped += self.skipped
 
     def ids(self) -> set[tuple[str, float]]:

@@ -57,7 +57,7 @@ class Library:
         base = None if index is None else index.about.get("root")
         self.base = common_folder(self._folders) if base is None else base
         roots = Roots((), home) if index is None else _roots(index)
-        self.listed, self.roots, self._scope = place(paths, clips, skipped, roots, self.base)
+        self.listed, self.roots, self.scope = place(paths, clips, skipped, roots, self.base)
         self._clips = replace(clips, paths=np.array([c.path for c in self.listed], object))
         self._columns = column_names(clips.factors)
         self._hashed = Contents()
@@ -74,14 +74,31 @@ class Library:
 
     # --- what is there already -------------------------------------------------------------------
 
-    def follow(self, index: Index, *, keep_missing: bool) -> None:
-        """Bring items up to date as far as nothing needs to be embedded."""
+    def follow(
+        self, index: Index, *, keep_missing: bool, lost: Sequence[Entry] | None = None
+    ) -> set[str]:
+        """Bring items up to date as far as nothing needs to be embedded.
+
+        Parameters
+        ----------
+        index : Index
+        keep_missing : bool
+            Keep items whose files are gone.
+        lost : sequence of dict, optional
+            The items whose files are gone, where the clips are a part of the library: then no
+            others are read than these and those of the clips.
+
+        Returns
+        -------
+        set of str
+            Ids of the items that the clips have already.
+        """
         with index.changing() as changes:
-            entries = changes.entries().to_pylist()
             roots = self._with_ours(changes.roots())
+            entries = self._entries(changes, roots, lost)
             changes.upgrade()
             changes.put_roots(roots)
-            found = follow(entries, self.listed, roots, self._scope, self._hashed)
+            found = follow(entries, self.listed, roots, self.scope, self._hashed)
             self._found = found
             amended = {entry["id"]: entry for entry in found.amended}
             if amended:
@@ -100,6 +117,15 @@ class Library:
             if fate == "changed"
         }
         self._old = {e["id"]: e["stamp"] for e in now if (_path(roots, e), e["_clip"]) in changed}
+        return {name for names in found.items.values() for name in names}
+
+    def _entries(self, changes: Changes, roots: Roots, lost: Sequence[Entry] | None) -> list[Entry]:
+        """Items that the clips are compared with: all, or those of their files and those lost."""
+        if lost is None:
+            return changes.entries().to_pylist()
+        names = {name for clip in self.listed for _, name in roots.place(clip.path)}
+        theirs = {entry["id"]: entry for entry in changes.entries([*names]).to_pylist()}
+        return [*theirs.values(), *(entry for entry in lost if entry["id"] not in theirs)]
 
     def _with_ours(self, roots: Roots) -> Roots:
         """Roots of an index and those of the clips."""
@@ -201,15 +227,28 @@ class Library:
 
     def settle(self, index: Index) -> None:
         """Remove what is left of clips that have changed, and roots without items."""
+        self.drop_old(index)
         with index.changing() as changes:
-            entries, roots = changes.entries().to_pylist(), changes.roots()
-            left = [e for e in entries if e["id"] in self._old and self._old[e["id"]] == e["stamp"]]
+            roots, used = changes.roots(), set(changes.read(["_root"])["_root"].to_pylist())
+            empty = set(roots.all) - used - self._used
+            if empty:
+                changes.put_roots(roots.without(empty))
+
+    @property
+    def touched(self) -> bool:
+        """Whether items were changed without being embedded."""
+        return bool(self._found.amended or self._relabelled)
+
+    def drop_old(self, index: Index) -> None:
+        """Remove what is left of clips that have changed."""
+        if not self._old:
+            return
+        with index.changing() as changes:
+            entries, roots = changes.entries(ids=[*self._old]).to_pylist(), changes.roots()
+            left = [entry for entry in entries if self._old[entry["id"]] == entry["stamp"]]
             if left:
                 changes.delete([entry["id"] for entry in left])
                 self._gone |= {(_path(roots, entry), entry["_clip"]) for entry in left} - self._done
-            empty = set(roots.all) - {entry["_root"] for entry in entries} - self._used
-            if empty:
-                changes.put_roots(roots.without(empty))
 
     def counts(self) -> str:
         """Say in one line what has become of the clips."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -101,10 +101,16 @@ class Changes:
         """Read columns of all items, paths as they are below their roots."""
         return self._store.read(columns)
 
-    def entries(self, paths: Sequence[str] | None = None) -> pa.Table:
-        """Read where items are, and how they follow their files: all, or those of some paths."""
-        some = {} if paths is None else {"path": paths}
+    def entries(
+        self, paths: Sequence[str] | None = None, *, ids: Sequence[str] | None = None
+    ) -> pa.Table:
+        """Read where items are, and how they follow their files: all, or some by path or id."""
+        some = {name: names for name, names in (("path", paths), ("id", ids)) if names is not None}
         return self._store.read([*PLACE, *KEPT], **some)
+
+    def scan(self) -> Iterator[pa.RecordBatch]:
+        """Read what :meth:`entries` reads of all items, some of them at a time."""
+        return self._store.scan([*PLACE, *KEPT])
 
     @property
     def schema(self) -> pa.Schema:

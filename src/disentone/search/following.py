@@ -17,7 +17,7 @@ from typing import Any, Literal, NamedTuple
 
 from disentone.search.roots import Roots, below
 
-__all__ = ["Contents", "Followed", "Listed", "Scope", "file_stamp", "follow"]
+__all__ = ["Contents", "Followed", "Listed", "Scope", "file_stamp", "follow", "is_gone"]
 
 Fate = Literal["new", "changed", "kept", "moved"]
 Entry = dict[str, Any]
@@ -166,7 +166,7 @@ def follow(
             if item["id"] not in settled:
                 now = moved.get(item["id"], item)
                 place = path if now is item else roots.path(now["_root"], now["path"])
-                if _is_gone(place, now["_root"], scope):
+                if is_gone(place, now["_root"], scope):
                     clip = item["start"] if item["_clip"] is None else item["_clip"]
                     found.gone[item["id"]] = (path, clip)
     found.amended = [entry for entry in found.amended if entry["id"] not in found.gone]
@@ -202,19 +202,20 @@ def _origins(
             loose.append(path)
     if not loose:
         return origins
-    left: dict[int, list[str]] = defaultdict(list)  # stored files that may have moved, by size
+    left: dict[tuple[int, str], list[str]] = defaultdict(list)  # files that may have moved
     for path, items in stored.items():
-        size = _size(items)
-        if path not in origins and size is not None and _content(items):
-            left[size].append(path)
+        size, content = _size(items), _content(items)
+        if path not in origins and size is not None and content:
+            left[size, content].append(path)
+    sizes = {size for size, _ in left}
     for path in loose:
-        others = left.get(_size_of(stamps[path]), [])
-        others = [other for other in others if other in stamps or is_absent(other)]
-        same = [other for other in others if _content(stored[other]) == hashed(path)]
+        size = _size_of(stamps[path])
+        others = left.get((size, hashed(path) or ""), []) if size in sizes else []
+        same = [other for other in others if other in stamps or is_absent(other)]
         if same:
             name = os.path.basename(path)
             origin = next((other for other in same if os.path.basename(other) == name), same[0])
-            left[_size_of(stamps[path])].remove(origin)
+            others.remove(origin)
             origins[path] = origin
     return origins
 
@@ -295,7 +296,7 @@ def _length(item: Entry) -> str:
     return (item["stamp"] or "").removeprefix(_of_file(item["stamp"]))
 
 
-def _is_gone(path: str, root: str | None, scope: Scope) -> bool:
+def is_gone(path: str, root: str | None, scope: Scope) -> bool:
     """Whether a file that was not listed is no more where it should have been listed."""
     if any(below(path, folder) for folder in scope.closed):
         return False

@@ -175,15 +175,18 @@ class Index:
             changes.delete(ids)
 
     def refresh(self) -> bool:
-        """Load what other processes have committed since; return whether anything had changed."""
+        """Load what others have committed since, while searches go on; whether anything had."""
         with self._lock:
             known = self._snapshot
-            changed = known is not None and (
-                known.version != self._store.latest().version or known.roots != self._store.roots()
-            )
-            if changed:
-                self._snapshot = None
-            return changed
+        if known is None or (
+            known.version == self._store.latest().version and known.roots == self._store.roots()
+        ):
+            return False
+        fresh = self._read()
+        with self._lock:
+            if self._snapshot is known:  # else it was changed through this object
+                self._snapshot = fresh
+        return True
 
     def tidy(self) -> None:
         """Join the small files that many additions leave; nothing that is found changes."""
@@ -317,12 +320,13 @@ class Index:
         """Give the state that is searched, which is read when it is first needed."""
         with self._lock:
             if self._snapshot is None:
-                table, roots = self._store.latest(), self._store.roots()
-                with reporting(f"The index in '{self.uri}' is damaged: make it again"):
-                    self._snapshot = Snapshot(
-                        table, self.facets, roots, self.uri, memory=self._memory
-                    )
+                self._snapshot = self._read()
             return self._snapshot
+
+    def _read(self) -> Snapshot:
+        table, roots = self._store.latest(), self._store.roots()
+        with reporting(f"The index in '{self.uri}' is damaged: make it again"):
+            return Snapshot(table, self.facets, roots, self.uri, memory=self._memory)
 
     # --- searching -------------------------------------------------------------------------------
 

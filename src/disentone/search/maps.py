@@ -21,7 +21,8 @@ _CHUNK = 8192
 def stored_map(store: Store, snapshot: Snapshot, facet: str) -> np.ndarray:
     """Places of all items on the map of a facet, float32 (items, 2).
 
-    Items that are on no stored map are put on it, and their places are stored.
+    Items that are on no stored map are put on it, and their places are stored. Once most items
+    are new, as in an index that has just begun to grow, all are laid out anew.
     """
     name, columns = map_name(snapshot.facets, facet), snapshot.facets.slice(facet)
 
@@ -37,12 +38,12 @@ def stored_map(store: Store, snapshot: Snapshot, facet: str) -> np.ndarray:
     new = np.flatnonzero(~on_map)
     if not len(new):
         return whole
-    if on_map.any():
+    if 2 * len(new) <= len(ids):
         known = np.flatnonzero(on_map)
         known = known[:: max(1, len(known) // _LANDMARKS)]
         whole[new] = place(vectors, new, vectors(known), whole[known])
     else:
-        whole = lay_out(vectors, len(ids))
+        whole, new = lay_out(vectors, len(ids)), np.arange(len(ids))
     rows = {"id": [ids[i] for i in new], "x": whole[new, 0], "y": whole[new, 1]}
     store.add_places(name, pa.table(rows))
     return whole

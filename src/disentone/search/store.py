@@ -37,10 +37,11 @@ FORMAT = 2
 _NO_LIBRARY = "An index needs LanceDB: pip install 'disentone[search]'."
 _OLDER = (1,)  # without roots: paths are whole
 _COMPARED = 20_000  # ids that are looked at to mend a mistyped one
+_SCANNED = 8192  # rows that are read at once
 _WAIT = 600  # seconds for another command to finish a change
 _MAP = pa.schema({"id": pa.string(), "x": pa.float32(), "y": pa.float32()})
 _TABLE, _ROOTS, _KEY = "items", "roots", b"disentone"
-_OURS = re.compile(r"(items|roots|map_\d+)\.lance|model|lock|skipped\.csv")
+_OURS = re.compile(r"(items|roots|map_\d+)\.lance|model|lock|skipped\.csv|open\.(lock|json)")
 REST_CLIENT = "lance_namespace_urllib3_client"
 """LanceDB needs its models; its ``__init__`` takes as long as the rest of LanceDB."""
 
@@ -133,6 +134,11 @@ class Store:
                 kind = (PLACE | KEPT).get(name, pa.string())
                 found = found.append_column(name, pa.nulls(len(found), kind))
         return found.select(list(columns))
+
+    def scan(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """Read columns of all items as they are now, some rows at a time."""
+        with reporting(f"Index '{self.uri}' could not be read"):
+            yield from self.latest().search().select(list(columns)).to_batches(_SCANNED)
 
     def add(self, rows: pa.Table) -> None:
         """Add rows in one commit, leaving out ids that another process has added meanwhile."""

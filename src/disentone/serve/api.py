@@ -45,6 +45,11 @@ def router(served: Served) -> APIRouter:
         """Give facets, factors, examples and limits."""
         return await looking.run(served.collection)
 
+    @api.get("/library", tags=["server"])
+    async def library() -> schemas.Library:
+        """Give the folders of the collection, and how far the index is with them."""
+        return await looking.run(served.library)
+
     @api.get("/items", tags=["items"])
     async def items(
         where: schemas.Where = None,

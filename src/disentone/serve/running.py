@@ -23,6 +23,7 @@ from disentone.errors import ArtifactError, RecipeError
 from disentone.search import Index
 from disentone.serve.app import create_app
 from disentone.serve.guard import LOCAL
+from disentone.serve.keeper import Keeper
 from disentone.serve.patience import HeadInTime
 from disentone.serve.served import Limits, Served
 
@@ -44,6 +45,9 @@ def run(
     token: str | None = None,
     limits: Limits | None = None,
     ready: Callable[[str, Served], object] = lambda address, served: None,
+    keeper: Keeper | None = None,
+    name: str | None = None,
+    any_port: bool = False,
 ) -> None:
     """Serve an index until Ctrl-C.
 
@@ -62,6 +66,12 @@ def run(
     limits : Limits, optional
     ready : callable, optional
         Called with the address to open, with the token, and what is served, before any request.
+    keeper : Keeper, optional
+        What brings the index up to date meanwhile; whoever started it listens to it.
+    name : str, optional
+        Of the collection; that of the index by default.
+    any_port : bool
+        Take another port where that one is taken.
 
     Raises
     ------
@@ -77,14 +87,15 @@ def run(
     opened = Index.open(index)
     with (
         tempfile.TemporaryDirectory(prefix="disentone-") as folder,
-        _listen(host, port) as bound,
+        _listen(host, port, any_port=any_port) as bound,
     ):
         served = Served(
             opened,
             folder=Path(folder),
-            name=Path(str(index)).stem or "index",
+            name=name or Path(str(index)).stem or "index",
             model=_model(opened, model),
             limits=limits,
+            keeper=keeper,
         )
         snapshot = opened.snapshot()  # vectors are read now, and not while the first client waits
         Thread(target=snapshot.prepare, daemon=True).start()
@@ -113,7 +124,7 @@ def _model(index: Index, model: str | Path | None) -> Path | None:
         return None
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _listen(host: str, port: int, *, any_port: bool = False) -> socket.socket:
     """Bind the address before anything slow is done."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # By its protocol asyncio knows that answers must not wait for each other (TCP_NODELAY: 40 ms).
@@ -126,6 +137,8 @@ def _listen(host: str, port: int) -> socket.socket:
     except (OSError, OverflowError) as error:
         bound.close()
         if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+            if any_port:
+                return _listen(host, 0)
             raise RecipeError(f"Port {port} is taken: choose another.") from error
         raise RecipeError(f"Cannot listen at {host}, port {port}: {error}.") from error
     return bound

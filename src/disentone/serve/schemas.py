@@ -13,6 +13,7 @@ __all__ = [
     "Duplicates",
     "Example",
     "FactorInfo",
+    "Failure",
     "FolderInfo",
     "Folders",
     "Group",
@@ -21,6 +22,7 @@ __all__ = [
     "Item",
     "Items",
     "Layout",
+    "Library",
     "Peaks",
     "Points",
     "Problem",
@@ -138,6 +140,32 @@ class CollectionInfo(_Model):
     uploads: bool = Field(description="whether the model is there to embed uploads")
     upload_bytes: int
     upload_seconds: float
+
+
+class Failure(_Model):
+    """A file, or another thing, that is not in the index."""
+
+    path: str
+    reason: str
+
+
+class Library(_Model):
+    """The folders of the collection, and how far the index is with them."""
+
+    state: Literal["indexing", "current", "failed"] = Field(
+        description="current: all that was found has been looked at"
+    )
+    folders: list[str] = Field(description="where they are on the server's machine")
+    watching: bool = Field(description="whether changes of the folders are taken over as they come")
+    found: int = Field(description="sounds that were found by their names")
+    counted: bool = Field(description="whether that is all of them")
+    done: int = Field(description="sounds that were looked at")
+    failed: int = Field(description="of which so many cannot be used")
+    failures: list[Failure] = Field(description="some of those")
+    seconds_left: float | None = Field(default=None, description="where that can be judged")
+    error: str | None = Field(default=None, description="why indexing ended too early")
+    items: int = Field(default=0, description="sounds that can be searched now")
+    version: int = Field(default=0, description="another number when these, or factors, changed")
 
 
 class Example(_Model):

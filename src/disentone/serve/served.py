@@ -25,6 +25,7 @@ from disentone.serve.uploads import Uploads
 
 if TYPE_CHECKING:
     from disentone.embeddings.model import Model
+    from disentone.serve.keeper import Keeper
 
 __all__ = ["Limits", "Served"]
 
@@ -70,6 +71,8 @@ class Served:
         uploads; loaded, and torch with it, for the first of them. Without it only items are
         queries.
     limits : Limits, optional
+    keeper : Keeper, optional
+        What brings the index up to date meanwhile.
     """
 
     def __init__(
@@ -80,17 +83,16 @@ class Served:
         name: str = "index",
         model: Model | Path | None = None,
         limits: Limits | None = None,
+        keeper: Keeper | None = None,
     ) -> None:
-        self.index, self.name, self.model = index, name, model
+        self.index, self.name, self.model, self.keeper = index, name, model, keeper
         self.limits = limits or Limits()
         self.folder = folder
         self.uploads = None if model is None else self._uploads(_sample_rate(model))
-        self._queries: Recent[OpenQuery] = Recent(self.limits.query_bytes)
         self._files: Recent[Path] = Recent(
             self.limits.file_bytes, lambda file: file.unlink(missing_ok=True)
         )
-        self._kept: Recent[Any] = Recent(2000)
-        self._rows: Recent[dict[str, Any]] = Recent(10_000)
+        self._forget()
         self._embedding, self._converting = Lock(), Lock()
 
     def _uploads(self, sample_rate: int) -> Uploads:
@@ -102,6 +104,36 @@ class Served:
             max_seconds=limits.upload_seconds,
             room=limits.file_bytes,
         )
+
+    def _forget(self) -> None:
+        """Begin anew with what was kept of the index."""
+        self._queries: Recent[OpenQuery] = Recent(self.limits.query_bytes)
+        self._kept: Recent[Any] = Recent(2000)
+        self._rows: Recent[dict[str, Any]] = Recent(10_000)
+
+    def refresh(self) -> None:
+        """See what others have committed to the index."""
+        if self.index.refresh():
+            self._forget()
+
+    def library(self) -> schemas.Library:
+        """Say how far the index is with its folders."""
+        known = self.index.snapshot()
+        if self.keeper is not None:
+            now = self.keeper.describe()
+        else:
+            count = len(known)
+            now = schemas.Library(
+                state="current",
+                folders=self.index.roots,
+                watching=False,
+                found=count,
+                counted=True,
+                done=count,
+                failed=0,
+                failures=[],
+            )
+        return now.model_copy(update={"items": len(known), "version": known.version})
 
     # --- the collection --------------------------------------------------------------------------
 
@@ -171,12 +203,13 @@ class Served:
 
     def _examples(self) -> list[schemas.Item]:
         """Items that differ: of as many values of the first factor of a few classes as can be."""
-        ids = self.index.items(columns=["id"])["id"].to_pylist()
         few = [f for f in self._once("factors", self._factors) if 1 < len(f.classes) <= 50]
+        table = self.index.items(columns=["id", *(factor.name for factor in few[:1])])
+        ids = table["id"].to_pylist()
         spread = np.linspace(0, len(ids), EXAMPLES + 2)[1:-1].astype(int)
         chosen = [ids[place] for place in spread[: len(ids)]]
         if few:
-            labels = np.array(self.index.items(columns=[few[0].name])[few[0].name].to_pylist())
+            labels = np.array(table[few[0].name].to_pylist())
             picked = np.linspace(0, len(few[0].classes) - 1, EXAMPLES).astype(int)
             of_class = [np.flatnonzero(labels == few[0].classes[c]) for c in dict.fromkeys(picked)]
             chosen = [ids[places[len(places) // 2]] for places in of_class]
@@ -189,7 +222,8 @@ class Served:
     def _points(self) -> schemas.Points:
         factors = self._once("factors", self._factors)
         shown = [factor for factor in factors if factor.kind != "text"]
-        table = self.index.items(columns=["id", *(f.name for f in shown)]).take(self._shown())
+        table = self.index.items(columns=["id", *(f.name for f in shown)])
+        table = table.take(_shown(len(table)))
         ids = table["id"].to_pylist()
         return schemas.Points(
             ids=ids,
@@ -199,19 +233,14 @@ class Served:
 
     def layout(self, facet: str) -> schemas.Layout:
         """One facet's map."""
-        places = self._once(f"map {facet}", lambda: self.index.map(facet)[self._shown()])
+        places = self._once(f"map {facet}", lambda: self.index.map(facet))
+        places = places[_shown(len(places))]
         grid = np.rint((np.clip(places, -1, 1) + 1) * 5000).astype(int)
         return schemas.Layout(facet=facet, x=grid[:, 0].tolist(), y=grid[:, 1].tolist())
 
-    def _shown(self) -> np.ndarray:
-        """Which items are on the maps: all, or so many at random."""
-        count = len(self.index)
-        if count <= POINTS:
-            return np.arange(count)
-        return np.sort(np.random.default_rng(0).choice(count, POINTS, replace=False))
-
     def _once(self, key: str, make: Callable[[], Any]) -> Any:
         """Make something when it is first asked for."""
+        key = f"{self.index.snapshot().version} {key}"  # one that is made may be of an old state
         kept = self._kept.get(key)
         return self._kept.put(key, make(), 1) if kept is None else kept
 
@@ -219,16 +248,20 @@ class Served:
 
     def open_query(self, query: schemas.Query) -> OpenQuery:
         """Open a query, or reuse an open one: sliders ask for the same one again and again."""
-        key = _key(query)
+        key = self._key(query)
         found = self._queries.get(key)
         if found is None:
             found = self._open(query)
             self._queries.put(key, found, 4 * len(self.index) * len(self.index.facets))
         return found
 
+    def _key(self, query: schemas.Query) -> str:
+        digest = hashlib.sha256(query.model_dump_json().encode()).hexdigest()
+        return f"{self.index.snapshot().version} {digest}"
+
     def cost(self, wanted: schemas.Search) -> Literal["weighing", "opening", "embedding"]:
         """What is the most that a search has to do: embed a sound, open a query, or weigh one."""
-        if self._queries.get(_key(wanted.query)) is None:
+        if self._queries.get(self._key(wanted.query)) is None:
             examples = [*wanted.query.examples, *wanted.query.away]
             embedded = any(e.upload or e.start is not None or e.end is not None for e in examples)
             return "embedding" if embedded else "opening"
@@ -316,11 +349,14 @@ class Served:
         return path
 
 
-def _key(query: schemas.Query) -> str:
-    return hashlib.sha256(query.model_dump_json().encode()).hexdigest()
-
-
 def _sample_rate(model: Model | Path) -> int:
     if isinstance(model, Path):
         return describe(model).sample_rate
     return model.frontend.sample_rate
+
+
+def _shown(count: int) -> np.ndarray:
+    """Which of so many items are on the maps: all, or some at random."""
+    if count <= POINTS:
+        return np.arange(count)
+    return np.sort(np.random.default_rng(0).choice(count, POINTS, replace=False))

@@ -22,6 +22,7 @@ async function ask(url, options = {}) {
 }
 
 export const collection = () => ask(address("collection"));
+export const library = () => ask(address("library"));
 export const item = (id) => ask(address("item", { id }));
 export const points = () => ask(address("map/points"));
 export const layout = (facet) => ask(address("map", { facet }));

@@ -5,6 +5,7 @@ import { find } from "./elements.js";
 import { Filters } from "./filters.js";
 import { listen } from "./keys.js";
 import { SoundMap } from "./map.js";
+import { Progress, sounds } from "./progress.js";
 import { Query } from "./query.js";
 import { compare } from "./radar.js";
 import { Results } from "./results.js";
@@ -13,13 +14,16 @@ import { Weights } from "./weights.js";
 
 const narrow = matchMedia("(max-width: 46rem)").matches;
 const PAGE = narrow ? 10 : 20;
+const MAPPED = 100; // sounds that a first map is worth, while more are being indexed
 
 async function begin() {
-  const about = await api.collection();
+  let [about, library] = await Promise.all([api.collection(), api.library()]);
   const facets = Object.keys(about.facets);
   document.title = `${about.name} · disentone`;
   find("title").textContent = about.name;
-  find("title").append(" ", Object.assign(document.createElement("small"), { textContent: `${about.items.toLocaleString("en")} sounds` }));
+  const size = document.createElement("small");
+  size.textContent = sounds(about.items);
+  find("title").append(" ", size);
 
   let k = PAGE;
   const search = latest(async () => {
@@ -39,7 +43,7 @@ async function begin() {
     find("more").hidden = found.results.length < k || k >= 200;
     const count = found.candidates.toLocaleString("en");
     const summary = found.results.length ? `best of ${count}` : "Nothing passes these filters: remove one.";
-    say(summary);
+    say(about.items ? summary : "");
     find("status").dataset.milliseconds = (performance.now() - begun).toFixed(1);
     return undefined;
   });
@@ -94,8 +98,33 @@ async function begin() {
     skip: (seconds) => results.current?.wave?.skip(seconds),
     from: () => query.from(results.current.hit),
   });
+  let mapped = 0; // sounds on the map
+  const [hint] = find("map-hint").childNodes;
+  const [help, later] = [hint.data, "It is drawn as soon as more sounds are indexed."];
+  const draw = async () => {
+    const { items, state } = library;
+    if (state === "indexing" ? items < Math.max(MAPPED, 2 * mapped) : !items) {
+      if (!mapped) hint.data = later;
+      return;
+    }
+    mapped = items;
+    try {
+      await map.load(about.factors);
+      hint.data = help;
+    } catch (error) {
+      hint.data = error.message;
+    }
+  };
+  new Progress(library, async (now, ended) => {
+    [about, library] = [await api.collection(), now];
+    size.textContent = sounds(about.items);
+    filters.update(about.factors);
+    query.update(about, ended);
+    draw();
+    search();
+  });
   document.documentElement.dataset.ready = "true";
-  map.load().catch((error) => { find("map-hint").textContent = error.message; });
+  draw();
 }
 
 function inferred(weights) {

@@ -17,11 +17,8 @@ export class SoundMap {
     this.view = { x: 0.5, y: 0.5, zoom: 1 };
     this.places = new Map(); // facet -> layout
     this.marked = { query: [], results: [], playing: null };
-    this.factors = new Map(factors.map((factor) => [factor.name, factor]));
-    const coloured = factors.filter((factor) => factor.kind !== "text");
     find("map-facet").append(...facets.map((facet) => new Option(facet)));
-    find("map-factor").append(...coloured.map((factor) => new Option(factor.name)), new Option("nothing", ""));
-    find("map-factor").value = (coloured.find((factor) => distinct(factor)) ?? coloured[0])?.name ?? "";
+    this.offer(factors);
     find("map-facet").addEventListener("change", () => this.facet(find("map-facet").value));
     find("map-factor").addEventListener("change", () => this.colour());
     document.documentElement.addEventListener("themechange", () => this.colour());
@@ -31,8 +28,21 @@ export class SoundMap {
     new ResizeObserver(() => this.resize()).observe(this.canvas);
   }
 
-  async load() {
-    this.points = await api.points();
+  offer(factors) {
+    const before = this.factors && find("map-factor").value;
+    this.factors = new Map(factors.map((factor) => [factor.name, factor]));
+    const coloured = factors.filter((factor) => factor.kind !== "text");
+    const first = (coloured.find((factor) => distinct(factor)) ?? coloured[0])?.name ?? "";
+    find("map-factor").replaceChildren(...coloured.map((factor) => new Option(factor.name)), new Option("nothing", ""));
+    find("map-factor").value = before && this.factors.has(before) ? before : first;
+  }
+
+  /** Take the points that there are now, with their factors. */
+  async load(factors) {
+    const points = await api.points();
+    this.places.clear();
+    this.offer(factors);
+    this.points = points;
     this.number = new Map(this.points.ids.map((id, index) => [id, index]));
     await this.facet(find("map-facet").value);
   }
@@ -50,11 +60,12 @@ export class SoundMap {
     }
     if (find("map-facet").value !== name) return;
     const { x, y } = this.places.get(name);
+    if (x.length !== this.points.ids.length) return this.load([...this.factors.values()]); // there are others by now
     this.x = Float32Array.from(x, (value) => value / EXTENT);
     this.y = Float32Array.from(y, (value) => 1 - value / EXTENT);
     this.canvas.setAttribute("aria-label", `Map of the facet ${name}: ${x.length} sounds, similar ones together`);
     this.fit();
-    this.colour();
+    return this.colour();
   }
 
   // --- colours ---
@@ -301,7 +312,7 @@ export class SoundMap {
   nameOf(id) { return this.points.names[this.number.get(id)]; }
 
   valueOf(factor, id) {
-    const value = this.points.factors[factor.name][this.number.get(id)];
+    const value = this.points.factors[factor.name]?.[this.number.get(id)];
     return factor.kind === "classes" ? (factor.classes[value] ?? "unknown") : written(value);
   }
 }

@@ -74,7 +74,7 @@ export class Query {
 
   show() {
     for (const id of ["begin", "drop"]) find(id).classList.toggle("small", this.asked);
-    find("begin").hidden = this.asked;
+    find("begin").hidden = this.asked || !this.about.examples.length;
     find("asked").hidden = !this.asked;
     find("query-title").textContent = this.asked ? "Sounds like" : "What are you looking for?";
     const parts = [...this.like, ...this.away];
@@ -150,9 +150,16 @@ export class Query {
     });
   }
 
+  /** Take what is known of the collection now; examples are replaced by more, or by the last. */
+  update(about, ended) {
+    const more = about.examples.length > this.about.examples.length;
+    this.about = about;
+    if (more || ended) this.examples(about.examples);
+  }
+
   examples(items) {
-    find("begin").hidden = !items.length;
-    find("examples").append(...items.map((item) => {
+    find("begin").hidden = this.asked || !items.length;
+    find("examples").replaceChildren(...items.map((item) => {
       const element = stamp("example");
       const [play, from] = ["play", "from"].map((name) => element.querySelector(`.${name}`));
       sound.bareButton(play, item.name, api.audioOf({ item: item.id }));
