@@ -212,7 +212,7 @@ class Served:
             labels = np.array(table[few[0].name].to_pylist())
             picked = np.linspace(0, len(few[0].classes) - 1, EXAMPLES).astype(int)
             of_class = [np.flatnonzero(labels == few[0].classes[c]) for c in dict.fromkeys(picked)]
-            chosen = [ids[places[len(places) // 2]] for places in of_class]
+            chosen = [ids[places[len(places) // 2]] for places in of_class if len(places)]
         return [item_of(self.row(item)) for item in dict.fromkeys(chosen)]
 
     def points(self) -> schemas.Points:
