@@ -6,8 +6,10 @@ import json
 import os
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
+from disentone.embeddings.packaged_models import UNKNOWN
 from disentone.errors import AudioError
 from disentone.serve.describing import factor_of
 
@@ -51,6 +53,49 @@ def test_the_collection_is_described(client):
         "sine",
         "square",
     ]
+
+
+def test_what_facets_predict_is_told_by_the_audit_of_the_same_model(tmp_path, model):
+    """From the model's folder, while it is still the same model there; else it is not known."""
+    from starlette.testclient import TestClient
+
+    from disentone.audit import Card
+    from disentone.embeddings import model_id
+    from disentone.search import Index
+    from disentone.serve.app import create_app
+    from disentone.serve.served import Served
+
+    folder = tmp_path / "model"
+    model.save(folder)
+    facets = model.facets
+    numbers = {"value": 0.95, "low": 0.9, "high": 1.0, "chance": 0.1, "n": 9, "split": "test"}
+    record = {"measure": "probe", "facet": "timbre", "factor": "instrument", "metric": "accuracy"}
+    card = Card(facets, {"instrument": {"kind": "categorical"}}, (record | numbers,))
+    card.save(folder / "audit.json")
+    index = Index.build(
+        tmp_path / "i",
+        vectors=np.ones((2, facets.dim), np.float32),
+        facets=facets,
+        items=pa.table({"id": ["a", "b"], "path": ["a", "b"]}),
+        model=model_id(folder),
+        about={"model_folder": str(folder)},
+    )
+
+    def told():
+        app = create_app(Served(index, folder=tmp_path))
+        client = TestClient(app, base_url="http://localhost")
+        return client.get(f"{API}/collection").json()["predicts"]
+
+    assert told()["timbre"] == card.sentence("timbre")
+    assert "instrument at 0.95" in told()["timbre"]
+    assert told()["rest"] == UNKNOWN
+    (folder / "audit.json").write_text("{")
+    assert told()["timbre"] == UNKNOWN
+    card.save(folder / "audit.json")
+    with (folder / "model.safetensors").open("r+b") as weights:
+        weights.seek(-4, os.SEEK_END)
+        weights.write(b"more")
+    assert told()["timbre"] == UNKNOWN
 
 
 def test_a_search_gives_what_the_index_gives(client, index):
@@ -392,8 +437,6 @@ def test_openapi_names_every_route_and_its_errors(client):
 
 
 def test_factors_are_described_by_what_they_hold():
-    import pyarrow as pa
-
     numbers = factor_of("tempo", pa.chunked_array([[1.5, None, float("nan"), 9.0]]))
     assert (numbers.kind, numbers.low, numbers.high) == ("number", 1.5, 9.0)
     unknown = factor_of("tempo", pa.chunked_array([pa.array([None, None], pa.float64())]))

@@ -21,6 +21,7 @@ from disentone.embeddings.embedder import DEFAULTS, Embedder, EmbedOptions, open
 from disentone.embeddings.gathering import Shards, open_shards
 from disentone.embeddings.layout import about_of, schema_of, table_of, values_of
 from disentone.embeddings.library import ROW, Library
+from disentone.embeddings.model_card import AUDIT
 from disentone.embeddings.model_files import MODEL_FILES, find_model
 from disentone.embeddings.parts import check_same
 from disentone.embeddings.querying import check_release
@@ -299,9 +300,10 @@ class IndexSink:
                 self.take_up()
                 return False
             if is_local(self.out):
-                for name in MODEL_FILES:
-                    content = (self.model / name).read_bytes()
-                    write_bytes(Path(self.out) / "model" / name, content)
+                for name in (*MODEL_FILES, AUDIT):
+                    if name in MODEL_FILES or (self.model / name).is_file():
+                        content = (self.model / name).read_bytes()
+                        write_bytes(Path(self.out) / "model" / name, content)
             self.index = Index.build(
                 self.out,
                 vectors=vectors,

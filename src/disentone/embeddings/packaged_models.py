@@ -14,7 +14,7 @@ from disentone.errors import ArtifactError, closest
 from disentone.packaged import CARD, SOURCES, packaged_folder, packaged_models
 from disentone.recipes.reading import read_recipe
 
-__all__ = ["about_packaged", "card_of", "listed"]
+__all__ = ["UNKNOWN", "about_packaged", "card_of", "listed"]
 
 UNKNOWN = "It was not audited: what it predicts is unknown."
 

@@ -5,6 +5,7 @@ Items of the index need no model. The embedder, and torch with it, is imported f
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,8 +14,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from disentone import __version__
+from disentone.audit import Card
 from disentone.embeddings import model_id
 from disentone.embeddings.embedder import EmbedOptions, open_embedder
+from disentone.embeddings.model_card import AUDIT
 from disentone.embeddings.model_files import MODEL_FILES, find_model
 from disentone.errors import ArtifactError, AudioError
 from disentone.packaged import name_of, packaged_folder
@@ -23,7 +26,9 @@ from disentone.search import Index
 if TYPE_CHECKING:
     from disentone.embeddings.model import Model
 
-__all__ = ["AudioQueries", "check_release", "embed_query", "model_folder", "model_of"]
+__all__ = ["AudioQueries", "audit_of", "check_release", "embed_query", "model_folder", "model_of"]
+
+_log = logging.getLogger(__name__)
 
 
 def model_folder(index: Index, model: str | Path | None = None) -> Path:
@@ -42,13 +47,18 @@ def model_folder(index: Index, model: str | Path | None = None) -> Path:
     return folder
 
 
-def _kept(index: Index) -> Path:
-    """Folder of the model that an index was made with."""
+def _places(index: Index) -> list[Path]:
+    """Folders where the model of an index may be."""
     made_from = index.about.get("model_folder")
     packaged = packaged_folder(index.about.get("packaged", ""))
     places = [Path(index.uri) / "model"]
     places += [Path(made_from)] if made_from else []
-    places += [packaged] if packaged else []
+    return [*places, packaged] if packaged else places
+
+
+def _kept(index: Index) -> Path:
+    """Folder of the model that an index was made with."""
+    places = _places(index)
     found = [place for place in places if (place / MODEL_FILES[0]).is_file()]
     if not found:
         raise ArtifactError(
@@ -56,6 +66,22 @@ def _kept(index: Index) -> Path:
             "search by items of the index."
         )
     return found[0]
+
+
+def audit_of(index: Index) -> Card | None:
+    """Find the audit of the model that an index was made with; None where there is none to trust.
+
+    It lies beside the copy of the model in the index, or where the model is from, if the same one
+    is still there.
+    """
+    for folder in _places(index):
+        file = folder / AUDIT
+        try:
+            if file.is_file() and model_id(folder) == index.model:
+                return Card.load(file)
+        except ArtifactError as error:
+            _log.warning("The audit of the model is not used: %s", error)
+    return None
 
 
 def check_release(index: Index, folder: Path, identity: str) -> None:

@@ -135,6 +135,9 @@ class CollectionInfo(_Model):
     name: str
     items: int
     facets: dict[str, int] = Field(description="dimensions of each facet, in order")
+    predicts: dict[str, str] = Field(
+        description="a sentence on what each facet predicts and leaks, by the audit of the model"
+    )
     factors: list[FactorInfo]
     examples: list[Item] = Field(description="items to begin with")
     uploads: bool = Field(description="whether the model is there to embed uploads")

@@ -14,7 +14,8 @@ import pyarrow as pa
 
 from disentone.embeddings.collection import load_model
 from disentone.embeddings.model_files import describe
-from disentone.embeddings.querying import embed_query
+from disentone.embeddings.packaged_models import UNKNOWN
+from disentone.embeddings.querying import audit_of, embed_query
 from disentone.errors import DataError
 from disentone.search import Hit, Index, OpenQuery
 from disentone.serve import schemas, sounds
@@ -143,6 +144,7 @@ class Served:
             name=self.name,
             items=len(self.index),
             facets=self.index.facets.to_json(),
+            predicts=self._once("predicts", self._predicts),
             factors=self._once("factors", self._factors),
             examples=self._once("examples", self._examples),
             uploads=self.uploads is not None,
@@ -195,6 +197,11 @@ class Served:
         for hit in hits:
             place = {name: getattr(hit, name) for name in PLACE}
             self._rows.put(hit.id, place | hit.factors, 1)
+
+    def _predicts(self) -> dict[str, str]:
+        """What each facet predicts, in a sentence."""
+        card = audit_of(self.index)
+        return {name: (card and card.sentence(name)) or UNKNOWN for name in self.index.facets}
 
     def _factors(self) -> list[schemas.FactorInfo]:
         names = list(self.index.factors)
