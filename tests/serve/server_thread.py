@@ -26,4 +26,6 @@ class Server:
 
     def __exit__(self, *_):
         self.server.should_exit = True
+        self.thread.join(timeout=30)  # it waits for what clients are still being sent
+        self.server.force_exit = True  # as a second Ctrl-C does: a test that failed holds it open
         self.thread.join()
