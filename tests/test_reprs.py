@@ -60,9 +60,9 @@ def test_results_say_what_was_found_and_why(tmp_path):
     rows = pa.table({"id": ["a", "b", "c"], "path": ["a.wav", "b.wav", "c.wav"]})
     index = Index.build(tmp_path / "x.index", vectors=vectors, facets=FACETS, items=rows, model="m")
     found = index.search("a", weights={"timbre": 1, "pitch": 0.5})
-    assert repr(found[0]) == "Hit('b', 1.500: timbre +1.00, pitch +0.50)"
+    assert repr(found[0]) == "Hit('b', 1.000: timbre +1.00, pitch +1.00)"
     assert repr(found).splitlines() == [
         "Results(2 of 2 items, weights: timbre 1, pitch 0.5)",
-        "  1. Hit('b', 1.500: timbre +1.00, pitch +0.50)",
+        "  1. Hit('b', 1.000: timbre +1.00, pitch +1.00)",
         "  2. Hit('c', -0.500: timbre +0.00, pitch -0.50)",
     ]
