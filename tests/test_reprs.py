@@ -64,5 +64,5 @@ def test_results_say_what_was_found_and_why(tmp_path):
     assert repr(found).splitlines() == [
         "Results(2 of 2 items, weights: timbre 1, pitch 0.5)",
         "  1. Hit('b', 1.000: timbre +1.00, pitch +1.00)",
-        "  2. Hit('c', -0.500: timbre +0.00, pitch -0.50)",
+        "  2. Hit('c', -0.333: timbre +0.00, pitch -1.00)",
     ]
