@@ -94,10 +94,9 @@ class Library:
             Ids of the items that the clips have already.
         """
         with index.changing() as changes:
-            roots = self._with_ours(changes.roots())
+            roots = self._put_ours(changes)
             entries = self._entries(changes, roots, lost)
             changes.upgrade()
-            changes.put_roots(roots)
             found = follow(entries, self.listed, roots, self.scope, self._hashed)
             self._found = found
             amended = {entry["id"]: entry for entry in found.amended}
@@ -127,11 +126,14 @@ class Library:
         theirs = {entry["id"]: entry for entry in changes.entries([*names]).to_pylist()}
         return [*theirs.values(), *(entry for entry in lost if entry["id"] not in theirs)]
 
-    def _with_ours(self, roots: Roots) -> Roots:
-        """Roots of an index and those of the clips."""
+    def _put_ours(self, changes: Changes) -> Roots:
+        """Give the roots of an index and those of the clips, which it gets where it lacks them."""
+        roots = there = changes.roots()
         for root in self.roots.all.values():
             if root.key not in roots.all or root.key in self._used:
                 roots, _ = roots.put(root)
+        if roots != there:
+            changes.put_roots(roots)
         return roots
 
     @property
@@ -205,8 +207,7 @@ class Library:
     def put(self, index: Index, vectors: np.ndarray, items: pa.Table) -> None:
         """Put embedded items into an index, but those that another process has put there."""
         with index.changing() as changes:
-            roots = self._with_ours(changes.roots())
-            changes.put_roots(roots)
+            roots = self._put_ours(changes)
             rows = items.to_pylist()
             paths = {name for row in rows for _, name in roots.place(_path(roots, row))}
             there = {_key(roots, entry): entry for entry in changes.entries([*paths]).to_pylist()}
