@@ -1,9 +1,12 @@
 """The API: what it gives is what the index gives, and every mistake is one clear sentence."""
 
+import csv
 import errno
 import http.client
+import io
 import json
 import os
+from urllib.parse import unquote
 
 import numpy as np
 import pyarrow as pa
@@ -194,6 +197,60 @@ def test_copies_are_folded_and_listed(client, index):
     assert client.get(f"{API}/duplicates", params={"threshold": 2}).status_code == 422
 
 
+def test_a_download_is_the_file_under_its_own_name(tones, model, tmp_path):
+    from starlette.testclient import TestClient
+
+    from disentone.search import Index
+    from disentone.serve.app import create_app
+    from disentone.serve.served import Served
+
+    content = (tones / ITEM).read_bytes()
+    file = tmp_path / 'Größe "naïve"; x.wav'
+    file.write_bytes(content)
+    items = {"id": ["a", "b"], "path": [str(file)] * 2, "start": [0.0, 0.5], "end": [1.0, 1.0]}
+    index = Index.build(
+        tmp_path / "i",
+        vectors=np.ones((2, model.facets.dim), np.float32),
+        facets=model.facets,
+        items=pa.table(items),
+        model="made-up",
+    )
+
+    def ask(local):
+        app = create_app(Served(index, folder=tmp_path, local=local))
+        return TestClient(app, base_url="http://localhost")
+
+    whole = ask(True).get(f"{API}/download", params={"id": "a"})
+    assert whole.content == content
+    kind, _, name = whole.headers["content-disposition"].partition("; filename*=utf-8''")
+    assert (kind, unquote(name)) == ("attachment", file.name)  # RFC 5987
+    part = ask(True).get(f"{API}/download", params={"id": "b"})
+    assert unquote(part.headers["content-disposition"]).endswith("x@0.5.wav")
+    assert len(part.content) == 44 + (len(content) - 44) // 2
+    wanted = {"format": "m3u8", "ids": ["a", "b"]}
+    listed = ask(True).post(f"{API}/export", json=wanted)
+    assert listed.text.splitlines()[2] == str(file)
+    assert listed.headers["content-disposition"] == 'attachment; filename="sounds.m3u8"'
+    assert "another one" in problem(ask(False).post(f"{API}/export", json=wanted))
+    assert (
+        str(tmp_path) not in ask(False).post(f"{API}/export", json=wanted | {"format": "csv"}).text
+    )
+
+
+def test_results_are_exported_as_a_table(client):
+    found = {"query": {"examples": [{"item": ITEM}]}, "k": 3}
+    answer = client.post(f"{API}/export", json={"format": "csv", "search": found})
+    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    best = search(client, k=3).json()["results"]
+    assert [(row["id"], float(row["score"])) for row in rows] == [
+        (b["id"], b["score"]) for b in best
+    ]
+    for wrong in ({"format": "csv"}, {"format": "csv", "ids": [ITEM], "search": found}):
+        assert "one of the two" in problem(client.post(f"{API}/export", json=wrong))
+    gone = client.post(f"{API}/export", json={"format": "csv", "ids": ["none"]})
+    assert gone.status_code == 404
+
+
 def test_audio_comes_whole_and_in_ranges(client, tones):
     content = (tones / ITEM).read_bytes()
     address = f"{API}/audio"
@@ -209,8 +266,6 @@ def test_audio_comes_whole_and_in_ranges(client, tones):
 
 
 def test_what_browsers_do_not_play_is_converted(client, tones):
-    import io
-
     import soundfile
 
     answer = client.get(f"{API}/audio", params={"id": "saw/71.aiff"})
@@ -324,6 +379,7 @@ def test_not_json_and_not_numbers_are_refused(client):
 PARAMETERS = [
     ("item", "id"),
     ("audio", "id"),
+    ("download", "id"),
     ("peaks", "id"),
     ("map", "facet"),
     ("uploads/audio", "upload"),

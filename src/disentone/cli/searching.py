@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -195,6 +195,10 @@ def search(
         bool,
         typer.Option("--fold", help="Of one recording, or nearly the same sound, the best only."),
     ] = False,
+    export: Annotated[
+        Path | None,
+        typer.Option(help="Write what is found: list.m3u8, table.csv, or a folder of copies."),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print a JSON list.")] = False,
     model: Annotated[
         str | None, typer.Option(help="The model, where it is not in the index.")
@@ -213,8 +217,11 @@ def search(
     """
     from disentone.embeddings.querying import AudioQueries
     from disentone.search import Index
+    from disentone.search.exporting import export_target
     from disentone.search.weights import parse_pairs, parse_weights
 
+    if export is not None:
+        export_target(export)
     opened = Index.open(index)
     mixed = {} if mix is None else parse_pairs(mix, "--mix", "timbre=a.wav,pitch=b.wav")
     weighted = None if weights is None else parse_weights(weights, opened.facets)
@@ -225,7 +232,9 @@ def search(
     opened.snapshot().passing(where, words)
     if words is not None and not (queries or like or away or mixed):
         listed = opened.items(where=where, text=words, sort="name")
-        print_items(listed.slice(0, k).to_pylist(), opened.facets, as_json=json, quiet=quiet)
+        rows = listed.slice(0, k).to_pylist()
+        print_items(rows, opened.facets, as_json=json, quiet=quiet)
+        _export(rows, export)
         if len(listed) > k and not quiet:
             console.print(f"{len(listed):,} have these words; -k shows more", style="dim")
         return
@@ -246,11 +255,22 @@ def search(
         fold=fold,
     )
     print_items(found.to_json(), opened.facets, as_json=json, quiet=quiet)
+    _export(found.to_json(), export)
     if not quiet:
         used = ",".join(f"{name}={weight:.3g}" for name, weight in found.weights.items())
         several = weights is None and len(wanted) + len(like or ()) > 1
         summary = f"--weights {used}" + " (what the examples share)" * several
         console.print(summary, style="dim", highlight=False, markup=False, soft_wrap=True)
+
+
+def _export(rows: list[dict[str, Any]], target: Path | None) -> None:
+    """Write what was found, where asked for, and name the files that are gone."""
+    if target is None:
+        return
+    from disentone.search.exporting import export
+
+    for path in export(rows, target):
+        console.print(f"Gone, and not copied: {path}", style="dim", markup=False, soft_wrap=True)
 
 
 @app.command(epilog="Example: disentone duplicates sounds.index --threshold 0.99")

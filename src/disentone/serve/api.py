@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import FileResponse, Response
 
 from disentone import __version__
 from disentone.errors import DataError
+from disentone.search import Results
 from disentone.search.copies import ALIKE
 from disentone.serve import schemas
 from disentone.serve.describing import item_of, result_of
 from disentone.serve.lanes import Lane
+from disentone.serve.saving import saved
 from disentone.serve.served import Served
 from disentone.serve.uploads import Uploads
 
@@ -96,6 +98,12 @@ def router(served: Served) -> APIRouter:
         path, kind = await listening.run(served.sound, id)
         return FileResponse(path, media_type=kind)
 
+    @api.get("/download", tags=["sounds"], response_class=FileResponse)
+    async def download(id: Id) -> FileResponse:
+        """Give an item's file as it is, under its own name; of a part of a file that part."""
+        path, name = await listening.run(served.download, id)
+        return FileResponse(path, filename=name, media_type="application/octet-stream")
+
     @api.get("/peaks", tags=["sounds"])
     async def peaks(id: Id) -> schemas.Peaks:
         """Give an item's outline."""
@@ -115,6 +123,12 @@ def router(served: Served) -> APIRouter:
     async def search(wanted: schemas.Search) -> Response:
         """Find the items that are most like a query; the same query with other weights is fast."""
         return await searching[served.cost(wanted)].run(_found, served, wanted)
+
+    @api.post("/export", tags=["search"], response_class=Response)
+    async def export(wanted: schemas.Export) -> Response:
+        """Give items or results as a playlist or a table, to be saved."""
+        rows = await searching["opening"].run(_rows, served, wanted)
+        return saved(rows, wanted.format, local=served.local)
 
     @api.post("/uploads", tags=["search"], openapi_extra=_RAW_BODY)
     async def upload(
@@ -143,10 +157,8 @@ _RAW_BODY = {
 }
 
 
-def _found(served: Served, wanted: schemas.Search) -> Response:
-    """Search, and write the answer, in one thread: the one that answers all has enough to do."""
-    begin = time.perf_counter()
-    found = served.open_query(wanted.query).rank(
+def _ranked(served: Served, wanted: schemas.Search) -> Results:
+    return served.open_query(wanted.query).rank(
         wanted.weights,
         where=wanted.where,
         text=wanted.text,
@@ -156,6 +168,19 @@ def _found(served: Served, wanted: schemas.Search) -> Response:
         one_per_recording=wanted.one_per_recording,
         fold=wanted.fold,
     )
+
+
+def _rows(served: Served, wanted: schemas.Export) -> list[dict[str, Any]]:
+    """What is exported: items, or what a search finds."""
+    if wanted.search is None:
+        return [served.row(item) for item in wanted.ids]
+    return _ranked(served, wanted.search).to_json()
+
+
+def _found(served: Served, wanted: schemas.Search) -> Response:
+    """Search, and write the answer, in one thread: the one that answers all has enough to do."""
+    begin = time.perf_counter()
+    found = _ranked(served, wanted)
     served.remember(found)
     results = schemas.SearchResults(
         weights=dict(found.weights),

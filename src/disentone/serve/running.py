@@ -96,6 +96,7 @@ def run(
             model=_model(opened, model),
             limits=limits,
             keeper=keeper,
+            local=host in LOCAL,
         )
         snapshot = opened.snapshot()  # vectors are read now, and not while the first client waits
         Thread(target=snapshot.prepare, daemon=True).start()

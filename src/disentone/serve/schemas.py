@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from disentone.search.copies import ALIKE
 
@@ -12,6 +12,7 @@ __all__ = [
     "CollectionInfo",
     "Duplicates",
     "Example",
+    "Export",
     "FactorInfo",
     "Failure",
     "FolderInfo",
@@ -208,6 +209,20 @@ class Search(_Model):
         description="of items of one recording, or of nearly the same sound (a mean cosine of "
         f"{ALIKE} or more over all facets), give the best, with the ids of the others as copies",
     )
+
+
+class Export(_Model):
+    """What to save, items or the results of a search, and as what."""
+
+    format: Literal["m3u8", "csv"]
+    ids: list[Identifier] = Field(default=[], max_length=10_000)
+    search: Search | None = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Export:
+        if bool(self.ids) == (self.search is not None):
+            raise ValueError("Give ids or a search to export, one of the two")
+        return self
 
 
 class SearchResult(Item):

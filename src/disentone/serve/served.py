@@ -74,6 +74,8 @@ class Served:
     limits : Limits, optional
     keeper : Keeper, optional
         What brings the index up to date meanwhile.
+    local : bool
+        Whether all who ask are on this machine, and may see where files lie.
     """
 
     def __init__(
@@ -85,10 +87,11 @@ class Served:
         model: Model | Path | None = None,
         limits: Limits | None = None,
         keeper: Keeper | None = None,
+        local: bool = False,
     ) -> None:
         self.index, self.name, self.model, self.keeper = index, name, model, keeper
         self.limits = limits or Limits()
-        self.folder = folder
+        self.folder, self.local = folder, local
         self.uploads = None if model is None else self._uploads(_sample_rate(model))
         self._files: Recent[Path] = Recent(
             self.limits.file_bytes, lambda file: file.unlink(missing_ok=True)
@@ -340,6 +343,22 @@ class Served:
                     sounds.write_wav(made, path, start, end)
                 self._files.put(key, made, made.stat().st_size)
         return made, "audio/wav"
+
+    def download(self, item: str) -> tuple[Path, str]:
+        """A file to be saved, and its name: an item's own, or the part of a file that it is.
+
+        Raises
+        ------
+        Missing, AudioError
+            See :meth:`sound`.
+        """
+        row = self.row(item)
+        path, (start, end) = self._file(row), part_of(row)
+        with sounds.called(item, path):
+            whole = sounds.is_whole(path, start, end)
+        if whole:
+            return path, path.name
+        return self.sound(item)[0], f"{path.stem}@{start or 0:g}.wav"
 
     def peaks(self, item: str) -> schemas.Peaks:
         """An item's outline."""

@@ -13,7 +13,7 @@ import soundfile
 from disentone import audio
 from disentone.errors import AudioError
 
-__all__ = ["PLAYED", "called", "is_played", "outline", "write_wav"]
+__all__ = ["PLAYED", "called", "is_played", "is_whole", "outline", "write_wav"]
 
 PLAYED = {  # what browsers play as it is
     ".wav": "audio/wav",
@@ -40,7 +40,12 @@ def called(name: str, path: Path) -> Iterator[None]:
 
 def is_played(path: Path, start: float | None, end: float | None) -> bool:
     """Whether a browser can play a file itself, whole."""
-    if path.suffix.lower() not in PLAYED or start:
+    return path.suffix.lower() in PLAYED and is_whole(path, start, end)
+
+
+def is_whole(path: Path, start: float | None, end: float | None) -> bool:
+    """Whether a part of a file is all of it."""
+    if start:
         return False
     return end is None or end > audio.info(path).seconds - 0.05
 
