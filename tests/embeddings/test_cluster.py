@@ -14,7 +14,8 @@ import soundfile
 from command_line import complaint
 from disentone.embeddings import cluster, read_embeddings
 from disentone.embeddings.collection import embed_collection
-from disentone.embeddings.shards import Shard, embed_shard
+from disentone.embeddings.sharding import embed_shard
+from disentone.embeddings.shards import Shard
 from disentone.errors import DataError, RecipeError
 
 CLIPS, KILLS = 2000, 2

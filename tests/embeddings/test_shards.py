@@ -19,7 +19,8 @@ from disentone.embeddings.collection import embed_collection
 from disentone.embeddings.embedder import EmbedOptions
 from disentone.embeddings.gathering import gather
 from disentone.embeddings.indexing import index_collection, index_shards
-from disentone.embeddings.shards import Shard, embed_shard
+from disentone.embeddings.sharding import embed_shard
+from disentone.embeddings.shards import Shard
 from disentone.embeddings.watcher import Watcher
 from disentone.errors import ArtifactError, AudioError, DataError
 from disentone.search import Index
@@ -94,7 +95,8 @@ def test_a_shard_that_is_there_is_not_made_again_and_a_killed_one_is(model, nois
     paths = [noise(f"s/{number:03d}.wav") for number in range(120)]
     code = (
         "import sys; from disentone.embeddings import collection; collection._PART = 3\n"
-        "from disentone.embeddings.shards import Shard, embed_shard\n"
+        "from disentone.embeddings.sharding import embed_shard\n"
+        "from disentone.embeddings.shards import Shard\n"
         "from disentone.embeddings.watcher import Watcher\n"
         "class Slow(Watcher):\n"
         "    def stage(self, name):\n"
@@ -272,7 +274,7 @@ def test_rows_that_are_there_twice_are_found(model, many):
 
 
 def test_a_shard_none_of_whose_files_is_there_is_no_empty_shard(model, many, monkeypatch):
-    from disentone.embeddings import shards as module
+    from disentone.embeddings import sharding as module
 
     planned = module.plan
 

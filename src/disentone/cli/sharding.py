@@ -29,7 +29,8 @@ def one_shard(
     quiet: bool,
 ) -> None:
     """Embed one shard of a collection, and print its file."""
-    from disentone.embeddings.shards import Shard, embed_shard
+    from disentone.embeddings.sharding import embed_shard
+    from disentone.embeddings.shards import Shard
 
     number = Shard.parse(shard)
     with Screen(quiet=quiet) as screen:

@@ -22,7 +22,8 @@ from disentone.embeddings.embedder import DEFAULTS, EmbedOptions
 from disentone.embeddings.gathering import gather
 from disentone.embeddings.layout import check_suffix, model_id
 from disentone.embeddings.model_files import find_model
-from disentone.embeddings.shards import Plan, Shard, Task, check_fellow, make_shard, plan
+from disentone.embeddings.sharding import make_shard
+from disentone.embeddings.shards import Plan, Shard, Task, check_fellow, plan
 from disentone.embeddings.watcher import Watcher
 from disentone.errors import ArtifactError, DisentoneError, RecipeError, what_raised
 
@@ -74,10 +75,10 @@ def embed_on_ray(
     RecipeError
         If Ray is not installed, or there is no cluster at the address.
     ArtifactError
-        As :func:`disentone.embeddings.shards.embed_shard`, if workers die again and again on one
+        As :func:`disentone.embeddings.sharding.embed_shard`, if workers die again and again on one
         shard, or what they write is not seen here.
     AudioError, DataError
-        As :func:`disentone.embeddings.shards.embed_shard`: what a worker raises.
+        As :func:`disentone.embeddings.sharding.embed_shard`: what a worker raises.
     """
     out, watcher = check_suffix(out), watcher or Watcher()
     if out.exists():

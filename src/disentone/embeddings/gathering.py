@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from disentone.audio import Skipped
 from disentone.datasets.skipped import write_skipped
 from disentone.embeddings.layout import SUFFIXES, about_of, check_suffix, schema_of
-from disentone.embeddings.shards import CLIP, START, Shard, about_shard, check_fellow
+from disentone.embeddings.shards import CLIP, START, Shard, about_shard, check_fellow, damaged
 from disentone.embeddings.watcher import Watcher
 from disentone.embeddings.writing import write_embeddings
 from disentone.errors import ArtifactError, DataError
@@ -68,7 +68,7 @@ class Shards(NamedTuple):
             try:
                 table = opened(number).read_row_group(group)
             except (OSError, pa.ArrowException) as error:
-                raise _damaged(self.files[number]) from error
+                raise damaged(self.files[number]) from error
             last = self._checked(table, number, last)
             yield table
 
@@ -80,7 +80,7 @@ class Shards(NamedTuple):
         of = clips.astype(np.int64) // self.about["part"] % len(self.files)
         ordered = (np.diff(clips) > 0) | ((np.diff(clips) == 0) & (np.diff(starts) > 0))
         if (of != number).any() or not ordered.all() or (clips[0], starts[0]) <= last:
-            raise _damaged(self.files[number])
+            raise damaged(self.files[number])
         return float(clips[-1]), float(starts[-1])
 
     def skipped(self) -> list[Skipped]:
@@ -129,13 +129,13 @@ def open_shards(folder: str | Path) -> Shards:
     groups: list[tuple[int, int, int]] = []
     rows = 0
     for number, file in enumerate(files):
-        about = about_shard(file, pq.read_schema)
+        about = about_shard(file)
         settings = {name: about.get(name) for name in _COMMON}
         check_fellow(folder, settings, counts[0], mine=files[0])
         try:
             found = pq.read_metadata(file)
         except (OSError, pa.ArrowException) as error:
-            raise _damaged(file) from error
+            raise damaged(file) from error
         rows += found.num_rows
         groups += _groups(found, number)
     return Shards(folder, files, about, pq.read_schema(files[0]), sorted(groups), rows)
@@ -156,7 +156,7 @@ def gather(folder: str | Path, out: str | Path, *, watcher: Watcher | None = Non
     Parameters
     ----------
     folder : path
-        Of :func:`disentone.embeddings.shards.embed_shard`.
+        Of :func:`disentone.embeddings.sharding.embed_shard`.
     out : path
         ``.parquet``, ``.npz`` or ``.npy``. What was left out is listed in ``OUT-skipped.csv``.
     watcher : Watcher, optional
@@ -224,7 +224,3 @@ def _shown(shards: Shards, schema: pa.Schema, watcher: Watcher) -> Iterator[pa.T
         yield table.select(schema.names).replace_schema_metadata(schema.metadata)
         done += len(table)
         show(done, shards.rows)
-
-
-def _damaged(file: Path) -> ArtifactError:
-    return ArtifactError(f"'{file}' is damaged: delete it, and make the shard again.")

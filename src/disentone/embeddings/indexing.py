@@ -138,7 +138,7 @@ def index_shards(folder: str | Path, out: str | Path, *, watcher: Watcher | None
     Parameters
     ----------
     folder : path
-        Of :func:`disentone.embeddings.shards.embed_shard`.
+        Of :func:`disentone.embeddings.sharding.embed_shard`.
     out : path or URI
     watcher : Watcher, optional
 

@@ -12,10 +12,11 @@ import math
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from disentone.frontends.config import LogFrequencyConfig
 from disentone.frontends.logmel import clips_at_once, mel_blocks, mel_power, power_spectrogram
+from disentone.frontends.spectral import Spectral
 
 __all__ = ["LogFrequency", "band_frequencies", "bin_frequencies", "bin_windows", "log_filters"]
 
@@ -75,7 +76,7 @@ def log_filters(
     return np.maximum(0, np.minimum(rise, fall)).astype(np.float32)
 
 
-class LogFrequency(nn.Module):
+class LogFrequency(Spectral):
     """Waveforms to decibels on a logarithmic frequency axis, and their level apart.
 
     Parameters
@@ -122,21 +123,6 @@ class LogFrequency(nn.Module):
     def dtype(self) -> str:
         """Precision in which features are stored."""
         return self.config.dtype
-
-    @property
-    def sample_rate(self) -> int:
-        """Rate of the waveforms that the front-end takes, in Hz."""
-        return self.config.sample_rate
-
-    @property
-    def samples(self) -> int:
-        """Length of the waveform of one clip."""
-        return round(self.config.seconds * self.config.sample_rate)
-
-    @property
-    def frames(self) -> int:
-        """Frames of one clip."""
-        return 1 + self.samples // self.config.hop
 
     @property
     def features(self) -> int:

@@ -6,10 +6,11 @@ import math
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from disentone.frontends.config import LogMelConfig
+from disentone.frontends.spectral import Spectral
 
 __all__ = [
     "LogMel",
@@ -127,7 +128,7 @@ def mel_power(power: Tensor, filters: Tensor, blocks: list[tuple[slice, slice]])
     return mel.view(*power.shape[:-1], len(filters))
 
 
-class LogMel(nn.Module):
+class LogMel(Spectral):
     """Waveforms to decibels of mel power.
 
     Parameters
@@ -161,21 +162,6 @@ class LogMel(nn.Module):
         self.blocks = mel_blocks(filters)
         window = torch.hann_window(config.n_fft)  # periodic, as librosa's
         self.register_buffer("window", window, persistent=False)
-
-    @property
-    def sample_rate(self) -> int:
-        """Rate of the waveforms that the front-end takes, in Hz."""
-        return self.config.sample_rate
-
-    @property
-    def samples(self) -> int:
-        """Length of the waveform of one clip."""
-        return round(self.config.seconds * self.config.sample_rate)
-
-    @property
-    def frames(self) -> int:
-        """Frames of one clip."""
-        return 1 + self.samples // self.config.hop
 
     @property
     def features(self) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from disentone.agreement.rules import TONICS
 from disentone.frontends.chroma import cens, chroma_filters
@@ -17,12 +17,13 @@ from disentone.frontends.logmel import (
     mel_power,
     power_spectrogram,
 )
+from disentone.frontends.spectral import Spectral
 from disentone.frontends.tempogram import folding, folding_of_spectra, onset_strength, tempogram
 
 __all__ = ["Musical"]
 
 
-class Musical(nn.Module):
+class Musical(Spectral):
     """Waveforms to up to three inputs on one time axis, from one short-time Fourier transform.
 
     - ``mel``, `n_mels` columns: log10(1 + 10 S), S the mel power.
@@ -78,24 +79,9 @@ class Musical(nn.Module):
             self.register_buffer(name, values, persistent=False)
 
     @property
-    def sample_rate(self) -> int:
-        """Rate of the waveforms that the front-end takes, in Hz."""
-        return self.config.sample_rate
-
-    @property
-    def samples(self) -> int:
-        """Length of the waveform of one clip."""
-        return max(1, round(self.config.seconds * self.config.sample_rate))
-
-    @property
     def hop(self) -> int:
         """Samples between frames."""
         return self.config.hop
-
-    @property
-    def frames(self) -> int:
-        """Frames of one clip."""
-        return 1 + self.samples // self.config.hop
 
     @property
     def parts(self) -> dict[str, slice]:
